@@ -1,0 +1,80 @@
+//! Alerts, whatever their origin.
+
+use super::{Labels, ServiceName, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The label that holds an alert's name.
+pub const ALERT_NAME: &str = "alertname";
+
+/// How far an alert is, as in Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// The condition holds, not yet for long enough.
+    Pending,
+    /// It fires.
+    Firing,
+}
+
+/// How much an alert matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; counts for nothing.
+    Info,
+    /// Worth a look in working hours.
+    Warning,
+    /// Worth a person's night.
+    Critical,
+}
+
+impl Severity {
+    /// The status that a firing alert of this severity stands for.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Info => Status::Ok,
+            Self::Warning => Status::Warning,
+            Self::Critical => Status::Critical,
+        }
+    }
+}
+
+/// An alert: raised by opsroom itself or brought by a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// All labels, `alertname` among them; their fingerprint is its identity.
+    pub labels: Labels,
+    /// Who says so: `opsroom`, `prometheus`, `alertmanager`.
+    pub origin: String,
+    /// How far it is.
+    pub state: AlertState,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The service it speaks of, where known.
+    pub service: Option<ServiceName>,
+    /// Since when the condition holds.
+    pub since: Timestamp,
+    /// The beginning was not seen: `since` is the latest it can be.
+    pub since_at_least: bool,
+    /// The reason in words: `5xx 12.4% > 5%, 41 req/s`.
+    pub reason: String,
+    /// The PromQL expression or the check (`check api/health`) behind it.
+    pub expression: String,
+    /// When the data behind it was taken.
+    pub seen: Timestamp,
+    /// Annotations that came with it.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Alert {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.labels.get(ALERT_NAME).unwrap_or("unnamed")
+    }
+
+    /// Its identity: the fingerprint of its labels.
+    pub fn identity(&self) -> u64 {
+        self.labels.fingerprint()
+    }
+}

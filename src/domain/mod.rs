@@ -1,0 +1,72 @@
+//! Words and rules of the field: no clock, no I/O, no drawing.
+
+pub mod alert;
+pub mod event;
+pub mod inventory;
+pub mod labels;
+pub mod num;
+pub mod reading;
+pub mod status;
+pub mod time;
+
+pub use alert::{Alert, AlertState, Severity};
+pub use event::{Event, EventKind};
+pub use inventory::{
+    CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
+    Thresholds, Unit,
+};
+pub use labels::Labels;
+pub use num::Num;
+pub use reading::{
+    Cause, Certificate, CheckReading, Component, Malformed, PollError, Reading, ScrapeReading,
+    ServerReading,
+};
+pub use status::{Counts, Status};
+pub use time::Timestamp;
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Names a source that is polled, for good: it is built from the names in the
+/// config (`check/api/health`, `scrape/node/10.0.0.1:9100`, `prometheus`,
+/// `self/canary`) and survives a reload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceId(pub Arc<str>);
+
+/// Names a signal for good: `api/errors`, `host/db/cpu`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignalId(pub Arc<str>);
+
+/// The name of a service, as its table in the config is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServiceName(pub Arc<str>);
+
+macro_rules! name_like {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )*};
+}
+name_like!(SourceId, SignalId, ServiceName);

@@ -1,0 +1,10 @@
+//! opsroom: a terminal operations console for people on call.
+//!
+//! The modules stand in the order of their dependencies: each may use those
+//! above it and none below. `tests/layers.rs` holds the exact table.
+
+pub mod domain;
+pub mod metrics;
+pub mod store;
+
+pub mod sources;

@@ -1,0 +1,2 @@
+//! Arguments, hooks, dispatch, exit code.
+fn main() {}

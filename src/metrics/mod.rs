@@ -1,0 +1,7 @@
+//! Labels, exposition parser, sample memory, PromQL: pure functions over bytes and samples.
+
+pub mod data;
+pub mod storage;
+
+pub use data::{Data, Line, Point};
+pub use storage::{MatchOp, Matcher, STALE_BITS, Sample, Storage, is_stale};

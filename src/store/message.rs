@@ -1,0 +1,284 @@
+//! Everything that can happen to the program, and everything it can ask of the
+//! world: plain data that can be compared, logged, kept and replayed.
+
+use crate::domain::{EngineKind, Inventory, PollError, Reading, ServiceName, SourceId, Timestamp};
+use crate::metrics::Data;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A message and the moment at which the event loop took it up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// The moment.
+    pub at: Timestamp,
+    /// The message.
+    pub msg: Msg,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Msg {
+    /// A key was pressed.
+    KeyPressed(Key),
+    /// Text was pasted.
+    Pasted(String),
+    /// The terminal has this many columns and rows.
+    Resized { width: u16, height: u16 },
+    /// Polls ended; those that ended together come together.
+    Polled(Vec<Polled>),
+    /// Questions were answered.
+    Answered(Vec<Answered>),
+    /// The `logs` command of a service ended.
+    LogsRead { service: ServiceName, lines: Result<Arc<[String]>, String> },
+    /// The config was read anew: what is watched from now on, or its mistakes.
+    Reloaded(Result<Arc<Inventory>, String>),
+    /// Something was done or failed that the operator asked for.
+    Said { text: String, bad: bool },
+    /// The terminal is ours again after a stop.
+    Resumed,
+    /// The process was told to end.
+    Terminated,
+    /// A second went by: ages on the screen may have changed.
+    Ticked,
+}
+
+/// One poll of one source ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Polled {
+    /// Which source.
+    pub source: SourceId,
+    /// When the poll began: the moment its data is of, unless the data says otherwise.
+    pub taken: Timestamp,
+    /// When the source will be asked next.
+    pub next: Timestamp,
+    /// How long the poll took.
+    pub took: Duration,
+    /// How late it began, against its schedule.
+    pub late: Duration,
+    /// What it brought.
+    pub outcome: Result<Reading, PollError>,
+}
+
+/// Names a question's place: a newer question with the same id replaces the older one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AskId(pub Arc<str>);
+
+/// A question to a metrics engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Its place.
+    pub id: AskId,
+    /// PromQL.
+    pub expr: Arc<str>,
+    /// Asked over this range that ends at `at`; at that instant alone where none.
+    pub range: Option<AskRange>,
+    /// The moment it is about.
+    pub at: Timestamp,
+    /// Who shall answer.
+    pub engine: EngineKind,
+}
+
+/// A range that is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskRange {
+    /// From its first to its last point.
+    pub length: Duration,
+    /// From point to point.
+    pub step: Duration,
+}
+
+/// A question was answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The question's place.
+    pub id: AskId,
+    /// The answer.
+    pub answer: Arc<Answer>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The question.
+    pub ask: Ask,
+    /// What the engine found.
+    pub outcome: Result<Data, AskError>,
+    /// How much of the window it has seen.
+    pub coverage: Coverage,
+    /// What the engine warns of; shown with the data.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How much of an expression's window the engine has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Coverage {
+    /// All of it, or the engine has a history of its own.
+    Whole,
+    /// Only this much of what it takes: the answer is not to be judged.
+    Partial { seen: Duration, wanted: Duration },
+}
+
+/// Why a question was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskError {
+    /// In words, harmless to show: `unexpected ")"`, `connection refused`.
+    pub message: String,
+    /// Where in the expression, in bytes, if it is the expression's fault.
+    pub span: Option<(usize, usize)>,
+}
+
+/// Something that the world is asked to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Poll this source at once.
+    PollNow(SourceId),
+    /// Poll this source again after this time, beside its schedule.
+    PollAgain { source: SourceId, after: Duration },
+    /// Poll all sources at once.
+    PollAll,
+    /// Ask an engine.
+    Ask(Ask),
+    /// Read the service's logs.
+    ReadLogs(ServiceName),
+    /// Put this text into the terminal's clipboard.
+    Copy(String),
+    /// Start this fault of the practice environment, or heal all.
+    Practice(String),
+    /// Read the config anew.
+    Reload,
+    /// Give the terminal back and stop, as ctrl-z does.
+    Suspend,
+    /// Draw the whole screen anew.
+    Redraw,
+    /// End.
+    Quit,
+}
+
+/// What the operator wants; keys are bound to these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// Half a page up.
+    HalfUp,
+    /// Half a page down.
+    HalfDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// Next panel.
+    NextPanel,
+    /// Previous panel.
+    PreviousPanel,
+    /// Open what is selected.
+    Open,
+    /// Back to where one came from.
+    Back,
+    /// Page 1 to 9.
+    Page(u8),
+    /// Show the keys.
+    Help,
+    /// Narrow the rows down.
+    Filter,
+    /// Find a command by its name.
+    Palette,
+    /// Show the service's logs.
+    Logs,
+    /// Split a signal by a label.
+    Split,
+    /// Copy what is selected.
+    Copy,
+    /// Hold the screen still.
+    Freeze,
+    /// This panel on the whole screen.
+    Whole,
+    /// A shorter range.
+    ZoomIn,
+    /// A longer range.
+    ZoomOut,
+    /// Back to now.
+    Live,
+    /// Poll what is selected at once.
+    PollNow,
+    /// Poll everything at once.
+    PollAll,
+    /// Type an expression.
+    Edit,
+    /// Read the config anew.
+    Reload,
+    /// Draw the whole screen anew.
+    Redraw,
+    /// Stop, as a shell's job control does.
+    Suspend,
+    /// End.
+    Quit,
+}
+
+/// A key as it is pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Which key.
+    pub code: KeyCode,
+    /// What is held with it.
+    pub mods: Mods,
+}
+
+/// The keys that the program knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum KeyCode {
+    /// A character; shift is in the character.
+    Char(char),
+    /// Enter.
+    Enter,
+    /// Escape.
+    Esc,
+    /// Tab.
+    Tab,
+    /// Shift and tab.
+    BackTab,
+    /// Backspace.
+    Backspace,
+    /// Delete.
+    Delete,
+    /// Arrow up.
+    Up,
+    /// Arrow down.
+    Down,
+    /// Arrow left.
+    Left,
+    /// Arrow right.
+    Right,
+    /// Home.
+    Home,
+    /// End.
+    End,
+    /// Page up.
+    PageUp,
+    /// Page down.
+    PageDown,
+    /// A function key.
+    F(u8),
+}
+
+/// What is held with a key.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Mods {
+    /// Control.
+    pub ctrl: bool,
+    /// Alt or meta.
+    pub alt: bool,
+}
