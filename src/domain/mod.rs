@@ -2,15 +2,18 @@
 
 pub mod alert;
 pub mod event;
+pub mod harmless;
 pub mod inventory;
 pub mod labels;
 pub mod num;
 pub mod reading;
 pub mod status;
 pub mod time;
+pub mod units;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use event::{Event, EventKind};
+pub use harmless::{harmless, harmless_within};
 pub use inventory::{
     CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
     Thresholds, Unit,
@@ -18,8 +21,8 @@ pub use inventory::{
 pub use labels::Labels;
 pub use num::Num;
 pub use reading::{
-    Cause, Certificate, CheckReading, Component, Malformed, PollError, Reading, ScrapeReading,
-    ServerReading,
+    Cause, Certificate, CheckReading, Component, Malformed, PollError, PollFailure, Reading,
+    ScrapeReading, ServerReading,
 };
 pub use status::{Counts, Status};
 pub use time::Timestamp;
