@@ -134,13 +134,12 @@ pub fn seconds(value: f64) -> String {
 /// A value in its unit.
 pub fn value(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Number => number(value),
         Unit::Ratio => percent(value),
         Unit::Seconds => seconds(value),
         Unit::Bytes => bytes(value),
         Unit::BytesPerSecond if value.is_finite() => format!("{}/s", bytes(value)),
         Unit::PerSecond if value.is_finite() => format!("{}/s", number(value)),
-        Unit::BytesPerSecond | Unit::PerSecond => number(value),
+        Unit::Number | Unit::BytesPerSecond | Unit::PerSecond => number(value),
     }
 }
 
