@@ -7,4 +7,6 @@ pub mod domain;
 pub mod metrics;
 pub mod store;
 
+pub mod config;
+
 pub mod sources;

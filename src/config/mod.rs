@@ -1,0 +1,18 @@
+//! The config: its keys, their reading, mistakes and defaults.
+
+pub mod client;
+mod file;
+pub mod keys;
+pub mod mistakes;
+mod read;
+pub mod secret;
+pub mod table;
+pub mod units;
+
+pub use client::{AUTH, Auth, CLIENT, Client};
+pub use file::home_path;
+pub use keys::{Key, Keys, KindKeys, Shape, key};
+pub use mistakes::{Mistake, Mistakes, Span};
+pub use read::document;
+pub use secret::{Secret, SecretError, SecretValue};
+pub use table::{Placed, Table, Value};

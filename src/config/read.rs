@@ -1,0 +1,649 @@
+//! From a TOML document to typed tables: every mistake is collected, none ends
+//! the reading.
+
+use super::keys::{Key, Keys, KindKeys, Shape, all, find, listed, nearest};
+use super::mistakes::{Mistakes, Span};
+use super::secret::Secret;
+use super::table::{Entry, Placed, Table, Value};
+use super::units;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// How many syntax errors are reported at most: one often brings others.
+const SYNTAX_ERRORS: usize = 5;
+
+/// Reads a whole file with the root's keys. A file that is not TOML gives its
+/// syntax errors alone.
+pub fn document(text: &str, keys: Keys, kinds: &[KindKeys], mistakes: &mut Mistakes) -> Table {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        let mut reader = Reader { kinds, mistakes };
+        return reader.table(Place::root(), root.get_ref(), [keys, &[]]);
+    }
+    for error in errors.iter().take(SYNTAX_ERRORS) {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        mistakes.wrong(span, format!("not TOML: {}", error.message()));
+    }
+    Table::empty("", keys)
+}
+
+/// Reads a value that is written as in `Key::default`.
+pub(super) fn written(shape: &Shape, text: &str, mistakes: &mut Mistakes) -> Option<Value> {
+    let mut reader = Reader { kinds: &[], mistakes };
+    if shape.quoted() {
+        let value = DeValue::String(text.into());
+        return reader.value(&Place::root(), shape, &Spanned::new(0..0, value));
+    }
+    let value = DeValue::parse(text).ok()?;
+    reader.value(&Place::root(), shape, &value)
+}
+
+struct Reader<'r> {
+    kinds: &'r [KindKeys],
+    mistakes: &'r mut Mistakes,
+}
+
+/// Where the reader is: the key that leads there.
+struct Place {
+    name: String,
+    path: String,
+    span: Span,
+}
+
+impl Place {
+    fn root() -> Self {
+        Self { name: String::new(), path: String::new(), span: 0..0 }
+    }
+
+    fn within(&self, name: &str, span: Span) -> Self {
+        let path = if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) };
+        Self { name: name.into(), path, span }
+    }
+
+    /// "in `[service.api]`", or nothing at the root.
+    fn words(&self) -> String {
+        if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) }
+    }
+}
+
+impl Reader<'_> {
+    fn table(&mut self, place: Place, raw: &DeTable<'_>, groups: [Keys; 2]) -> Table {
+        let mut entries = Vec::new();
+        for (name, value) in raw {
+            let Some(key) = groups.iter().find_map(|keys| find(keys, name.get_ref())) else {
+                self.unknown_key(&place, name, value, groups);
+                continue;
+            };
+            let here = place.within(key.name, name.span());
+            if let Some(it) = self.value(&here, &key.shape, value) {
+                entries.push(Entry { key, value: Placed { span: value_span(name, value), it } });
+            }
+        }
+        let has = |key: &Key| raw.keys().any(|name| name.get_ref() == key.name);
+        for key in groups.iter().flat_map(|keys| all(keys)).filter(|key| key.needed) {
+            if !has(key) {
+                let message = format!("`{}` is missing{}", key.name, place.words());
+                self.mistakes.wrong_but(place.span.clone(), message, key.doc);
+            }
+        }
+        let Place { name, path, span } = place;
+        Table { name, path, span, kind: None, groups, entries }
+    }
+
+    fn unknown_key(
+        &mut self,
+        place: &Place,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+        groups: [Keys; 2],
+    ) {
+        // It may be a misspelt secret.
+        self.hide(value);
+        let known: Vec<&str> =
+            groups.iter().flat_map(|keys| all(keys)).map(|key| key.name).collect();
+        let message = format!("unknown key `{}`{}", short(name.get_ref()), place.words());
+        let help = match nearest(name.get_ref(), known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known here: {}", listed(&known)),
+        };
+        self.mistakes.wrong_but(name.span(), message, help);
+    }
+
+    /// Keeps every text in a value from being shown.
+    fn hide(&mut self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => table.values().for_each(|inner| self.hide(inner)),
+            DeValue::Array(items) => items.iter().for_each(|inner| self.hide(inner)),
+            _ => self.mistakes.hide(value.span()),
+        }
+    }
+
+    fn not(&mut self, place: &Place, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        if matches!(shape, Shape::Secret | Shape::Header) {
+            self.hide(value);
+        }
+        let span = if value.get_ref().is_table() { place.span.clone() } else { value.span() };
+        let message = format!("`{}` is {found}", short(&place.path));
+        self.mistakes.wrong_but(span, message, format!("expected {}", shape.expected()));
+        None
+    }
+
+    fn refuse(
+        &mut self,
+        place: &Place,
+        value: &Spanned<DeValue<'_>>,
+        why: &str,
+        help: impl Into<String>,
+    ) -> Option<Value> {
+        let message = format!("`{}` {why}", short(&place.path));
+        self.mistakes.wrong_but(value.span(), message, help);
+        None
+    }
+
+    fn value(
+        &mut self,
+        place: &Place,
+        shape: &Shape,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Value> {
+        match (shape, value.get_ref()) {
+            (Shape::Integer { min, max }, DeValue::Integer(raw)) => {
+                let number = i64::from_str_radix(raw.as_str(), raw.radix()).ok();
+                if let Some(number) = number.filter(|number| number >= min && number <= max) {
+                    return Some(Value::Integer(number));
+                }
+                let help = format!("expected {}", shape.expected());
+                self.refuse(place, value, "is out of bounds", help)
+            }
+            (Shape::Ratio | Shape::Quantity | Shape::Number, raw) => {
+                self.number(place, shape, value, raw)
+            }
+            (Shape::Bool, DeValue::Boolean(flag)) => Some(Value::Bool(*flag)),
+            (Shape::List(inner) | Shape::OneOrMore(inner), DeValue::Array(items)) => {
+                let read = |item: &Spanned<DeValue<'_>>| {
+                    let it = self.value(place, inner, item)?;
+                    Some(Placed { span: item.span(), it })
+                };
+                Some(Value::List(items.iter().filter_map(read).collect()))
+            }
+            (Shape::OneOrMore(inner), raw) if !raw.is_table() => {
+                let it = self.value(place, inner, value)?;
+                Some(Value::List(vec![Placed { span: value.span(), it }]))
+            }
+            (Shape::Map(inner), DeValue::Table(table)) => {
+                let mut pairs = Vec::new();
+                for (name, item) in table {
+                    let here = place.within(name.get_ref(), name.span());
+                    if let Some(it) = self.value(&here, inner, item) {
+                        let key = Placed { span: name.span(), it: name.get_ref().to_string() };
+                        pairs.push((key, Placed { span: value_span(name, item), it }));
+                    }
+                }
+                Some(Value::Map(pairs))
+            }
+            (Shape::Table(keys) | Shape::TableOr(_, keys), DeValue::Table(table)) => {
+                let here = Place {
+                    name: place.name.clone(),
+                    path: place.path.clone(),
+                    span: place.span.clone(),
+                };
+                Some(Value::Table(self.table(here, table, [keys, &[]])))
+            }
+            (Shape::TableOr(short, keys), DeValue::String(_)) => {
+                let key = find(keys, short)?;
+                let it = self.value(place, &key.shape, value)?;
+                let mut table = Table::empty(&place.name, keys);
+                table.path.clone_from(&place.path);
+                table.span = value.span();
+                table.entries.push(Entry { key, value: Placed { span: value.span(), it } });
+                Some(Value::Table(table))
+            }
+            (Shape::Named(keys), DeValue::Table(tables)) => {
+                Some(Value::Named(self.named(place, tables, keys, false)))
+            }
+            (Shape::Kinds(keys), DeValue::Table(tables)) => {
+                Some(Value::Named(self.named(place, tables, keys, true)))
+            }
+            (_, DeValue::String(text)) if shape.quoted() => self.text(place, shape, value, text),
+            _ => self.not(place, shape, value),
+        }
+    }
+
+    fn named(
+        &mut self,
+        place: &Place,
+        tables: &DeTable<'_>,
+        keys: Keys,
+        kinds: bool,
+    ) -> Vec<Table> {
+        let mut read = Vec::new();
+        for (name, value) in tables {
+            let here = place.within(name.get_ref(), name.span());
+            let DeValue::Table(raw) = value.get_ref() else {
+                self.hide(value);
+                let message = format!("`{}` is not a table", short(&here.path));
+                let help = format!("`{}` holds tables that are named by you", place.path);
+                self.mistakes.wrong_but(name.span(), message, help);
+                continue;
+            };
+            if !good_name(name.get_ref()) {
+                let message = format!("`{}` is no good name", short(name.get_ref()));
+                let help = "a name has 1 to 64 letters, digits, `-`, `_`, `.` or `:`";
+                self.mistakes.wrong_but(name.span(), message, help);
+            }
+            if kinds {
+                read.extend(self.of_a_kind(here, raw, keys));
+            } else {
+                read.push(self.table(here, raw, [keys, &[]]));
+            }
+        }
+        read
+    }
+
+    fn of_a_kind(&mut self, place: Place, raw: &DeTable<'_>, shared: Keys) -> Option<Table> {
+        let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name).collect();
+        let mut found = raw.keys().filter_map(|name| {
+            let kind = self.kinds.iter().find(|kind| kind.name == name.get_ref())?;
+            Some((*kind, name.span()))
+        });
+        let first = found.next();
+        let second = found.next();
+        drop(found);
+        let Some((kind, _)) = first else {
+            let message = format!("`{}` does not say what is asked", short(&place.path));
+            let meant = raw
+                .keys()
+                .filter(|name| find(shared, name.get_ref()).is_none())
+                .find_map(|name| nearest(name.get_ref(), names.iter().copied()));
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("say it with {}", listed(&names)),
+            };
+            raw.values().for_each(|value| self.hide(value));
+            self.mistakes.wrong_but(place.span, message, help);
+            return None;
+        };
+        if let Some((other, span)) = second {
+            let message = format!("`{}` asks twice", short(&place.path));
+            let help = format!("`{}` and `{}` are two checks", kind.name, other.name);
+            self.mistakes.wrong_but(span, message, help);
+            return None;
+        }
+        let mut table = self.table(place, raw, [kind.keys, shared]);
+        table.kind = Some(kind.name);
+        Some(table)
+    }
+
+    fn number(
+        &mut self,
+        place: &Place,
+        shape: &Shape,
+        value: &Spanned<DeValue<'_>>,
+        raw: &DeValue<'_>,
+    ) -> Option<Value> {
+        let number = match raw {
+            DeValue::Float(raw) => raw.as_str().parse().ok(),
+            DeValue::Integer(raw) => {
+                i64::from_str_radix(raw.as_str(), raw.radix()).ok().map(|number| number as f64)
+            }
+            DeValue::String(text) if matches!(shape, Shape::Ratio) => units::percent(text),
+            DeValue::String(text) if matches!(shape, Shape::Quantity) => units::quantity(text),
+            _ => return self.not(place, shape, value),
+        };
+        let ratio = matches!(shape, Shape::Ratio);
+        match number
+            .filter(|number: &f64| number.is_finite() && (!ratio || (0.0..=1.0).contains(number)))
+        {
+            Some(number) => Some(Value::Number(number)),
+            None if ratio && number.is_some() => {
+                let help = "a share is from 0 to 1, or \"0%\" to \"100%\"";
+                self.refuse(place, value, "is out of bounds", help)
+            }
+            None => {
+                let help = format!("expected {}", shape.expected());
+                self.refuse(place, value, "is not understood", help)
+            }
+        }
+    }
+
+    fn text(
+        &mut self,
+        place: &Place,
+        shape: &Shape,
+        value: &Spanned<DeValue<'_>>,
+        text: &str,
+    ) -> Option<Value> {
+        let help = || format!("expected {}", shape.expected());
+        match shape {
+            Shape::Duration { least, most } => {
+                let Some(time) = units::duration(text) else {
+                    return self.refuse(place, value, "is not understood", help());
+                };
+                let bounds = Duration::from_millis(*least)..=Duration::from_millis(*most);
+                if bounds.contains(&time) {
+                    return Some(Value::Duration(time));
+                }
+                let help = format!(
+                    "expected a time from {} to {}",
+                    units::write_duration(*bounds.start()),
+                    units::write_duration(*bounds.end())
+                );
+                self.refuse(place, value, "is out of bounds", help)
+            }
+            Shape::Size => match units::size(text) {
+                Some(bytes) => Some(Value::Size(bytes)),
+                None => self.refuse(place, value, "is not understood", help()),
+            },
+            Shape::Regex => match regex::Regex::new(text) {
+                Ok(regex) => Some(Value::Regex(regex)),
+                Err(error) => {
+                    let last = error.to_string();
+                    let reason = last.lines().last().unwrap_or_default();
+                    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+                    self.refuse(place, value, "is not a regular expression", short(reason))
+                }
+            },
+            Shape::Secret | Shape::Header => self.secret(place, shape, value, text),
+            Shape::OneOf(words) if !words.contains(&text) => {
+                let help = match nearest(text, words.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => help(),
+                };
+                self.refuse(place, value, &format!("cannot be `{}`", short(text)), help)
+            }
+            Shape::Url => {
+                if let Some(span) = password_in(text, &value.span()) {
+                    self.mistakes.hide(span);
+                }
+                match web_address(text) {
+                    Ok(()) => Some(Value::Text(text.into())),
+                    Err(why) => self.refuse(place, value, why, help()),
+                }
+            }
+            Shape::Address if !is_address(text) => {
+                self.refuse(place, value, "is not host and port", help())
+            }
+            Shape::Path if !text.starts_with('/') && !text.starts_with("~/") => {
+                self.refuse(place, value, "is no whole path", help())
+            }
+            Shape::Name | Shape::PromQl if text.trim().is_empty() => {
+                self.refuse(place, value, "is empty", help())
+            }
+            _ => Some(Value::Text(text.into())),
+        }
+    }
+
+    fn secret(
+        &mut self,
+        place: &Place,
+        shape: &Shape,
+        value: &Spanned<DeValue<'_>>,
+        text: &str,
+    ) -> Option<Value> {
+        let secret = Secret::parse(text);
+        if secret.is_plain() {
+            self.mistakes.hide(value.span());
+            if matches!(shape, Shape::Secret) {
+                let message = format!("`{}` holds a secret in plain text", short(&place.path));
+                let help = "write \"env:NAME\", \"file:/path\" or \"cmd:command\" instead";
+                self.mistakes.unwise(value.span(), message, help);
+            }
+        }
+        if secret.is_empty() {
+            let help = format!("expected {}", shape.expected());
+            return self.refuse(place, value, "is empty", help);
+        }
+        Some(Value::Secret(secret))
+    }
+}
+
+/// Tables that stand in headers of their own are pointed at by their name.
+fn value_span(name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Span {
+    if value.get_ref().is_table() { name.span() } else { value.span() }
+}
+
+/// A text from the file, cut for a message.
+fn short(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.chars().count() <= MOST {
+        return text.into();
+    }
+    text.chars().take(MOST).chain("...".chars()).collect()
+}
+
+fn good_name(name: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
+    (1..=64).contains(&name.chars().count()) && name.chars().all(fits)
+}
+
+fn web_address(text: &str) -> Result<(), &'static str> {
+    let url = reqwest::Url::parse(text).map_err(|_| "is not a URL")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("is neither http nor https");
+    }
+    if url.host_str().is_none_or(str::is_empty) { Err("names no host") } else { Ok(()) }
+}
+
+/// Where in the file a URL's `user:password@` stands.
+fn password_in(url: &str, value: &Span) -> Option<Span> {
+    let start = url.find("://")? + 3;
+    let authority = url[start..].split(['/', '?', '#']).next()?;
+    authority.contains('@').then(|| value.clone())
+}
+
+/// `host:port`, with `[]` around an IPv6 address.
+pub(super) fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let port_fits = port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.split('%').next().is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            !host.is_empty()
+                && host.len() <= 253
+                && host.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
+        }
+    };
+    port_fits && host_fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys::key;
+
+    const AUTH: Keys = &[&[key("bearer", Shape::Secret, "A token.")]];
+    const SHARED: Keys = &[&[key("every", Shape::EVERY, "How often.").or("10s")]];
+    const KINDS: &[KindKeys] = &[
+        KindKeys {
+            name: "http",
+            keys: &[&[
+                key("http", Shape::Url, "The URL.").needed(),
+                key("status", Shape::OneOrMore(&Shape::Integer { min: 100, max: 599 }), "Allowed.")
+                    .or("200"),
+            ]],
+        },
+        KindKeys { name: "tcp", keys: &[&[key("tcp", Shape::Address, "The port.").needed()]] },
+    ];
+    const ROOT: Keys = &[&[
+        key("site", Shape::Text, "Where."),
+        key("share", Shape::Ratio, "How much.").or("5%"),
+        key("limit", Shape::Quantity, "How much."),
+        key("keep", Shape::Size, "Memory.").or("64 MiB"),
+        key("theme", Shape::OneOf(&["dark", "light"]), "Colours.").or("dark"),
+        key("match", Shape::Regex, "What."),
+        key("prometheus", Shape::TableOr("url", SERVER), "The server."),
+        key("check", Shape::Kinds(SHARED), "Checks."),
+        key("scrape", Shape::Named(TARGETS), "Targets."),
+        key("headers", Shape::Map(&Shape::Header), "Headers."),
+    ]];
+    const SERVER: Keys =
+        &[&[key("url", Shape::Url, "The URL.").needed(), key("auth", Shape::Table(AUTH), "Who.")]];
+    const TARGETS: Keys =
+        &[&[key("targets", Shape::OneOrMore(&Shape::Address), "Who.").needed()], SHARED[0]];
+
+    fn read(text: &str) -> (Table, Mistakes) {
+        let mut mistakes = Mistakes::default();
+        let table = document(text, ROOT, KINDS, &mut mistakes);
+        (table, mistakes)
+    }
+
+    /// Each mistake as `the text that it points at: message; help`.
+    fn complaints(text: &str) -> Vec<String> {
+        let (_, mistakes) = read(text);
+        let line = |mistake: &crate::config::Mistake| {
+            let help = mistake.help.as_deref().unwrap_or_default();
+            format!("{}: {}; {help}", &text[mistake.span.clone()], mistake.message)
+        };
+        mistakes.in_order().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn values_come_typed_and_what_is_left_out_is_the_default() {
+        let (table, mistakes) = read(
+            r#"
+            site = "shop"
+            limit = "500ms"
+            prometheus = "http://prom:9090/x"
+            [check.login]
+            http = "https://shop.example/login"
+            status = [200, 302]
+            [scrape.node]
+            targets = "10.0.0.1:9100"
+            every = "15s"
+            "#,
+        );
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(table.text("site"), "shop");
+        assert_eq!(table.optional_number("limit"), Some(0.5));
+        assert!((table.number("share") - 0.05).abs() < f64::EPSILON);
+        assert_eq!(table.size("keep"), 64 << 20);
+        assert_eq!(table.text("theme"), "dark");
+        assert_eq!(table.table("prometheus").unwrap().text("url"), "http://prom:9090/x");
+        let check = &table.named("check")[0];
+        assert_eq!((check.kind(), check.name()), (Some("http"), "login"));
+        assert_eq!(check.path(), "check.login");
+        assert_eq!(check.wholes::<u16>("status"), [200, 302]);
+        assert_eq!(check.duration("every"), Duration::from_secs(10));
+        let scrape = &table.named("scrape")[0];
+        assert_eq!(scrape.texts("targets"), ["10.0.0.1:9100"]);
+        assert_eq!(scrape.duration("every"), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_each_at_its_place() {
+        let found = complaints(
+            r#"
+            siet = "shop"
+            share = 5
+            keep = 64
+            theme = "drak"
+            match = "("
+            prometheus = { url = "prom:9090", auht = { bearer = "x" } }
+            [check.a]
+            htpp = "https://x"
+            [check.b]
+            http = "https://x"
+            tcp = "x:1"
+            [check.c]
+            tcp = "x:99999"
+            every = "10"
+            [scrape.node]
+            "#,
+        );
+        assert_eq!(
+            found,
+            [
+                "siet: unknown key `siet`; did you mean `site`?",
+                "5: `share` is out of bounds; a share is from 0 to 1, or \"0%\" to \"100%\"",
+                "64: `keep` is a whole number; expected a size with its unit, such as \"64 MiB\"",
+                "\"drak\": `theme` cannot be `drak`; did you mean `dark`?",
+                "\"(\": `match` is not a regular expression; unclosed group",
+                "\"prom:9090\": `prometheus.url` is neither http nor https; \
+                 expected a URL such as \"https://host/path\"",
+                "auht: unknown key `auht` in `prometheus`; did you mean `auth`?",
+                "a: `check.a` does not say what is asked; did you mean `http`?",
+                "tcp: `check.b` asks twice; `http` and `tcp` are two checks",
+                "\"x:99999\": `check.c.tcp` is not host and port; \
+                 expected host and port, such as \"db-1:5432\"",
+                "\"10\": `check.c.every` is not understood; \
+                 expected a time with its unit, such as \"10s\" or \"1h30m\"",
+                "node: `targets` is missing in `scrape.node`; Who.",
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_types_say_what_they_are_and_what_is_expected() {
+        assert_eq!(
+            complaints("site = [1]\nprometheus = 3\ncheck = \"x\"\nscrape.a = 1"),
+            [
+                "[1]: `site` is a list; expected a text",
+                "3: `prometheus` is a whole number; \
+                 expected a URL such as \"https://host/path\", or a table",
+                "\"x\": `check` is a text; expected a table",
+                "a: `scrape.a` is not a table; `scrape` holds tables that are named by you",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_says_so_and_where() {
+        let (_, mistakes) = read("site = \"a\"\nsite = \"b\"\n");
+        let first = &mistakes.in_order()[0];
+        assert!(first.message.contains("duplicate key"), "{first:?}");
+        assert_eq!(first.span, 11..15);
+        assert!(!read("[check.a\nhttp =").1.is_empty());
+        let deep = format!("site = {}", "[".repeat(100_000));
+        assert!(!read(&deep).1.is_empty());
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_hidden() {
+        let text = r#"
+            headers = { X-Key = "abc", Other = "env:KEY" }
+            prometheus = { url = "http://u:p@h/", auth = { bearer = "tok", baerer = "tik" } }
+        "#;
+        let (_, mistakes) = read(text);
+        let hidden: Vec<&str> = mistakes.hidden().iter().map(|span| &text[span.clone()]).collect();
+        assert_eq!(hidden, ["\"abc\"", "\"http://u:p@h/\"", "\"tok\"", "\"tik\""]);
+        assert_eq!(mistakes.advisories(), 1);
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in ["db:1", "10.0.0.1:65535", "[::1]:80", "[fe80::1%eth0]:80", "a_b.c-d:5"] {
+            assert!(is_address(good), "{good}");
+        }
+        for wrong in
+            ["", ":80", "db", "db:", "db:0", "db:65536", "::1:80", "[x]:1", "a b:1", "a:+1"]
+        {
+            assert!(!is_address(wrong), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_the_reader_fall_over(text in "(?s).{0,400}") {
+            read(&text);
+        }
+
+        #[test]
+        fn no_value_makes_the_reader_fall_over(
+            name in "site|share|keep|match|prometheus|check|check\\.a|scrape\\.a|headers|limit",
+            value in r#"[0-9]{1,25}|-?[0-9]\.[0-9]|nan|-inf|true|"[a-z0-9:%/ .]{0,12}"|\[\]|\{\}|\[1, "x"\]|\{ http = 1 \}|\{ url = "" \}|1979-05-27|0xff"#,
+        ) {
+            read(&format!("{name} = {value}"));
+        }
+    }
+}
