@@ -1,5 +1,7 @@
 //! One file per system that is polled, each with its own part of the config.
 
+pub mod health;
+
 use crate::domain::{PollError, Reading, SourceInfo, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
