@@ -1,6 +1,7 @@
 //! Labels, exposition parser, sample memory, PromQL: pure functions over bytes and samples.
 
 pub mod data;
+pub mod exposition;
 pub mod storage;
 
 pub use data::{Data, Line, Point};
