@@ -55,6 +55,8 @@ impl Mistakes {
         let count = if advisory { &mut self.unwise } else { &mut self.wrong };
         *count += 1;
         if *count <= KEPT {
+            let clean = |text: String| crate::domain::harmless(&text).into_owned();
+            let (message, help) = (clean(message), help.map(clean));
             self.kept.push(Mistake { span, message, help, advisory });
         }
     }

@@ -4,7 +4,7 @@
 //! what was wrong in the file gives it too, and was reported when the file
 //! was read, so that nobody builds on it.
 
-use super::keys::{Key, Keys, find};
+use super::keys::{Key, Keys, KindKeys, find};
 use super::mistakes::{Mistakes, Span};
 use super::read;
 use super::secret::Secret;
@@ -77,6 +77,27 @@ impl Table {
             kind: None,
             groups: [keys, &[]],
             entries: Vec::new(),
+        }
+    }
+
+    /// A check that was written as one value: its kind's own key is all it has.
+    pub(super) fn with(
+        name: &str,
+        path: String,
+        span: Span,
+        kind: KindKeys,
+        shared: Keys,
+        value: Value,
+    ) -> Self {
+        let entry = find(kind.keys, kind.name)
+            .map(|key| Entry { key, value: Placed { span: span.clone(), it: value } });
+        Self {
+            name: name.into(),
+            path,
+            span,
+            kind: Some(kind.name),
+            groups: [kind.keys, shared],
+            entries: entry.into_iter().collect(),
         }
     }
 

@@ -1,0 +1,248 @@
+//! Every key of the config file, table by table. A new key is one line here.
+
+use super::client::CLIENT;
+use super::keys::{Key, Keys, Shape, key};
+
+const STATUSES: Shape = Shape::OneOf(&["ok", "warning", "critical"]);
+
+/// The top of the file.
+pub const ROOT: Keys = &[&[
+    key("environment", Shape::Name, "What this config watches; shown in upper case at all times. Whoever leaves it out is in production.")
+        .or("production"),
+    key("site", Shape::Text, "What runs there, in a word.").like("shop"),
+    key("prometheus", Shape::TableOr("url", PROMETHEUS), "A metrics server: Prometheus, VictoriaMetrics, Thanos, Mimir. A URL, or a table."),
+    key("service", Shape::Named(SERVICE), "A service: something that users depend on. One table for each."),
+    key("scrape", Shape::Named(SCRAPE), "Pages of metrics that are read without a server. The table's name is the job."),
+    key("hosts", Shape::Named(HOSTS), "Hosts whose resources are shown, from a job of node exporters. One table for each group."),
+    key("self", Shape::Table(SELF), "How this host knows that its own network works."),
+    key("poll", Shape::Table(POLL), "How everything is polled, unless it says otherwise itself."),
+    key("memory", Shape::Table(MEMORY), "How much is kept of what was scraped."),
+    key("screen", Shape::Table(SCREEN), "How the console looks."),
+    key("keys", Shape::Map(&BINDINGS), "Keys of your own: for each scope (`global`, or the name of a panel) a table from key to action."),
+]];
+
+const BINDINGS: Shape = Shape::Map(&Shape::Text);
+
+/// `[prometheus]`
+pub const PROMETHEUS: Keys = &[
+    &[
+        key("url", Shape::Url, "Base URL, with its path where it has one.")
+            .like("http://prometheus:9090")
+            .needed(),
+        key("every", Shape::EVERY, "How often it is asked whether it answers.").or("10s"),
+        key("timeout", Shape::TIMEOUT, "Time for one answer.").or("10s"),
+    ],
+    CLIENT,
+];
+
+/// `[service.NAME]`
+pub const SERVICE: Keys = &[
+    &[
+        key("health", Shape::Url, "URL of a health endpoint: short for an `http` check called `health`.")
+            .like("https://api.shop.example/healthz"),
+        key("tcp", Shape::Address, "A port that must accept connections: short for a check called `tcp`.")
+            .like("db-1:5432"),
+        key("tls", Shape::Address, "A port that must speak TLS, with a certificate that is good: short for a check called `tls`.")
+            .like("mail.shop.example:993"),
+        key("check", Shape::Kinds(CHECK), "Checks in full. Each says by one key what is asked."),
+        key("owner", Shape::Text, "Who owns it.").like("team payments"),
+        key("contact", Shape::Text, "Whom to call.").like("Wang, +65 5550 1234"),
+        key("link", Shape::Url, "Where to read on.").like("https://wiki.shop.example/api"),
+        key("logs", Shape::Name, "Command that prints its last log lines, run by /bin/sh when asked for. The last 200 are shown.")
+            .like("ssh app-1 journalctl -u api -n 200 --no-pager"),
+        key("depends_on", Shape::OneOrMore(&Shape::Text), "Services that it needs.").like(r#"["db"]"#),
+        key("third_party", Shape::Bool, "Somebody else runs it: it warns at most.").or("false"),
+    ],
+    SIGNALS,
+    &[
+        key("errors", Shape::Table(RATIO_LIMITS), "Share of requests that failed: warning from 1 %, critical from 5 %."),
+        key("latency", Shape::Table(TIME_LIMITS), "Latency at the 95th percentile: warning from 500 ms, critical from 2 s."),
+        key("signal", Shape::Named(SIGNAL), "Signals of your own: anything that PromQL can say."),
+    ],
+];
+
+/// Where a service's requests are counted.
+const SIGNALS: &[Key] = &[
+    key("job", Shape::Name, "Job whose metrics tell error rate, latency and traffic; of the server, or a `[scrape.NAME]`.")
+        .like("api"),
+    key("preset", Shape::OneOf(PRESETS), "Whose metric names are looked for: `auto` knows Prometheus client libraries, Micrometer and OpenTelemetry.")
+        .or("auto"),
+    key("requests_metric", Shape::Name, "Counter of requests, where it has a name of its own.").like("shop_http_requests_total"),
+    key("duration_metric", Shape::Name, "Histogram of seconds, where it has a name of its own; without `_bucket`.")
+        .like("shop_http_request_duration_seconds"),
+    key("status_label", Shape::Name, "Label that holds the HTTP status in `requests_metric`, where it is none of `code`, `status`, `status_code`.")
+        .like("http_status"),
+    key("matchers", Shape::Name, "More label matchers for all of these, as in PromQL.")
+        .like(r#"route!="/healthz""#),
+    key("window", Shape::SPAN, "Rates are taken over this time.").or("5m"),
+    key("min_requests", Shape::Integer { min: 0, max: i64::MAX }, "With fewer requests in the window it reads `little traffic` and warns at most.")
+        .or("20"),
+    key("every", Shape::EVERY, "How often its signals are asked.").or("10s"),
+];
+
+/// The names of presets.
+pub const PRESETS: &[&str] = &["auto", "prometheus", "micrometer", "opentelemetry", "grpc", "none"];
+
+const AT_MOST: Key = key(
+    "at_most",
+    STATUSES,
+    "The worst status that it may count for; `ok` makes it worth knowing only.",
+);
+
+const RATIO_LIMITS: Keys = &[&[
+    key("warning", Shape::Ratio, "Warning begins beyond this share.").like("1%"),
+    key("critical", Shape::Ratio, "Critical begins beyond this share.").like("5%"),
+    AT_MOST.like("warning"),
+]];
+
+const TIME_LIMITS: Keys = &[&[
+    key("warning", Shape::PAUSE, "Warning begins beyond this time.").like("500ms"),
+    key("critical", Shape::PAUSE, "Critical begins beyond this time.").like("2s"),
+    AT_MOST.like("warning"),
+]];
+
+const AGE_LIMITS: Keys = &[&[
+    key(
+        "warning",
+        Shape::Duration { least: 0, most: 3_650 * 86_400_000 },
+        "Warning begins with less than this time left.",
+    )
+    .like("21d"),
+    key(
+        "critical",
+        Shape::Duration { least: 0, most: 3_650 * 86_400_000 },
+        "Critical begins with less than this time left.",
+    )
+    .like("7d"),
+    AT_MOST.like("warning"),
+]];
+
+/// `[service.NAME.signal.NAME]`
+pub const SIGNAL: Keys = &[&[
+    key("expr", Shape::PromQl, "PromQL. Each series of its answer is judged, and the worst counts.")
+        .like(r#"sum(queue_length{job="worker"})"#)
+        .needed(),
+    key("unit", Shape::OneOf(&["number", "ratio", "seconds", "bytes", "bytes_per_second", "per_second"]), "Unit of its value.")
+        .or("number"),
+    key("warning", Shape::Quantity, "Warning begins beyond this value: a number, or one with its unit.").like("100"),
+    key("critical", Shape::Quantity, "Critical begins beyond this value.").like("1000"),
+    key("below", Shape::Bool, "Bad is below them, not above.").or("false"),
+    AT_MOST.like("warning"),
+    key("label", Shape::Name, "Short name on the screen; its own name where left out.").like("queue"),
+    key("engine", Shape::OneOf(&["server", "embedded"]), "Who answers. Left out: opsroom itself where the service's job, or one that the expression names, is scraped; else the server.")
+        .like("server"),
+    key("every", Shape::EVERY, "How often it is asked.").or("10s"),
+]];
+
+/// What all checks share, `[service.NAME.check.NAME]`.
+pub const CHECK: Keys = &[&[
+    key(
+        "every",
+        Shape::EVERY,
+        "From the start of one poll to the start of the next; `[poll]` has the default.",
+    )
+    .like("10s"),
+    key("timeout", Shape::TIMEOUT, "Time for the whole of one poll; `[poll]` has the default.")
+        .like("5s"),
+    key(
+        "confirm",
+        Shape::Integer { min: 0, max: 20 },
+        "How often a change is asked again before it counts; `[poll]` has the default.",
+    )
+    .like("2"),
+    key("confirm_after", Shape::PAUSE, "Time between those; `[poll]` has the default.").like("1s"),
+    AT_MOST.like("warning"),
+    key(
+        "certificate",
+        Shape::Table(AGE_LIMITS),
+        "Time left of the server's certificate: warning under 21 days, critical under 7.",
+    ),
+]];
+
+/// `[scrape.NAME]`
+pub const SCRAPE: Keys = &[
+    &[
+        key("targets", Shape::OneOrMore(&Shape::Name), "Whom to ask: `host:port`, or whole URLs.")
+            .like(r#"["10.0.0.1:9100", "10.0.0.2:9100"]"#)
+            .needed(),
+        key("path", Shape::Name, "Path of the page, for targets without one.").or("/metrics"),
+        key("scheme", Shape::OneOf(&["http", "https"]), "For targets without one.").or("http"),
+        key("every", Shape::EVERY, "From the start of one poll to the start of the next.")
+            .or("10s"),
+        key("timeout", Shape::TIMEOUT, "Time for the whole page.").or("5s"),
+        key("labels", Shape::Map(&Shape::Text), "Labels that all samples get.")
+            .like(r#"{ zone = "a" }"#),
+    ],
+    CLIENT,
+];
+
+/// `[hosts.NAME]`
+pub const HOSTS: Keys = &[&[
+    key("job", Shape::Name, "Job of the node exporters; the table's name where left out.")
+        .like("node"),
+    key("cpu", Shape::Table(RATIO_LIMITS), "CPU in use: warning from 70 %, critical from 80 %."),
+    key(
+        "memory",
+        Shape::Table(RATIO_LIMITS),
+        "Memory in use: warning from 80 %, critical from 90 %.",
+    ),
+    key(
+        "disk",
+        Shape::Table(RATIO_LIMITS),
+        "Share of a disk that is free: warning under 20 %, critical under 10 %.",
+    ),
+    key(
+        "disk_full",
+        Shape::Table(AGE_LIMITS),
+        "Time until a disk is full at the present rate: warning under 1 day.",
+    ),
+    key("window", Shape::SPAN, "Rates are taken over this time.").or("5m"),
+    key("every", Shape::EVERY, "How often they are asked.").or("15s"),
+]];
+
+const SELF: Keys = &[&[
+    key("canary", Shape::OneOrMore(&Shape::Address), "Ports that answer whenever this host has a network. While none does, failed polls read `unknown: this host is offline`.")
+        .like(r#"["1.1.1.1:443", "gateway:53"]"#),
+]];
+
+const POLL: Keys = &[&[
+    key("every", Shape::EVERY, "From the start of one poll to the start of the next.").or("10s"),
+    key("timeout", Shape::TIMEOUT, "Time for the whole of one poll.").or("5s"),
+    key("connect_timeout", Shape::TIMEOUT, "Time to connect.").or("3s"),
+    key(
+        "confirm",
+        Shape::Integer { min: 0, max: 20 },
+        "How often a change is asked again before it counts.",
+    )
+    .or("2"),
+    key("confirm_after", Shape::PAUSE, "Time between those.").or("1s"),
+    key(
+        "in_flight",
+        Shape::Integer { min: 1, max: 4_096 },
+        "How many polls there are at once at most, so that their timings stay true.",
+    )
+    .or("64"),
+]];
+
+const MEMORY: Keys = &[&[
+    key("keep", Shape::SPAN, "Samples older than this are dropped.").or("2h"),
+    key("bytes", Shape::Size, "Beyond this the oldest samples are dropped.").or("256 MiB"),
+    key(
+        "series_per_target",
+        Shape::Integer { min: 1, max: 100_000_000 },
+        "A page with more series is refused whole.",
+    )
+    .or("100000"),
+]];
+
+const SCREEN: Keys = &[&[
+    key("theme", Shape::Name, "Name of a theme, or a path to one of your own.").or("dark"),
+    key("glyphs", Shape::OneOf(&["auto", "unicode", "ascii"]), "Which characters are drawn with.")
+        .or("auto"),
+    key(
+        "colors",
+        Shape::OneOf(&["auto", "none", "16", "256", "true"]),
+        "How many colours; `auto` asks the environment.",
+    )
+    .or("auto"),
+]];

@@ -1,0 +1,205 @@
+//! The whole config, as it is read from a file.
+
+use super::*;
+use crate::config::keys::{Shape, key};
+use crate::domain::Unit;
+use crate::store::Action::{Page, PollAll, Reload};
+
+const KINDS: &[KindKeys] = &[
+    KindKeys { name: "http", keys: &[&[key("http", Shape::Url, "URL.").needed()]] },
+    KindKeys { name: "tcp", keys: &[&[key("tcp", Shape::Address, "Port.").needed()]] },
+];
+
+fn read(text: &str) -> (Config, Vec<String>) {
+    let mut mistakes = Mistakes::default();
+    let config = Config::read(text, KINDS, &mut mistakes);
+    let line = |mistake: &crate::config::Mistake| {
+        format!("{}: {}", &text[mistake.span.clone()], mistake.message)
+    };
+    (config, mistakes.in_order().into_iter().map(line).collect())
+}
+
+#[test]
+fn an_empty_file_is_production_with_all_defaults() {
+    let (config, mistakes) = read("");
+    assert_eq!(mistakes, Vec::<String>::new());
+    assert!(config.is_empty());
+    assert_eq!((config.environment.as_str(), config.site.as_str()), ("production", ""));
+    let poll = Poll {
+        every: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(3),
+        confirm: 2,
+        confirm_after: Duration::from_secs(1),
+        in_flight: 64,
+    };
+    assert_eq!(config.poll, poll);
+    assert_eq!(config.memory.keep, Duration::from_hours(2));
+    assert_eq!(config.memory.bytes, 256 << 20);
+    assert_eq!(config.screen.theme, "dark");
+}
+
+#[test]
+fn ten_lines_are_enough() {
+    let (config, mistakes) = read(
+        r#"
+        prometheus = "http://prom.internal:9090"
+        [hosts.node]
+        [service.api]
+        health = "https://api.shop.example/healthz"
+        job = "api"
+        depends_on = "db"
+        [service.db]
+        tcp = "db-1:5432"
+        third_party = true
+    "#,
+    );
+    assert_eq!(mistakes, Vec::<String>::new());
+    let api = &config.services[0];
+    assert_eq!(api.checks[0].role.name, "health");
+    assert_eq!(api.checks[0].table.text("http"), "https://api.shop.example/healthz");
+    assert_eq!(api.checks[0].role.at_most, Status::Critical);
+    assert_eq!(api.checks[0].role.certificate_days.warning, Some(21.0));
+    let requests = api.requests.as_ref().unwrap();
+    assert_eq!(requests.errors.thresholds.critical, Some(0.05));
+    assert_eq!(requests.latency.thresholds.warning, Some(0.5));
+    assert_eq!(requests.min_requests, 20);
+    let db = &config.services[1];
+    assert_eq!((db.checks[0].kind, db.checks[0].role.at_most), ("tcp", Status::Warning));
+    let hosts = &config.hosts[0];
+    assert_eq!((hosts.job.as_str(), hosts.cpu.at_most), ("node", Status::Warning));
+    assert_eq!(hosts.disk.thresholds.warning, Some(0.2));
+    assert!(hosts.disk.thresholds.below);
+    assert_eq!(hosts.disk_full.thresholds.critical, None);
+}
+
+#[test]
+fn checks_and_signals_are_set_one_by_one() {
+    let (config, mistakes) = read(
+        r#"
+        prometheus = "http://prom.internal:9090"
+        poll = { every = "30s", confirm = 3 }
+        [service.api]
+        job = "api"
+        errors = { warning = "10%" }
+        latency = { critical = "100ms", at_most = "warning" }
+        [service.api.check.login]
+        http = "https://api.shop.example/login"
+        confirm = 0
+        certificate = { warning = "30d" }
+        at_most = "ok"
+        [service.api.signal.queue]
+        expr = "sum(queue_length)"
+        unit = "bytes"
+        warning = "1 KiB"
+    "#,
+    );
+    assert_eq!(mistakes, Vec::<String>::new());
+    let api = &config.services[0];
+    let login = &api.checks[0];
+    assert_eq!((login.every, login.role.confirm), (Duration::from_secs(30), 0));
+    assert_eq!(login.role.at_most, Status::Ok);
+    assert_eq!(login.role.certificate_days.warning, Some(30.0));
+    assert_eq!(login.role.certificate_days.critical, Some(7.0));
+    let requests = api.requests.as_ref().unwrap();
+    // A warning beyond the default of critical leaves no critical.
+    assert_eq!(requests.errors.thresholds.critical, None);
+    assert_eq!(requests.latency.thresholds.warning, None);
+    assert_eq!(requests.latency.at_most, Status::Warning);
+    let queue = &api.signals[0];
+    assert_eq!((queue.unit, queue.limits.thresholds.warning), (Unit::Bytes, Some(1024.0)));
+    assert_eq!(queue.label, "queue");
+}
+
+#[test]
+fn targets_become_pages() {
+    let (config, mistakes) = read(
+        r#"
+        [scrape.app]
+        targets = ["app-1:9100", "https://app.example", "app-2:80/actuator/prometheus", "[::1]:1"]
+        labels = { zone = "a" }
+    "#,
+    );
+    assert_eq!(mistakes, Vec::<String>::new());
+    let pages: Vec<(&str, &str)> = config.scrapes[0]
+        .targets
+        .iter()
+        .map(|target| (target.instance.as_str(), target.url.as_str()))
+        .collect();
+    assert_eq!(
+        pages,
+        [
+            ("app-1:9100", "http://app-1:9100/metrics"),
+            ("app.example:443", "https://app.example/metrics"),
+            ("app-2:80", "http://app-2/actuator/prometheus"),
+            ("[::1]:1", "http://[::1]:1/metrics"),
+        ]
+    );
+}
+
+#[test]
+fn what_contradicts_itself_is_told() {
+    let (_, mistakes) = read(
+        r#"
+        [service.a]
+        health = "http://x"
+        job = "ap"
+        depends_on = ["b", "bb", "zzz"]
+        check.health = { tcp = "x:1" }
+        errors = { warning = "5%", critical = "1%" }
+        [service.b]
+        depends_on = ["c"]
+        latency = { warning = "1s" }
+        [service.c]
+        depends_on = ["a"]
+        [scrape.app]
+        targets = ["x:1", "x:1", "y"]
+        labels = { job = "z" }
+    "#,
+    );
+    assert_eq!(
+        mistakes,
+        [
+            "\"http://x\": a check called `health` is there already",
+            "\"ap\": nobody has metrics of job `ap`",
+            "[\"b\", \"bb\", \"zzz\"]: services need each other in a circle: a > b > c > a",
+            "\"bb\": there is no such service",
+            "\"zzz\": there is no such service",
+            "\"1%\": critical begins before warning does",
+            "latency: `latency` without `job`",
+            "\"x:1\": this target is there twice",
+            "\"y\": this is no target",
+            "job: this label is not yours to set",
+        ]
+    );
+}
+
+#[test]
+fn a_service_may_not_need_itself_and_a_long_chain_is_no_circle() {
+    let (_, mistakes) = read("[service.a]\ndepends_on = 'a'");
+    assert_eq!(mistakes, ["'a': services need each other in a circle: a > a"]);
+    let link = |i: usize| format!("[service.s{i}]\ndepends_on = ['s{}', 's0']\n", i - 1);
+    let text: String = "[service.s0]\n"
+        .chars()
+        .chain((1..5_000).flat_map(|i| link(i).into_bytes()).map(char::from))
+        .collect();
+    assert_eq!(read(&text).1, Vec::<String>::new());
+}
+
+#[test]
+fn keys_of_ones_own_are_read() {
+    let (config, mistakes) = read(
+        r#"
+        [keys.global]
+        ctrl-r = "reload"
+        x = "none"
+        f5 = "poll-all"
+        hyper-x = "quit"
+        y = "qiut"
+        p = "page-3"
+    "#,
+    );
+    assert_eq!(mistakes, ["hyper-x: there is no such key", "\"qiut\": there is no such action"]);
+    let actions: Vec<_> = config.bindings.iter().map(|binding| binding.action).collect();
+    assert_eq!(actions, [Some(Reload), None, Some(PollAll), Some(Page(3))]);
+}
