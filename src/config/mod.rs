@@ -3,8 +3,10 @@
 pub mod bindings;
 pub mod client;
 mod file;
+mod inventory;
 pub mod keys;
 pub mod mistakes;
+pub mod presets;
 mod read;
 pub mod root;
 pub mod secret;

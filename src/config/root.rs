@@ -57,7 +57,7 @@ pub const SERVICE: Keys = &[
     &[
         key("errors", Shape::Table(RATIO_LIMITS), "Share of requests that failed: warning from 1 %, critical from 5 %."),
         key("latency", Shape::Table(TIME_LIMITS), "Latency at the 95th percentile: warning from 500 ms, critical from 2 s."),
-        key("signal", Shape::Named(SIGNAL), "Signals of your own: anything that PromQL can say."),
+        key("signal", Shape::Named(SIGNAL), "Signals of your own: anything that PromQL can say. One called `errors`, `latency` or `traffic` takes the place of the ready-made one."),
     ],
 ];
 
@@ -122,8 +122,7 @@ pub const SIGNAL: Keys = &[&[
     key("expr", Shape::PromQl, "PromQL. Each series of its answer is judged, and the worst counts.")
         .like(r#"sum(queue_length{job="worker"})"#)
         .needed(),
-    key("unit", Shape::OneOf(&["number", "ratio", "seconds", "bytes", "bytes_per_second", "per_second"]), "Unit of its value.")
-        .or("number"),
+    key("unit", Shape::OneOf(&["number", "ratio", "seconds", "bytes", "bytes_per_second", "per_second"]), "Unit of its value; `number` unless its name says more.").like("number"),
     key("warning", Shape::Quantity, "Warning begins beyond this value: a number, or one with its unit.").like("100"),
     key("critical", Shape::Quantity, "Critical begins beyond this value.").like("1000"),
     key("below", Shape::Bool, "Bad is below them, not above.").or("false"),

@@ -5,11 +5,15 @@ use super::mistakes::{Mistakes, Span};
 use super::root::CHECK;
 use super::shape::Poll;
 use super::table::{Table, Value};
-use crate::domain::{CheckRole, EngineKind, ServiceName, Status, Thresholds, Unit};
+use crate::domain::{CheckRole, EngineKind, ServiceName, SignalKind, Status, Thresholds, Unit};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const DAY: f64 = 86_400.0;
+/// Warning and critical of the share of requests that failed.
+const ERRORS: [f64; 2] = [0.01, 0.05];
+/// Warning and critical of the 95th percentile in seconds.
+const LATENCY: [f64; 2] = [0.5, 2.0];
 
 /// A service.
 #[derive(Clone, Debug)]
@@ -220,8 +224,8 @@ fn requests(table: &Table, worst: Status, mistakes: &mut Mistakes) -> Option<Req
         window: table.duration("window"),
         min_requests: table.whole("min_requests"),
         every: table.duration("every"),
-        errors: limits(table, "errors", [0.01, 0.05], false, worst, mistakes),
-        latency: limits(table, "latency", [0.5, 2.0], false, worst, mistakes),
+        errors: limits(table, "errors", ERRORS, false, worst, mistakes),
+        latency: limits(table, "latency", LATENCY, false, worst, mistakes),
         job,
     })
 }
@@ -232,23 +236,34 @@ fn good_metric(name: &str) -> bool {
 }
 
 fn own_signal(table: &Table, worst: Status, mistakes: &mut Mistakes) -> OwnSignal {
-    let thresholds = Thresholds {
-        below: table.flag("below"),
-        warning: table.optional_number("warning"),
-        critical: table.optional_number("critical"),
+    // Under the name of a ready-made signal it takes that one's place, and
+    // its unit and thresholds unless it has its own.
+    let (unit, defaults) = match table.name() {
+        "errors" => (Unit::Ratio, Some(ERRORS)),
+        "latency" => (Unit::Seconds, Some(LATENCY)),
+        "traffic" => (Unit::PerSecond, None),
+        _ => (Unit::Number, None),
+    };
+    let (warning, critical) = (table.optional_number("warning"), table.optional_number("critical"));
+    let thresholds = match defaults.filter(|_| warning.is_none() && critical.is_none()) {
+        Some([warning, critical]) => {
+            Thresholds { below: false, warning: Some(warning), critical: Some(critical) }
+        }
+        None => Thresholds { below: table.flag("below"), warning, critical },
     };
     in_order(table, thresholds, mistakes);
     OwnSignal {
         name: table.name().into(),
         expr: table.text("expr"),
         span: table.span_of("expr"),
-        unit: match table.text("unit").as_str() {
-            "ratio" => Unit::Ratio,
-            "seconds" => Unit::Seconds,
-            "bytes" => Unit::Bytes,
-            "bytes_per_second" => Unit::BytesPerSecond,
-            "per_second" => Unit::PerSecond,
-            _ => Unit::Number,
+        unit: match table.optional_text("unit").as_deref() {
+            None => unit,
+            Some("ratio") => Unit::Ratio,
+            Some("seconds") => Unit::Seconds,
+            Some("bytes") => Unit::Bytes,
+            Some("bytes_per_second") => Unit::BytesPerSecond,
+            Some("per_second") => Unit::PerSecond,
+            Some(_) => Unit::Number,
         },
         limits: Limits { thresholds, at_most: at_most(table).unwrap_or(worst) },
         label: table.optional_text("label").unwrap_or_else(|| table.name().into()),
@@ -256,6 +271,18 @@ fn own_signal(table: &Table, worst: Status, mistakes: &mut Mistakes) -> OwnSigna
             if engine == "server" { EngineKind::Server } else { EngineKind::Embedded }
         }),
         every: table.duration("every"),
+    }
+}
+
+impl OwnSignal {
+    /// What it measures, as its name says.
+    pub fn kind(&self) -> SignalKind {
+        match self.name.as_str() {
+            "errors" => SignalKind::Errors,
+            "latency" => SignalKind::Latency,
+            "traffic" => SignalKind::Traffic,
+            _ => SignalKind::Custom,
+        }
     }
 }
 

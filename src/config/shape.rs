@@ -8,7 +8,7 @@ use super::read::{document, is_address};
 use super::root::ROOT;
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
-use crate::domain::{Labels, Status};
+use crate::domain::{EngineKind, Labels, Status};
 use std::time::Duration;
 
 /// The whole config.
@@ -226,7 +226,10 @@ impl Config {
             mistakes.wrong_but(span.clone(), format!("nobody has metrics of job `{job}`"), help);
         }
         let own = self.services.iter().flat_map(|service| &service.signals);
-        for signal in own.filter(|_| self.scrapes.is_empty()) {
+        let nobody = |signal: &&super::service::OwnSignal| {
+            self.scrapes.is_empty() || signal.engine == Some(EngineKind::Server)
+        };
+        for signal in own.filter(nobody) {
             let help = "set `prometheus`, or scrape a job with a `[scrape.NAME]` table";
             mistakes.wrong_but(signal.span.clone(), "nobody can answer this", help);
         }
