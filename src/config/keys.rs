@@ -155,6 +155,22 @@ impl Shape {
         }
     }
 
+    /// A value of this shape should not be repeated.
+    pub(crate) fn may_hold_a_secret(&self) -> bool {
+        match self {
+            Self::List(inner) | Self::OneOrMore(inner) => inner.may_hold_a_secret(),
+            Self::Secret
+            | Self::Header
+            | Self::Url
+            | Self::Map(_)
+            | Self::Table(_)
+            | Self::TableOr(..)
+            | Self::Named(_)
+            | Self::Kinds(_) => true,
+            _ => false,
+        }
+    }
+
     /// Written in quotes in the file.
     pub(crate) fn quoted(&self) -> bool {
         match self {

@@ -98,15 +98,18 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
         groups: [Keys; 2],
     ) {
-        // It may be a misspelt secret.
-        self.hide(value);
         let known: Vec<&str> =
             groups.iter().flat_map(|keys| all(keys)).map(|key| key.name).collect();
         let message = format!("unknown key `{}`{}", short(name.get_ref()), place.words());
-        let help = match nearest(name.get_ref(), known.iter().copied()) {
+        let meant = nearest(name.get_ref(), known.iter().copied());
+        let help = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("known here: {}", listed(&known)),
         };
+        let meant = meant.and_then(|meant| groups.iter().find_map(|keys| find(keys, meant)));
+        if meant.is_none_or(|key| key.shape.may_hold_a_secret()) {
+            self.hide(value);
+        }
         self.mistakes.wrong_but(name.span(), message, help);
     }
 
