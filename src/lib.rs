@@ -10,3 +10,8 @@ pub mod store;
 pub mod config;
 
 pub mod sources;
+
+pub mod runtime;
+
+pub mod cli;
+pub mod commands;

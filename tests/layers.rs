@@ -43,7 +43,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "notify", "journal", "ui", "panels", "app", "runtime", "demo", "cli",
         ],
     ),
-    ("cli", &["domain", "store"]),
+    ("cli", &["domain", "store", "config"]),
 ];
 
 fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {

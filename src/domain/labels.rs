@@ -56,18 +56,18 @@ impl Labels {
     /// 64-bit FNV-1a over name, 0xff, value, 0xff of each pair in order
     /// (prometheus/common, model/signature.go).
     pub fn fingerprint(&self) -> u64 {
-        const OFFSET: u64 = 14_695_981_039_346_656_037;
-        const PRIME: u64 = 1_099_511_628_211;
-        let mut hash = OFFSET;
-        let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
-        for (name, value) in self.0.iter() {
-            name.bytes().for_each(&mut eat);
-            eat(0xff);
-            value.bytes().for_each(&mut eat);
-            eat(0xff);
-        }
-        hash
+        fnv1a(self.0.iter().flat_map(|(name, value)| {
+            name.bytes().chain([0xff]).chain(value.bytes()).chain([0xff])
+        }))
     }
+}
+
+/// The 64-bit FNV-1a hash (Fowler, Noll, Vo; RFC 9923): the same in every build,
+/// for identities that are kept; not for anything that an enemy may choose.
+pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    const OFFSET: u64 = 14_695_981_039_346_656_037;
+    const PRIME: u64 = 1_099_511_628_211;
+    bytes.into_iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
 impl fmt::Display for Labels {

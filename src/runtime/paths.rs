@@ -1,0 +1,83 @@
+//! Where opsroom keeps things, after the XDG Base Directory Specification.
+
+use crate::domain::labels::fnv1a;
+use directories::ProjectDirs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder for state: log, kept window, last summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder(PathBuf);
+
+impl StateFolder {
+    /// `$XDG_STATE_HOME/opsroom`, by default `~/.local/state/opsroom`;
+    /// none where the user has no home.
+    pub fn of_this_user() -> Option<Self> {
+        let dirs = ProjectDirs::from("", "", "opsroom")?;
+        dirs.state_dir().map(|folder| Self(folder.to_path_buf()))
+    }
+
+    /// Any folder; for tests and the practice environment.
+    pub fn at(folder: &Path) -> Self {
+        Self(folder.to_path_buf())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder, readable by this user alone.
+    pub fn create(&self) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    /// The program's own log.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("opsroom.log")
+    }
+
+    /// What a running console last knew, for `glance --cached`. One file for
+    /// each config, so that two consoles do not write over each other.
+    pub fn summary(&self, config: &Path) -> PathBuf {
+        self.0.join(format!("glance-{}.json", name_of(config)))
+    }
+
+    /// The samples that a console keeps for the next one and for `glance`.
+    pub fn window(&self, config: &Path) -> PathBuf {
+        self.0.join(format!("window-{}.bin", name_of(config)))
+    }
+}
+
+/// A file name for a path that is the same in every build.
+fn name_of(config: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let hash = fnv1a(config.as_os_str().as_bytes().iter().copied());
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_config_has_its_own_files() {
+        let state = StateFolder::at(Path::new("/s"));
+        let (a, b) = (Path::new("/etc/opsroom/config.toml"), Path::new("/home/li/c.toml"));
+        assert_ne!(state.summary(a), state.summary(b));
+        assert_ne!(state.summary(a), state.window(a));
+        assert_eq!(state.summary(a), state.summary(a));
+    }
+
+    #[test]
+    fn the_state_folder_is_for_its_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = tempfile::tempdir().unwrap();
+        let state = StateFolder::at(&scratch.path().join("a/b"));
+        state.create().unwrap();
+        state.create().unwrap();
+        let mode = std::fs::metadata(state.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}
