@@ -2,17 +2,20 @@
 
 pub mod alert;
 pub mod event;
+pub mod fold;
 pub mod harmless;
 pub mod inventory;
 pub mod labels;
 pub mod num;
 pub mod reading;
+pub mod standing;
 pub mod status;
 pub mod time;
 pub mod units;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use event::{Event, EventKind};
+pub use fold::{Fold, Probe, Rules};
 pub use harmless::{harmless, harmless_within};
 pub use inventory::{
     CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
@@ -24,6 +27,7 @@ pub use reading::{
     Cause, Certificate, CheckReading, Component, Malformed, PollError, PollFailure, Reading,
     ScrapeReading, ServerReading,
 };
+pub use standing::{Mark, Standing};
 pub use status::{Counts, Status};
 pub use time::Timestamp;
 
@@ -63,6 +67,11 @@ macro_rules! name_like {
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 Self(text.into())
+            }
+        }
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
         impl std::fmt::Display for $name {

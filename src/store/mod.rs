@@ -3,8 +3,9 @@
 pub mod known;
 pub mod message;
 
+pub use crate::domain::{Mark, Standing};
 pub use known::{
-    CheckState, Known, Mark, Online, ServiceState, SignalState, SignalValue, SourceState, Standing,
+    CheckState, HostState, Known, Online, ServiceState, SignalState, SignalValue, SourceState,
 };
 pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Mods,

@@ -1,0 +1,400 @@
+//! What is known now: the fold of everything that came in, as panels,
+//! `glance` and runs read it.
+
+mod alerts;
+mod asks;
+mod checks;
+mod hosts;
+mod index;
+mod judge;
+mod reload;
+mod services;
+mod signals;
+mod sources;
+
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{
+    Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
+    Role, ServiceName, SignalId, SourceId, Standing, Status, Timestamp,
+};
+use crate::store::{Answer, AskId, Effect, Msg};
+use index::Index;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many events are kept.
+const EVENTS: usize = 2_000;
+/// So many answers to questions of panels are kept.
+const ANSWERS: usize = 256;
+
+/// Everything known at `now`. All statuses in it already count staleness,
+/// confirming, flapping and the state of one's own network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// When watching began.
+    pub started: Timestamp,
+    /// The moment that all of this is about.
+    pub now: Timestamp,
+    /// Whether this host has a network, as the canaries say.
+    pub online: Online,
+    /// Every source, by its identity.
+    pub sources: BTreeMap<SourceId, SourceState>,
+    /// Every check, by its source.
+    pub checks: BTreeMap<SourceId, CheckState>,
+    /// Every signal.
+    pub signals: BTreeMap<SignalId, SignalState>,
+    /// Every service.
+    pub services: BTreeMap<ServiceName, ServiceState>,
+    /// Every host that was seen, by its group's name and its `instance`.
+    pub hosts: BTreeMap<String, BTreeMap<Arc<str>, HostState>>,
+    /// Alerts that fire or are pending, worst first, then longest first.
+    pub alerts: Vec<Alert>,
+    /// The last answers to the questions of panels, by their place. Those of
+    /// signals are judged and kept in `signals`.
+    pub answers: BTreeMap<AskId, Arc<Answer>>,
+    /// What happened, oldest first, bounded.
+    pub events: VecDeque<Event>,
+    /// Who belongs to whom; follows from the inventory.
+    index: Arc<Index>,
+    /// When the canaries were last asked out of turn.
+    nudged: Option<Timestamp>,
+}
+
+/// Whether this host has a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Online {
+    /// No canary is set, or none has answered yet: sources are believed.
+    #[default]
+    Untold,
+    /// A canary answers.
+    Yes,
+    /// No canary answers.
+    No { since: Timestamp },
+}
+
+/// What is known of a source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceState {
+    /// How it stands as a source: `ok` while it answers. For a source that
+    /// answers a check see [`Known::standing_of_source`].
+    pub standing: Standing,
+    /// When its last poll began.
+    pub polled: Option<Timestamp>,
+    /// When it last brought something.
+    pub answered: Option<Timestamp>,
+    /// What it last brought; for a check see [`CheckState::last`].
+    pub reading: Option<Reading>,
+    /// Why the last poll brought nothing, if so, and since when that is so.
+    pub failing: Option<(Timestamp, PollError)>,
+    /// When it is asked next.
+    pub next: Option<Timestamp>,
+    /// How long the last poll took.
+    pub took: Duration,
+    /// How late the last poll began.
+    pub late: Duration,
+    /// How many polls ended.
+    pub polls: u64,
+    /// How many of them brought nothing.
+    pub failures: u64,
+    /// What the rules remember of it.
+    pub memory: sources::Memory,
+}
+
+impl SourceState {
+    /// Whether its last answer is older than three of its intervals.
+    pub fn is_stale(&self, now: Timestamp, every: Duration) -> bool {
+        self.answered.is_some_and(|answered| now.since(answered) > every.saturating_mul(3))
+    }
+}
+
+/// How a check stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckState {
+    /// Its status and reason.
+    pub standing: Standing,
+    /// Its last answer, with components and certificate.
+    pub last: Option<CheckReading>,
+    /// How the certificate stands that it was last shown.
+    pub certificate: Option<Standing>,
+    /// What the rules remember of it.
+    pub memory: checks::Memory,
+}
+
+/// How a signal stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SignalState {
+    /// Its status and reason.
+    pub standing: Standing,
+    /// Its values, worst first; empty where there is no answer or no data.
+    pub values: Vec<SignalValue>,
+    /// What the engine warned of, or why it did not answer.
+    pub notes: Vec<String>,
+    /// What the rules remember of it.
+    pub memory: signals::Memory,
+}
+
+/// One series of a signal's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalValue {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its value in the signal's unit.
+    pub value: Num,
+    /// How it is judged.
+    pub status: Status,
+}
+
+/// How a service stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// The worst of its checks and signals, with that one's reason.
+    pub standing: Standing,
+    /// Its verdicts over time, oldest first, bounded: `(since, status)`.
+    pub history: VecDeque<(Timestamp, Status)>,
+}
+
+/// How a host stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostState {
+    /// The worst of its signals, or of the scrape that brings them.
+    pub standing: Standing,
+    /// Since when nothing told of it, where that is so.
+    pub missing: Option<Timestamp>,
+}
+
+/// What one message touched, settled once at its end.
+#[derive(Debug, Default)]
+struct Turn {
+    effects: Vec<Effect>,
+    sources: BTreeSet<SourceId>,
+    checks: BTreeSet<SourceId>,
+    signals: BTreeSet<SignalId>,
+    services: BTreeSet<ServiceName>,
+    groups: BTreeSet<String>,
+    raised: Vec<Alert>,
+    ended: Vec<alerts::Key>,
+}
+
+impl Known {
+    /// Nothing is known yet of all that the inventory names.
+    pub fn new(inventory: Arc<Inventory>, now: Timestamp) -> Self {
+        let index = Arc::new(Index::of(&inventory));
+        let mut known = Self {
+            inventory,
+            started: now,
+            now,
+            online: Online::Untold,
+            sources: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            services: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            alerts: Vec::new(),
+            answers: BTreeMap::new(),
+            events: VecDeque::new(),
+            index,
+            nudged: None,
+        };
+        known.fill_up();
+        known
+    }
+
+    /// Takes a message in that was taken up at `at`, and says what the world
+    /// shall do about it: poll again, ask an engine. Messages that bring no
+    /// knowledge only set `now`.
+    pub fn take(&mut self, at: Timestamp, msg: &Msg) -> Vec<Effect> {
+        if at < self.now {
+            self.clock_went_back(at);
+        }
+        self.now = at;
+        let mut turn = Turn::default();
+        match msg {
+            Msg::Polled(polls) => {
+                for polled in polls {
+                    self.polled(&mut turn, polled);
+                }
+            }
+            Msg::Answered(answers) => {
+                for answered in answers {
+                    self.answered(&mut turn, answered);
+                }
+            }
+            Msg::Reloaded(Ok(inventory)) => self.reloaded(&mut turn, inventory),
+            Msg::Ticked => self.ticked(&mut turn),
+            Msg::KeyPressed(_)
+            | Msg::Pasted(_)
+            | Msg::Resized { .. }
+            | Msg::LogsRead { .. }
+            | Msg::Reloaded(Err(_))
+            | Msg::Said { .. }
+            | Msg::Resumed
+            | Msg::Terminated => return Vec::new(),
+        }
+        self.settle(&mut turn);
+        turn.effects
+    }
+
+    /// How many services, hosts, metrics servers and scraped targets have each
+    /// status. Each problem counts once: a service counts by its verdict, in
+    /// which its checks and signals are; a host by its own, in which its
+    /// exporter's scrape is; a group of hosts of which nothing was seen counts
+    /// as one unknown. Canaries do not count.
+    pub fn counts(&self) -> Counts {
+        let services = self.services.values().map(|service| service.standing.status);
+        let hosts = self.hosts.values().flat_map(BTreeMap::values).map(|host| host.standing.status);
+        let empty = self.hosts.values().filter(|hosts| hosts.is_empty()).map(|_| Status::Unknown);
+        let sources = self.index.alone.iter().filter_map(|id| self.sources.get(id));
+        let sources = sources.map(|source| source.standing.status);
+        services.chain(hosts).chain(empty).chain(sources).collect()
+    }
+
+    /// The worst of all that [`Known::counts`] counts.
+    pub fn verdict(&self) -> Status {
+        self.counts().verdict()
+    }
+
+    /// How a source stands, whatever its role.
+    pub fn standing_of_source(&self, id: &SourceId) -> Option<&Standing> {
+        match self.checks.get(id) {
+            Some(check) => Some(&check.standing),
+            None => self.sources.get(id).map(|source| &source.standing),
+        }
+    }
+
+    /// The checks of a service, in the order of the inventory.
+    pub fn checks_of(&self, service: &ServiceName) -> &[SourceId] {
+        self.index.services.get(service).map_or(&[], |members| &members.checks)
+    }
+
+    /// The signals of a service, in the order of the inventory.
+    pub fn signals_of(&self, service: &ServiceName) -> &[SignalId] {
+        self.index.services.get(service).map_or(&[], |members| &members.signals)
+    }
+
+    /// Time went by: what is old turns stale, and what is due is asked.
+    fn ticked(&mut self, turn: &mut Turn) {
+        let now = self.now;
+        let is_over = |moment: Option<Timestamp>| moment.is_some_and(|moment| now > moment);
+        for (id, check) in &self.checks {
+            if is_over(check.memory.turns) {
+                turn.checks.insert(id.clone());
+            }
+        }
+        for (id, source) in &self.sources {
+            if is_over(source.memory.turns) {
+                turn.sources.insert(id.clone());
+            }
+        }
+        for (id, signal) in &self.signals {
+            if is_over(signal.memory.turns) {
+                turn.signals.insert(id.clone());
+            }
+        }
+        for (name, hosts) in &self.hosts {
+            if hosts.values().any(|host| host.is_long_gone(now)) {
+                turn.groups.insert(name.clone());
+            }
+        }
+        self.ask_what_is_due(turn);
+    }
+
+    /// Draws the conclusions from all that a message touched.
+    fn settle(&mut self, turn: &mut Turn) {
+        for id in std::mem::take(&mut turn.sources) {
+            self.refresh_source(turn, &id);
+        }
+        self.refresh_online(turn);
+        for id in std::mem::take(&mut turn.sources) {
+            self.refresh_source(turn, &id);
+        }
+        for id in std::mem::take(&mut turn.checks) {
+            self.refresh_check(turn, &id);
+        }
+        for id in std::mem::take(&mut turn.signals) {
+            self.refresh_signal(turn, &id);
+        }
+        for name in std::mem::take(&mut turn.groups) {
+            self.refresh_hosts(&name);
+        }
+        for name in std::mem::take(&mut turn.services) {
+            self.refresh_service(&name);
+        }
+        self.settle_alerts(turn);
+    }
+
+    fn note(&mut self, kind: EventKind) {
+        if self.events.len() >= EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { at: self.now, kind });
+    }
+
+    /// Nothing that is known may be of a later moment than now, or it would
+    /// stay fresh until the clock has caught up.
+    fn clock_went_back(&mut self, now: Timestamp) {
+        let earlier = |moment: &mut Option<Timestamp>| {
+            if let Some(moment) = moment {
+                *moment = (*moment).min(now);
+            }
+        };
+        for source in self.sources.values_mut() {
+            earlier(&mut source.polled);
+            earlier(&mut source.answered);
+            source.memory.not_after(now);
+        }
+        for check in self.checks.values_mut() {
+            check.memory.not_after(now);
+        }
+        for signal in self.signals.values_mut() {
+            earlier(&mut signal.standing.seen);
+            signal.standing.since = signal.standing.since.min(now);
+            signal.memory.not_after(now);
+        }
+        for host in self.hosts.values_mut().flat_map(BTreeMap::values_mut) {
+            earlier(&mut host.missing);
+        }
+        earlier(&mut self.nudged);
+        self.started = self.started.min(now);
+    }
+
+    /// Makes sure that everything the inventory names is there, waiting.
+    fn fill_up(&mut self) {
+        let inventory = Arc::clone(&self.inventory);
+        let waiting = Standing::waiting(self.now);
+        for info in &inventory.sources {
+            self.sources.entry(info.id.clone()).or_insert_with(|| SourceState {
+                standing: waiting.clone(),
+                ..SourceState::default()
+            });
+            if matches!(info.role, Role::Check(_)) {
+                self.checks.entry(info.id.clone()).or_insert_with(|| CheckState {
+                    standing: waiting.clone(),
+                    ..CheckState::default()
+                });
+            }
+        }
+        for signal in &inventory.signals {
+            self.signals.entry(signal.id.clone()).or_insert_with(|| SignalState {
+                standing: waiting.clone(),
+                ..SignalState::default()
+            });
+        }
+        for group in &inventory.hosts {
+            self.hosts.entry(group.name.clone()).or_default();
+            self.refresh_hosts(&group.name);
+        }
+        for service in &inventory.services {
+            self.services.entry(service.name.clone()).or_insert_with(|| ServiceState {
+                standing: waiting.clone(),
+                ..ServiceState::default()
+            });
+            self.refresh_service(&service.name);
+        }
+    }
+}
