@@ -2,7 +2,9 @@
 
 pub mod data;
 pub mod exposition;
+pub mod memory;
 pub mod storage;
 
 pub use data::{Data, Line, Point};
+pub use memory::{Limits, Memory, PageSummary, Target};
 pub use storage::{MatchOp, Matcher, STALE_BITS, Sample, Storage, is_stale};

@@ -92,8 +92,8 @@ fn renamed(sample: &Json, read: &Read) -> Json {
     sample
 }
 
-/// Equal, numbers to the last bit but one: without `float_roundtrip` serde_json
-/// reads the expectations' own decimals that far off.
+/// Equal, numbers to the last bit but one: without `float_roundtrip` the JSON
+/// reader reads the expectations' own decimals that far off.
 fn same(wanted: &Json, seen: &Json) -> bool {
     match (wanted, seen) {
         (Json::Number(a), Json::Number(b)) => {

@@ -132,9 +132,9 @@ pub trait Sink {
         let _ = line;
         None
     }
-    /// The value of the series that was just recalled.
-    fn recalled(&mut self, value: f64, at: Option<Timestamp>) {
-        let _ = (value, at);
+    /// The value of the series that was just recalled, and its text.
+    fn recalled(&mut self, series: &str, value: f64, at: Option<Timestamp>) {
+        let _ = (series, value, at);
     }
     /// A sample.
     fn sample(&mut self, sample: &SampleLine<'_, '_>);

@@ -123,7 +123,7 @@ impl<'a, S: Sink> Page<'a, '_, S> {
             line.at = len;
             let tail = tail(line, &mut self.exemplar_labels)?;
             if let Value::Float(value) = tail.value {
-                self.sink.recalled(value, tail.at);
+                self.sink.recalled(&line.text[..len], value, tail.at);
                 return Ok(());
             }
             line.at = 0;

@@ -1,0 +1,125 @@
+//! From label pairs to series.
+
+use super::series::{NONE, Series, SeriesId};
+use crate::domain::Labels;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The place of a label pair in the index.
+pub(super) type PairId = u32;
+
+/// A label with one of its values, and the series that have it, growing.
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    pub(super) name: Arc<str>,
+    pub(super) value: Arc<str>,
+    pub(super) series: Vec<SeriesId>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    names: HashMap<Arc<str>, HashMap<Arc<str>, PairId>>,
+    pairs: Vec<Pair>,
+    by_labels: HashMap<Labels, SeriesId>,
+    /// Bytes of the pairs' texts.
+    bytes: usize,
+}
+
+impl Index {
+    pub(super) fn pair(&self, id: PairId) -> Option<&Pair> {
+        self.pairs.get(id as usize)
+    }
+
+    pub(super) fn find_pair(&self, name: &str, value: &str) -> Option<PairId> {
+        self.names.get(name)?.get(value).copied()
+    }
+
+    /// The pair, made where it is new.
+    pub(super) fn make_pair(&mut self, name: &str, value: &str) -> PairId {
+        if let Some(id) = self.find_pair(name, value) {
+            return id;
+        }
+        let name: Arc<str> =
+            self.names.get_key_value(name).map_or_else(|| name.into(), |(name, _)| name.clone());
+        let value: Arc<str> = value.into();
+        self.bytes += pair_bytes(&value);
+        let id = PairId::try_from(self.pairs.len()).unwrap_or(PairId::MAX);
+        self.names.entry(name.clone()).or_default().insert(value.clone(), id);
+        self.pairs.push(Pair { name, value, series: Vec::new() });
+        id
+    }
+
+    pub(super) fn find(&self, labels: &Labels) -> Option<SeriesId> {
+        self.by_labels.get(labels).copied()
+    }
+
+    /// Enters a series; `id` is greater than all before it.
+    pub(super) fn add(&mut self, labels: &Labels, pairs: &[PairId], id: SeriesId) {
+        for pair in pairs {
+            if let Some(pair) = self.pairs.get_mut(*pair as usize) {
+                pair.series.push(id);
+            }
+        }
+        self.by_labels.insert(labels.clone(), id);
+    }
+
+    /// Everything anew from a list of series.
+    pub(super) fn rebuild(series: &[Series]) -> Self {
+        let mut index = Self::default();
+        let mut pairs = Vec::new();
+        for (id, one) in (0..).zip(series) {
+            pairs.clear();
+            pairs.extend(one.labels.iter().map(|(name, value)| index.make_pair(name, value)));
+            index.add(&one.labels, &pairs, id);
+        }
+        index
+    }
+
+    /// After series went away: `new` holds for each old id the new one, or [`NONE`].
+    pub(super) fn renumber(&mut self, new: &[SeriesId]) {
+        let number = |id: SeriesId| new.get(id as usize).copied().unwrap_or(NONE);
+        for pair in &mut self.pairs {
+            pair.series.retain_mut(|id| {
+                *id = number(*id);
+                *id != NONE
+            });
+        }
+        self.pairs.retain(|pair| !pair.series.is_empty());
+        self.names.clear();
+        self.bytes = 0;
+        for (id, pair) in (0..).zip(&self.pairs) {
+            self.bytes += pair_bytes(&pair.value);
+            self.names.entry(pair.name.clone()).or_default().insert(pair.value.clone(), id);
+        }
+        self.by_labels.retain(|_, id| {
+            *id = number(*id);
+            *id != NONE
+        });
+    }
+
+    /// The values of a label with the series that have them.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &Pair> {
+        self.names
+            .get(name)
+            .into_iter()
+            .flat_map(|values| values.values())
+            .filter_map(|&id| self.pair(id))
+    }
+
+    pub(super) fn value_count(&self, name: &str) -> usize {
+        self.names.get(name).map_or(0, HashMap::len)
+    }
+
+    pub(super) fn label_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.keys()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A pair's value, its places in the maps and lists.
+fn pair_bytes(value: &str) -> usize {
+    value.len() + 16 + 40 + size_of::<Pair>()
+}

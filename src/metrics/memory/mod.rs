@@ -1,0 +1,284 @@
+//! The sample memory of the embedded engine: what scraped pages held, bounded
+//! by age and by bytes, the oldest going first.
+
+mod chunk;
+mod evict;
+mod index;
+mod pages;
+mod scrape;
+mod select;
+mod series;
+mod target;
+
+pub use target::Target;
+
+use crate::domain::{Malformed, ScrapeReading, Timestamp};
+use crate::metrics::exposition::{MAX_DESCRIBED, MetricKind, PageError};
+use index::Index;
+use series::Series;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use target::Watched;
+
+/// How much the memory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Samples older than this go.
+    pub age: Duration,
+    /// Beyond this the oldest samples go, and then no new series are taken.
+    pub bytes: usize,
+    /// One target's series; what a page has beyond them is not taken.
+    pub series_per_target: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { age: Duration::from_hours(6), bytes: 256 << 20, series_per_target: 200_000 }
+    }
+}
+
+/// What became of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageSummary {
+    /// Samples that were kept.
+    pub samples: u64,
+    /// Series of this target that are in memory.
+    pub series: u64,
+    /// Lines that could not be read.
+    pub malformed: u64,
+    /// The first few of those.
+    pub first_malformed: Vec<Malformed>,
+    /// Samples that were dropped: a second one for its moment, out of order, too
+    /// old, or in the future.
+    pub dropped: u64,
+    /// Samples of new series for which there was no room.
+    pub refused: u64,
+    /// Why, in words, where there was none.
+    pub refusal: Option<String>,
+}
+
+impl PageSummary {
+    /// As the reading of a poll that brought a page of `bytes` in `took`.
+    pub fn to_reading(&self, bytes: u64, took: Duration) -> ScrapeReading {
+        ScrapeReading {
+            samples: self.samples,
+            series: self.series,
+            bytes,
+            took,
+            malformed: self.malformed,
+            first_malformed: self.first_malformed.clone(),
+        }
+    }
+}
+
+/// What pages say of a metric family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its type.
+    pub kind: MetricKind,
+    /// What it is, as it came from outside.
+    pub help: String,
+    /// Its unit; may be empty.
+    pub unit: String,
+}
+
+/// How full the memory is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Targets that are in memory.
+    pub targets: usize,
+    /// Series of all targets.
+    pub series: usize,
+    /// Samples of all series.
+    pub samples: u64,
+    /// Bytes, near enough: samples, labels, index and the last pages' series.
+    pub bytes: usize,
+    /// For each job its series and its oldest sample.
+    pub jobs: BTreeMap<String, JobStats>,
+}
+
+/// How much of a job is in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobStats {
+    /// Series of its targets.
+    pub series: usize,
+    /// Its oldest sample.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The samples of all scraped targets.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    limits: Limits,
+    series: Vec<Series>,
+    index: Index,
+    targets: Vec<Option<Watched>>,
+    by_target: HashMap<Target, u32>,
+    metadata: HashMap<String, Metadata>,
+    /// Bytes of samples and series; the index and the pages know their own.
+    bytes: usize,
+    /// Before this moment samples have been forgotten.
+    kept_from: Option<i64>,
+}
+
+impl Memory {
+    /// An empty memory.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            series: Vec::new(),
+            index: Index::default(),
+            targets: Vec::new(),
+            by_target: HashMap::new(),
+            metadata: HashMap::new(),
+            bytes: 0,
+            kept_from: None,
+        }
+    }
+
+    /// Takes a page that was scraped from `target` at `at` in `took`. An error
+    /// means that nothing of it could be used; that counts as a failed scrape.
+    ///
+    /// What Prometheus adds is added: `up`, `scrape_duration_seconds`,
+    /// `scrape_samples_scraped`, and the end of each series that was on the
+    /// target's last page and is not on this one.
+    pub fn take_page(
+        &mut self,
+        target: &Target,
+        content_type: &str,
+        body: &[u8],
+        took: Duration,
+        at: Timestamp,
+    ) -> Result<PageSummary, PageError> {
+        self.scrape(target, Some((content_type, body)), took, at)
+    }
+
+    /// A scrape of `target` failed at `at`, after `took`: all its series end,
+    /// and `up` is 0.
+    pub fn target_failed(&mut self, target: &Target, took: Duration, at: Timestamp) {
+        // Without a page there is none that could be bad.
+        let _ = self.scrape(target, None, took, at);
+    }
+
+    /// `target` is scraped no more: its series end at `at`, and go with age.
+    pub fn forget_target(&mut self, target: &Target, at: Timestamp) {
+        let Some(watched) = self
+            .by_target
+            .get(target)
+            .and_then(|&slot| self.targets.get_mut(slot as usize))
+            .and_then(Option::as_mut)
+        else {
+            return;
+        };
+        if watched.times.at.back().is_some_and(|&last| at.millis() <= last) {
+            return;
+        }
+        let place = watched.times.push(at.millis());
+        let mut grown = 0;
+        for id in watched.live().chain(watched.own) {
+            if let Some(series) = self.series.get_mut(id as usize) {
+                let before = series.sample_bytes();
+                series.end(place, at.millis());
+                grown += series.sample_bytes() - before;
+            }
+        }
+        watched.pages = pages::Pages::default();
+        self.bytes += grown;
+    }
+
+    /// The moment from which on a job's samples are known: its first scrape that
+    /// brought a page, or what is left of it where older samples have gone.
+    pub fn first_scrape(&self, job: &str) -> Option<Timestamp> {
+        self.first_of(|watched| watched.target.job() == job)
+    }
+
+    /// [`Memory::first_scrape`] of each job.
+    pub fn first_scrapes(&self) -> BTreeMap<String, Timestamp> {
+        let jobs = self.watched().map(|watched| watched.target.job().to_owned());
+        jobs.filter_map(|job| self.first_scrape(&job).map(|first| (job, first))).collect()
+    }
+
+    fn first_of(&self, wanted: impl Fn(&Watched) -> bool) -> Option<Timestamp> {
+        let first =
+            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.first_page).min()?;
+        Some(Timestamp::from_millis(first.max(self.kept_from.unwrap_or(i64::MIN))))
+    }
+
+    fn watched(&self) -> impl Iterator<Item = &Watched> {
+        self.targets.iter().flatten()
+    }
+
+    /// How full it is. Looks at every chunk; not for each frame.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            targets: self.watched().count(),
+            series: self.series.len(),
+            bytes: self.bytes(),
+            ..Stats::default()
+        };
+        for watched in self.watched() {
+            stats.jobs.entry(watched.target.job().to_owned()).or_default();
+        }
+        for series in &self.series {
+            let job = self
+                .targets
+                .get(series.target as usize)
+                .and_then(Option::as_ref)
+                .and_then(|watched| stats.jobs.get_mut(watched.target.job()));
+            let first = series.chunks().next().map(|c| Timestamp::from_millis(c.first_at));
+            if let Some(job) = job {
+                job.series += 1;
+                job.oldest = match (job.oldest, first) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+            stats.samples += series.chunks().map(|chunk| u64::from(chunk.count)).sum::<u64>();
+        }
+        stats
+    }
+
+    /// Bytes that it takes, near enough.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.index.bytes() + self.watched().map(Watched::bytes).sum::<usize>()
+    }
+
+    /// What pages said of the family that the metric belongs to.
+    pub fn metadata(&self, metric: &str) -> Option<&Metadata> {
+        const ENDINGS: [&str; 8] =
+            ["_total", "_bucket", "_sum", "_count", "_created", "_info", "_gcount", "_gsum"];
+        self.metadata
+            .get(metric)
+            .or_else(|| ENDINGS.iter().find_map(|e| self.metadata.get(metric.strip_suffix(e)?)))
+    }
+
+    /// All metric names, in order.
+    pub fn metric_names(&self) -> Vec<&str> {
+        self.label_values(crate::domain::labels::METRIC_NAME)
+    }
+
+    /// All label names, in order.
+    pub fn label_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.index.label_names().map(|name| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// All values of a label, in order.
+    pub fn label_values(&self, name: &str) -> Vec<&str> {
+        let mut values: Vec<&str> = self.index.values(name).map(|pair| &*pair.value).collect();
+        values.sort_unstable();
+        values
+    }
+}
+
+/// Adds malformed lines that were found later to those found while reading.
+fn describe(summary: &mut PageSummary, total: u64, first: Vec<Malformed>) {
+    summary.malformed += total;
+    summary.first_malformed.extend(first);
+    summary.first_malformed.sort_by_key(|malformed| malformed.line);
+    summary.first_malformed.truncate(MAX_DESCRIBED);
+}
+
+#[cfg(test)]
+mod tests;

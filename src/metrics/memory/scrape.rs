@@ -1,0 +1,452 @@
+//! One scrape: a page's lines become samples of series.
+
+use super::index::{Index, PairId};
+use super::pages::Pages;
+use super::series::{NONE, Series, SeriesId};
+use super::target::{Target, Watched};
+use super::{Limits, Memory, Metadata, PageSummary, describe};
+use crate::domain::labels::METRIC_NAME;
+use crate::domain::{Labels, Malformed, Timestamp};
+use crate::metrics::exposition::{
+    Format, MAX_DESCRIBED, Meta, MetricKind, PageError, SampleLine, Sink, Value, openmetrics_float,
+    parse,
+};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Samples that claim to be later than this after their scrape are dropped, as
+/// Prometheus does (scrape/scrape.go, `maxAheadTime`).
+const MAX_AHEAD: Duration = Duration::from_mins(10);
+/// Longer HELP texts are cut.
+const MAX_HELP: usize = 1024;
+/// Families beyond this have no metadata.
+const MAX_FAMILIES: usize = 50_000;
+
+/// The metrics that a scrape adds for itself.
+const OWN: [&str; 3] = ["up", "scrape_duration_seconds", "scrape_samples_scraped"];
+
+impl Memory {
+    /// A scrape that brought a page or failed.
+    pub(super) fn scrape(
+        &mut self,
+        target: &Target,
+        page: Option<(&str, &[u8])>,
+        took: Duration,
+        at: Timestamp,
+    ) -> Result<PageSummary, PageError> {
+        self.make_room(at);
+        let used = self.bytes();
+        let slot = self.slot(target);
+        let Some(mut watched) = self.targets.get_mut(slot as usize).and_then(Option::take) else {
+            return Ok(PageSummary::default());
+        };
+        let last = watched.times.at.back().copied();
+        let late = last.is_some_and(|last| at.millis() <= last);
+        let place = if late { u32::MAX } else { watched.times.push(at.millis()) };
+        let mut scrape = Scrape {
+            memory: self,
+            watched: &mut watched,
+            slot,
+            place,
+            at: at.millis(),
+            late,
+            used,
+            cursor: 0,
+            found: 0,
+            fresh: None,
+            recent: Vec::new(),
+            scraped: 0,
+            grown: 0,
+            unread: Vec::new(),
+            summary: PageSummary::default(),
+        };
+        scrape.enter_own();
+        let outcome = scrape.run(page);
+        if !late {
+            scrape.finish(outcome.is_ok() && page.is_some(), took);
+        }
+        let mut summary = scrape.summary;
+        let grown = scrape.grown;
+        self.bytes += grown;
+        summary.series = watched.series as u64;
+        if let Some(slot) = self.targets.get_mut(slot as usize) {
+            *slot = Some(watched);
+        }
+        outcome.map(|()| summary)
+    }
+
+    /// The target's place in the list.
+    fn slot(&mut self, target: &Target) -> u32 {
+        if let Some(&slot) = self.by_target.get(target) {
+            return slot;
+        }
+        let free = self.targets.iter().position(Option::is_none).unwrap_or(self.targets.len());
+        let watched = Some(Watched::new(target.clone()));
+        match self.targets.get_mut(free) {
+            Some(slot) => *slot = watched,
+            None => self.targets.push(watched),
+        }
+        let slot = u32::try_from(free).unwrap_or(u32::MAX);
+        self.by_target.insert(target.clone(), slot);
+        slot
+    }
+}
+
+/// A scrape that is being taken in.
+struct Scrape<'m> {
+    memory: &'m mut Memory,
+    watched: &'m mut Watched,
+    slot: u32,
+    place: u32,
+    at: i64,
+    /// The clock went back: nothing of this page can be kept.
+    late: bool,
+    /// Bytes of the memory before this scrape.
+    used: usize,
+    /// The row of the last page that is expected next.
+    cursor: usize,
+    /// The row that was recalled.
+    found: usize,
+    /// This page's rows, from its first difference on.
+    fresh: Option<Pages>,
+    /// The label pairs of the last line that was looked up.
+    recent: Vec<PairId>,
+    scraped: u64,
+    /// Bytes that series and samples have taken.
+    grown: usize,
+    /// Lines that were read and are of no use.
+    unread: Vec<Malformed>,
+    summary: PageSummary,
+}
+
+impl Scrape<'_> {
+    fn run(&mut self, page: Option<(&str, &[u8])>) -> Result<(), PageError> {
+        let Some((content_type, body)) = page else { return Ok(()) };
+        let format = Format::from_content_type(content_type, body)?;
+        let faults = parse(body, format, self);
+        if self.scraped == 0
+            && let Some(first) = faults.first.first()
+        {
+            return Err(PageError::Unreadable(first.clone()));
+        }
+        describe(&mut self.summary, faults.total, faults.first);
+        let unread = std::mem::take(&mut self.unread);
+        describe(&mut self.summary, 0, unread);
+        Ok(())
+    }
+
+    /// Ends what is on the target's page no more and adds the scrape's own samples.
+    fn finish(&mut self, up: bool, took: Duration) {
+        if up {
+            if self.cursor < self.watched.pages.rows.len() {
+                self.diverge();
+            }
+            if let Some(mut fresh) = self.fresh.take() {
+                let place = self.place;
+                self.end_series(|series| series.seen != place);
+                fresh.shrink();
+                self.watched.pages = fresh;
+            }
+            self.watched.first_page.get_or_insert(self.at);
+        } else {
+            self.end_series(|_| true);
+        }
+        self.watched.alive = up;
+        let values = [f64::from(u8::from(up)), took.as_secs_f64(), self.scraped as f64];
+        for (id, value) in self.watched.own.into_iter().zip(values) {
+            self.push(id, None, value);
+        }
+    }
+
+    fn end_series(&mut self, gone: impl Fn(&Series) -> bool) {
+        for id in self.watched.live() {
+            if let Some(series) = self.memory.series.get_mut(id as usize)
+                && gone(series)
+            {
+                let before = series.sample_bytes();
+                series.end(self.place, self.at);
+                self.grown += series.sample_bytes() - before;
+            }
+        }
+    }
+
+    /// Before the page: a page's own `up` is not to take this one's place.
+    fn enter_own(&mut self) {
+        for (i, name) in OWN.into_iter().enumerate() {
+            if self.watched.own[i] == NONE {
+                self.watched.own[i] = self.own_series(name);
+            }
+        }
+    }
+
+    fn own_series(&mut self, name: &str) -> SeriesId {
+        let target = self.watched.target.labels().iter();
+        let labels = Labels::new(
+            target
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .chain([(METRIC_NAME.into(), name.into())]),
+        );
+        let known = self.memory.index.find(&labels);
+        known.unwrap_or_else(|| {
+            let index = &mut self.memory.index;
+            let pairs: Vec<_> = labels.iter().map(|(n, v)| index.make_pair(n, v)).collect();
+            self.add(labels, &pairs)
+        })
+    }
+
+    fn add(&mut self, labels: Labels, pairs: &[PairId]) -> SeriesId {
+        let id = SeriesId::try_from(self.memory.series.len()).unwrap_or(NONE);
+        self.memory.index.add(&labels, pairs, id);
+        let series = Series::new(labels, self.slot);
+        self.grown += series.own_bytes();
+        self.memory.series.push(series);
+        self.watched.series += 1;
+        id
+    }
+
+    /// Adds a sample to a series. False where it was dropped.
+    fn push(&mut self, id: SeriesId, at: Option<Timestamp>, value: f64) -> bool {
+        let Some(series) = self.memory.series.get_mut(id as usize) else { return false };
+        let twice = series.seen == self.place && at.is_none();
+        series.seen = self.place;
+        if let Some(at) = at {
+            let (now, at) = (Timestamp::from_millis(self.at), at);
+            if at > now + MAX_AHEAD || at < now - self.memory.limits.age {
+                return false;
+            }
+        }
+        if twice || self.late {
+            return false;
+        }
+        let (capacity, sealed) = (series.head.bytes.capacity(), series.sealed.len());
+        let millis = at.map_or(self.at, Timestamp::millis);
+        let kept = series.push(self.place, at.is_some(), millis, value);
+        self.grown += match series.sealed.last() {
+            Some(full) if series.sealed.len() > sealed => (super::series::chunk_bytes(full)
+                + series.head.bytes.capacity())
+            .saturating_sub(capacity),
+            _ => series.head.bytes.capacity() - capacity,
+        };
+        kept
+    }
+
+    fn count(&mut self, kept: bool) {
+        if kept {
+            self.summary.samples += 1;
+        } else {
+            self.summary.dropped += 1;
+        }
+    }
+
+    /// From here on the page is not the last one; what fitted until now is kept.
+    fn diverge(&mut self) {
+        if self.fresh.is_none() {
+            self.fresh = Some(self.watched.pages.beginning(self.cursor));
+        }
+    }
+
+    fn note_row(&mut self, text: &str, id: SeriesId) {
+        if let Some(fresh) = &mut self.fresh {
+            let row = fresh.push(text, id);
+            if let Some(series) = self.memory.series.get_mut(id as usize) {
+                series.row = row;
+            }
+        }
+    }
+
+    /// The series that a line names; none, and said why, where there is no room.
+    fn series(&mut self, sample: &SampleLine<'_, '_>) -> Option<SeriesId> {
+        let limits = self.memory.limits;
+        let bytes = self.used + self.grown;
+        let room = self.watched.series < limits.series_per_target && bytes < limits.bytes;
+        let target = self.watched.target.labels();
+        let index = &mut self.memory.index;
+        let mut recent = std::mem::take(&mut self.recent);
+        let mut known = true;
+        let mut used = 0;
+        // A label of this line often is the one that the line before had there.
+        let mut enter = |index: &mut Index, name: &str, value: &str| {
+            let same = recent
+                .get(used)
+                .and_then(|&id| index.pair(id))
+                .is_some_and(|pair| &*pair.name == name && &*pair.value == value);
+            if !same {
+                let id = if room {
+                    index.make_pair(name, value)
+                } else if let Some(id) = index.find_pair(name, value) {
+                    id
+                } else {
+                    known = false;
+                    return;
+                };
+                recent.truncate(used);
+                recent.push(id);
+            }
+            used += 1;
+        };
+        enter(index, METRIC_NAME, sample.name);
+        for label in sample.labels {
+            if label.value.is_empty() {
+                continue;
+            }
+            let name = free_name(&label.name, target, sample);
+            let value = bound(&label.name, &label.value, sample.name, &self.memory.metadata);
+            enter(index, &name, &value);
+        }
+        for (name, value) in target.iter() {
+            enter(index, name, value);
+        }
+        recent.truncate(used);
+        let mut id = NONE;
+        if known {
+            let pairs = recent.iter().filter_map(|&id| index.pair(id));
+            let labels = Labels::new(pairs.map(|pair| (pair.name.clone(), pair.value.clone())));
+            id = index.find(&labels).unwrap_or(NONE);
+            if id == NONE && room {
+                id = self.add(labels, &recent);
+            }
+        }
+        self.recent = recent;
+        if id == NONE {
+            self.refuse(&limits);
+            return None;
+        }
+        Some(id)
+    }
+
+    fn refuse(&mut self, limits: &Limits) {
+        self.summary.refused += 1;
+        let full = self.watched.series >= limits.series_per_target;
+        self.summary.refusal.get_or_insert_with(|| {
+            if full {
+                format!("more than {} series: the rest is not taken", limits.series_per_target)
+            } else {
+                let mebibytes = limits.bytes >> 20;
+                format!("the sample memory of {mebibytes} MiB is full: new series are not taken")
+            }
+        });
+    }
+}
+
+/// The name that a page's label gets: a target's own label of that name goes
+/// first, as with `honor_labels: false` in Prometheus.
+fn free_name<'n>(name: &'n str, target: &Labels, sample: &SampleLine<'_, '_>) -> Cow<'n, str> {
+    let mut free = Cow::Borrowed(name);
+    while target.get(&free).is_some()
+        || (free != name && sample.labels.iter().any(|label| label.name == free))
+    {
+        free = Cow::Owned(format!("exported_{free}"));
+    }
+    free
+}
+
+/// The bound of a bucket or the rank of a quantile as Prometheus 3 writes it,
+/// so that `le="1"` and `le="1.0"` are one series.
+fn bound<'v>(
+    label: &str,
+    value: &'v str,
+    metric: &str,
+    metadata: &HashMap<String, Metadata>,
+) -> Cow<'v, str> {
+    let (family, kind) = match label {
+        "le" => (metric.strip_suffix("_bucket"), MetricKind::Histogram),
+        "quantile" => (Some(metric), MetricKind::Summary),
+        _ => return Cow::Borrowed(value),
+    };
+    if is_canonical(value)
+        || family.and_then(|family| metadata.get(family)).is_none_or(|known| known.kind != kind)
+    {
+        return Cow::Borrowed(value);
+    }
+    match value.parse() {
+        Ok(number) => Cow::Owned(openmetrics_float(number)),
+        Err(_) => Cow::Borrowed(value),
+    }
+}
+
+/// Whether a bound is plainly written as it shall be, like `0.25`.
+fn is_canonical(value: &str) -> bool {
+    let Some((whole, fraction)) = value.split_once('.') else { return value == "+Inf" };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole)
+        && digits(fraction)
+        && whole.len() + fraction.len() <= 12
+        && whole.len() <= 6
+        && (whole == "0" || !whole.starts_with('0'))
+        && (fraction == "0" || !fraction.ends_with('0'))
+        && !fraction.starts_with("0000")
+}
+
+impl Sink for Scrape<'_> {
+    fn recall(&mut self, line: &str) -> Option<usize> {
+        let (row, length) = self.watched.pages.find(self.cursor, line)?;
+        self.found = row;
+        Some(length)
+    }
+
+    fn recalled(&mut self, line: &str, value: f64, at: Option<Timestamp>) {
+        let Some(row) = self.watched.pages.rows.get(self.found).copied() else { return };
+        if self.found != self.cursor {
+            self.diverge();
+        }
+        self.note_row(line, row.series);
+        self.cursor = self.found + 1;
+        self.scraped += 1;
+        let kept = self.push(row.series, at, value);
+        self.count(kept);
+    }
+
+    fn sample(&mut self, sample: &SampleLine<'_, '_>) {
+        self.scraped += 1;
+        let Value::Float(value) = sample.value else {
+            self.summary.malformed += 1;
+            if self.unread.len() < MAX_DESCRIBED {
+                let message = "native histograms are not read".to_owned();
+                self.unread.push(Malformed { line: sample.line, column: 1, message });
+            }
+            return;
+        };
+        if self.late {
+            self.summary.dropped += 1;
+            return;
+        }
+        let Some(id) = self.series(sample) else { return };
+        let owner = self.memory.series.get(id as usize).map(|series| (series.target, series.row));
+        if self.watched.own.contains(&id) || owner.is_none_or(|(target, _)| target != self.slot) {
+            self.summary.dropped += 1;
+            return;
+        }
+        self.diverge();
+        // Where the last page had this line, its next lines are likely to follow.
+        if let Some((_, row)) = owner
+            && self.watched.pages.rows.get(row as usize).is_some_and(|old| old.series == id)
+        {
+            self.cursor = row as usize + 1;
+        }
+        self.note_row(sample.series, id);
+        let kept = self.push(id, sample.at, value);
+        self.count(kept);
+    }
+
+    fn meta(&mut self, family: &str, meta: &Meta<'_>) {
+        let families = &mut self.memory.metadata;
+        if !families.contains_key(family) {
+            if families.len() >= MAX_FAMILIES {
+                return;
+            }
+            families.insert(family.to_owned(), Metadata::default());
+        }
+        let Some(known) = families.get_mut(family) else { return };
+        match meta {
+            Meta::Kind(kind) => known.kind = *kind,
+            Meta::Help(help) => {
+                let end = help.floor_char_boundary(MAX_HELP.min(help.len()));
+                if known.help != help[..end] {
+                    help[..end].clone_into(&mut known.help);
+                }
+            }
+            Meta::Unit(unit) => (*unit).clone_into(&mut known.unit),
+        }
+    }
+}

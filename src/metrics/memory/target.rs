@@ -1,0 +1,88 @@
+//! A target, and what is kept of it beside its series.
+
+use super::chunk::Times;
+use super::pages::Pages;
+use super::series::{NONE, SeriesId};
+use crate::domain::Labels;
+use std::sync::Arc;
+
+/// Something that is scraped. Its labels are on all its series.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    labels: Labels,
+}
+
+impl Target {
+    /// A target of a job with labels of its own.
+    pub fn new<N: Into<Arc<str>>, V: Into<Arc<str>>>(
+        job: &str,
+        instance: &str,
+        labels: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut all: Vec<(Arc<str>, Arc<str>)> =
+            labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        all.push(("job".into(), job.into()));
+        all.push(("instance".into(), instance.into()));
+        Self { labels: Labels::new(all) }
+    }
+
+    pub(super) fn from_labels(labels: Labels) -> Self {
+        Self { labels }
+    }
+
+    /// `job`, `instance` and its own labels.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The job that it belongs to.
+    pub fn job(&self) -> &str {
+        self.labels.get("job").unwrap_or_default()
+    }
+
+    /// Its address, usually.
+    pub fn instance(&self) -> &str {
+        self.labels.get("instance").unwrap_or_default()
+    }
+}
+
+/// What is kept of a target beside its series.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) target: Target,
+    /// When it was scraped.
+    pub(super) times: Times,
+    /// The first scrape that brought a page.
+    pub(super) first_page: Option<i64>,
+    /// The series on its last page, by line.
+    pub(super) pages: Pages,
+    /// Whether those go on: not after a failed scrape.
+    pub(super) alive: bool,
+    /// `up`, `scrape_duration_seconds`, `scrape_samples_scraped`.
+    pub(super) own: [SeriesId; 3],
+    /// How many series it has.
+    pub(super) series: usize,
+}
+
+impl Watched {
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target,
+            times: Times::default(),
+            first_page: None,
+            pages: Pages::default(),
+            alive: false,
+            own: [NONE; 3],
+            series: 0,
+        }
+    }
+
+    /// The series that were on the last page and have not ended.
+    pub(super) fn live(&self) -> impl Iterator<Item = SeriesId> {
+        self.pages.rows.iter().filter(|_| self.alive).map(|row| row.series)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.times.at.capacity() * 8 + self.pages.bytes()
+    }
+}
