@@ -75,6 +75,8 @@ pub enum Shape {
     Quantity,
     /// A whole number within bounds.
     Integer { min: i64, max: i64 },
+    /// An HTTP code, a class or a range of codes: `200`, `"2xx"`, `"200-204"`.
+    Code,
     /// A number.
     Number,
     /// `true` or `false`.
@@ -134,6 +136,7 @@ impl Shape {
                 format!("a whole number of at least {min}")
             }
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Code => "an HTTP code such as 200, \"2xx\" or \"200-204\"".into(),
             Self::Number => "a number".into(),
             Self::Bool => "true or false".into(),
             Self::Regex => "a regular expression".into(),

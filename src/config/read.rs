@@ -168,6 +168,9 @@ impl Reader<'_> {
                 let help = format!("expected {}", shape.expected());
                 self.refuse(place, value, "is out of bounds", help)
             }
+            (Shape::Code, DeValue::Integer(raw)) if is_code(raw.as_str()) => {
+                Some(Value::Text(raw.as_str().into()))
+            }
             (Shape::Ratio | Shape::Quantity | Shape::Number, raw) => {
                 self.number(place, shape, value, raw)
             }
@@ -379,6 +382,7 @@ impl Reader<'_> {
             Shape::Path if !text.starts_with('/') && !text.starts_with("~/") => {
                 self.refuse(place, value, "is no whole path", help())
             }
+            Shape::Code if !is_code(text) => self.refuse(place, value, "is no HTTP code", help()),
             Shape::Name | Shape::PromQl if text.trim().is_empty() => {
                 self.refuse(place, value, "is empty", help())
             }
@@ -458,6 +462,19 @@ pub(super) fn is_address(text: &str) -> bool {
         }
     };
     port_fits && host_fits
+}
+
+/// `200`, `2xx` or `200-204`.
+fn is_code(text: &str) -> bool {
+    let code = |text: &str| {
+        let text = text.trim();
+        text.len() == 3 && text.parse().is_ok_and(|code: u16| (100..600).contains(&code))
+    };
+    match (text.strip_suffix("xx"), text.split_once('-')) {
+        (Some(class), _) => matches!(class, "1" | "2" | "3" | "4" | "5"),
+        (None, Some((from, to))) => code(from) && code(to) && from.trim() <= to.trim(),
+        (None, None) => code(text),
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,24 @@
 //! One file per system that is polled, each with its own part of the config.
 
+pub mod canary;
+pub mod client;
+pub mod command;
 pub mod health;
+pub mod http;
+mod process;
+pub mod scrape;
+pub mod tcp;
+pub mod tls;
+mod trust;
 
+pub use client::Shared;
+
+use crate::config::{Keys, KindKeys, Mistakes, Table};
 use crate::domain::{PollError, Reading, SourceInfo, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What a poll brought: a reading, or a page of samples that the engine still
 /// has to read.
@@ -24,7 +38,7 @@ pub struct Page {
     /// The text.
     pub body: Bytes,
     /// How long it took to come.
-    pub took: std::time::Duration,
+    pub took: Duration,
 }
 
 /// Something that can be asked for a reading.
@@ -36,4 +50,66 @@ pub trait Source: Send + Sync {
     fn info(&self) -> &SourceInfo;
     /// Asks once, at `now`.
     fn poll(&self, now: Timestamp) -> BoxFuture<'_, Result<Brought, PollError>>;
+}
+
+/// A kind of check: its name is the key that makes a table one.
+pub struct Kind {
+    /// `http`, `tcp`, `tls`, `command`.
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: Keys,
+    /// It goes over the network.
+    network: bool,
+    make: fn(&Table, Made, &mut Mistakes) -> Option<Arc<dyn Source>>,
+}
+
+/// All kinds of checks.
+pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, tls::KIND, command::KIND];
+
+/// The kinds as the config's reader takes them.
+pub fn kind_keys() -> Vec<KindKeys> {
+    KINDS.iter().map(|kind| KindKeys { name: kind.name, keys: kind.keys }).collect()
+}
+
+/// What every check is made with.
+struct Made {
+    info: SourceInfo,
+    connect_timeout: Duration,
+    shared: Arc<Shared>,
+}
+
+/// Makes the source of a check. `info` says who it is and how often it is
+/// asked; what it asks, its kind and its note are filled in here. `None` where
+/// the table has mistakes, which were reported.
+pub fn check(
+    kind: &str,
+    table: &Table,
+    mut info: SourceInfo,
+    connect_timeout: Duration,
+    shared: &Arc<Shared>,
+    mistakes: &mut Mistakes,
+) -> Option<Arc<dyn Source>> {
+    let kind = KINDS.iter().find(|known| known.name == kind)?;
+    info.kind = kind.name.into();
+    info.network = kind.network;
+    let connect_timeout = connect_timeout.min(info.timeout);
+    (kind.make)(table, Made { info, connect_timeout, shared: Arc::clone(shared) }, mistakes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn kinds_are_unique_and_each_has_the_key_that_it_is_named_for() {
+        let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        for kind in KINDS {
+            let keys: Vec<&str> = kind.keys.iter().flat_map(|k| k.iter()).map(|k| k.name).collect();
+            assert!(keys.contains(&kind.name), "{}", kind.name);
+            let unique: BTreeSet<&&str> = keys.iter().collect();
+            assert_eq!(unique.len(), keys.len(), "{} has a key twice", kind.name);
+        }
+    }
 }

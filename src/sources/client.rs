@@ -1,0 +1,131 @@
+//! HTTP for all sources: clients that are built once, requests with every limit.
+
+mod fetch;
+mod words;
+
+pub(crate) use fetch::{FetchError, Fetched, Target};
+pub(crate) use words::{cause, io_failed, said_status, shown, tls_failed};
+
+use super::trust::{Trust, Trusted, nobody};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Up to so many targets connections are kept open between polls: that costs
+/// 22 MB per 1,000 targets and saves a third of the time. Beyond, they are closed.
+const KEEP_UP_TO: usize = 1_000;
+
+/// What all sources share: the HTTP clients, the trusted authorities, a stopwatch.
+pub struct Shared {
+    /// Time since some fixed moment; only differences of it are used.
+    monotonic: fn() -> Duration,
+    keep: bool,
+    clients: Once<ClientKey, reqwest::Client>,
+    trusts: Once<Trust, Arc<Trusted>>,
+}
+
+/// Things that are made once a key; there are never more than a few.
+type Once<K, V> = Mutex<Vec<(K, Arc<OnceCell<V>>)>>;
+
+/// What two clients differ in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ClientKey {
+    /// `None` for plain HTTP, which needs no authorities.
+    trust: Option<Trust>,
+    /// The host that is really connected to, where another name is asked for in TLS.
+    host: Option<String>,
+    /// Past any proxy: the host is this one.
+    direct: bool,
+    connect: Duration,
+}
+
+impl Shared {
+    /// For about `targets` sources. `monotonic` gives the time since some fixed moment.
+    pub fn new(monotonic: fn() -> Duration, targets: usize) -> Arc<Self> {
+        Arc::new(Self {
+            monotonic,
+            keep: targets <= KEEP_UP_TO,
+            clients: Mutex::new(Vec::new()),
+            trusts: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// How connections are treated between polls, for the sources page.
+    pub fn connections(&self) -> &'static str {
+        if self.keep { "kept open" } else { "closed after each poll" }
+    }
+
+    /// The time since some fixed moment.
+    pub(crate) fn monotonic(&self) -> Duration {
+        (self.monotonic)()
+    }
+
+    /// Trust with its files read, once for all sources that share it. A failure
+    /// is not kept: files may come.
+    pub(crate) async fn trusted(&self, trust: &Trust) -> Result<Arc<Trusted>, String> {
+        let cell = cell_of(&self.trusts, trust);
+        let read = cell.get_or_try_init(|| async {
+            let trust = trust.clone();
+            // Some hundred files or a file of some hundred certificates.
+            let read = tokio::task::spawn_blocking(move || trust.read()).await;
+            read.map_err(|error| error.to_string())?.map(Arc::new)
+        });
+        read.await.cloned()
+    }
+
+    async fn client(&self, key: &ClientKey) -> Result<reqwest::Client, String> {
+        let cell = cell_of(&self.clients, key);
+        cell.get_or_try_init(|| self.build(key)).await.cloned()
+    }
+
+    async fn build(&self, key: &ClientKey) -> Result<reqwest::Client, String> {
+        let config = match &key.trust {
+            Some(trust) => self.trusted(trust).await?.config.clone(),
+            None => nobody()?,
+        };
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .tls_info(true)
+            .user_agent(concat!("opsroom/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(key.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_idle_timeout(Duration::from_secs(75));
+        if !self.keep {
+            builder = builder.pool_max_idle_per_host(0);
+        }
+        if key.direct {
+            builder = builder.no_proxy();
+        }
+        if let Some(host) = &key.host {
+            builder = builder.dns_resolver(Arc::new(Elsewhere(host.clone())));
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+}
+
+/// The cell of a key in a short list; made where it is not there yet.
+fn cell_of<K: Clone + PartialEq, V>(list: &Once<K, V>, key: &K) -> Arc<OnceCell<V>> {
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, cell)) = list.iter().find(|(known, _)| known == key) {
+        return Arc::clone(cell);
+    }
+    let cell = Arc::new(OnceCell::new());
+    list.push((key.clone(), Arc::clone(&cell)));
+    cell
+}
+
+/// Resolves every name to one host: TLS asks for another name than it connects to.
+struct Elsewhere(String);
+
+impl Resolve for Elsewhere {
+    fn resolve(&self, _: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
