@@ -51,6 +51,6 @@ fn health_bodies_are_read_as_their_sources_and_specifications_say() {
         }
     }
     let wrong: Vec<String> = binding.iter().filter_map(|case| difference(case)).collect();
-    println!("{} binding cases, {} judged", binding.len(), judged.len());
+    super::tell("health", binding.len(), &wrong);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

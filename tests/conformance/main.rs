@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "how many cases passed is what a set is run for")]
 
 mod exposition;
+mod health;
 
 use std::path::PathBuf;
 
