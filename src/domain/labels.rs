@@ -42,6 +42,19 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
+    /// Only the labels whose names `keep` takes.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|(name, _)| keep(name)).cloned().collect())
+    }
+
+    /// With the label called `name` set to `value`; without it where `value` is empty.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(known, _)| &**known != name).cloned();
+        Self::new(others.chain([(name.into(), value.into())]))
+    }
+
     /// How many labels there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -113,6 +126,14 @@ mod tests {
         let labels = Labels::new([("b", "1"), ("a", "2"), ("b", "3"), ("c", "")]);
         assert_eq!(labels.to_string(), r#"{a="2", b="3"}"#);
         assert_eq!(labels.get("c"), None);
+    }
+
+    #[test]
+    fn labels_can_be_taken_out_and_set() {
+        let labels = Labels::new([("a", "1"), ("b", "2")]);
+        assert_eq!(labels.filtered(|name| name != "a"), Labels::new([("b", "2")]));
+        assert_eq!(labels.with("b", "3"), Labels::new([("a", "1"), ("b", "3")]));
+        assert_eq!(labels.with("b", ""), Labels::new([("a", "1")]));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Labels, exposition parser, sample memory, PromQL: pure functions over bytes and samples.
 
+pub mod coverage;
 pub mod data;
 pub mod exposition;
 pub mod memory;
+pub mod promql;
 pub mod storage;
 
+pub use coverage::{Coverage, coverage};
 pub use data::{Data, Line, Point};
 pub use memory::{Limits, Memory, PageSummary, Target};
 pub use storage::{MatchOp, Matcher, STALE_BITS, Sample, Storage, is_stale};

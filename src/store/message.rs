@@ -2,6 +2,7 @@
 //! world: plain data that can be compared, logged, kept and replayed.
 
 use crate::domain::{EngineKind, Inventory, PollError, Reading, ServiceName, SourceId, Timestamp};
+pub use crate::metrics::Coverage;
 use crate::metrics::Data;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -111,15 +112,6 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// How long it took.
     pub took: Duration,
-}
-
-/// How much of an expression's window the engine has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Coverage {
-    /// All of it, or the engine has a history of its own.
-    Whole,
-    /// Only this much of what it takes: the answer is not to be judged.
-    Partial { seen: Duration, wanted: Duration },
 }
 
 /// Why a question was not answered.

@@ -7,6 +7,7 @@
 
 mod exposition;
 mod health;
+mod promql;
 
 use std::path::PathBuf;
 

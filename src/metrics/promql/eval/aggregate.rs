@@ -1,0 +1,216 @@
+//! Aggregations: groups of series to one, or to a choice of them.
+
+use super::math::{Mean, Sum, Variance, ascending, quantile};
+use super::table::{ABSENT, Grouper, Names, Pick, Table, is_there};
+use super::{Engine, EvalError, Outcome, Steps};
+use crate::domain::labels::METRIC_NAME;
+use crate::domain::{Labels, Num};
+use crate::metrics::promql::ast::{Aggregate, Aggregation, Span};
+
+/// Which group each row belongs to.
+struct Groups {
+    of_row: Vec<usize>,
+    labels: Vec<Labels>,
+}
+
+fn groups(aggregate: &Aggregate, table: &Table) -> Groups {
+    let pick = match &aggregate.grouping {
+        None => Pick::By(Vec::new()),
+        Some(grouping) if grouping.without => {
+            let mut names = grouping.labels.clone();
+            names.push(METRIC_NAME.to_owned());
+            Pick::Without(names)
+        }
+        Some(grouping) => {
+            let mut names = grouping.labels.clone();
+            if table.names == Names::Dropped {
+                names.retain(|name| name != METRIC_NAME);
+            }
+            Pick::By(names)
+        }
+    };
+    if matches!(&pick, Pick::By(names) if names.is_empty()) {
+        let labels = if table.labels.is_empty() { vec![] } else { vec![Labels::default()] };
+        return Groups { of_row: vec![0; table.labels.len()], labels };
+    }
+    let mut grouper = Grouper::new(pick, table.labels.len() / 4);
+    let of_row = table.labels.iter().map(|labels| grouper.id(labels)).collect();
+    Groups { of_row, labels: grouper.labels() }
+}
+
+impl Engine<'_> {
+    pub(super) fn aggregate(
+        &self,
+        aggregate: &Aggregate,
+        steps: Steps,
+        span: Span,
+    ) -> Outcome<Table> {
+        let op = aggregate.op;
+        if matches!(op, Aggregation::Limitk | Aggregation::LimitRatio) {
+            return Err(EvalError::new(format!("{} is not supported", op.name()), span));
+        }
+        let table = self.vector(&aggregate.expr, steps)?;
+        self.spend(table.values.len(), span)?;
+        let number = || match &aggregate.param {
+            Some(param) => self.scalar(param, steps),
+            None => Err(EvalError::new("a parameter is missing", span)),
+        };
+        match op {
+            Aggregation::Topk | Aggregation::Bottomk => {
+                let wanted = number()?;
+                if wanted.iter().any(|value| value.is_nan()) {
+                    return Err(EvalError::new(
+                        format!("{} cannot give NaN series", op.name()),
+                        span,
+                    ));
+                }
+                let groups = groups(aggregate, &table);
+                Ok(choose(&table, &groups, &wanted, op == Aggregation::Topk))
+            }
+            Aggregation::CountValues => {
+                let label = match &aggregate.param {
+                    Some(param) => Self::text(param)?,
+                    None => "",
+                };
+                if label.is_empty() {
+                    return Err(EvalError::new("count_values needs the name of a label", span));
+                }
+                count_values(&table, &groups(aggregate, &table), label).merge(span, false)
+            }
+            Aggregation::Quantile => {
+                let wanted = number()?;
+                self.check_quantiles(&wanted);
+                let groups = groups(aggregate, &table);
+                Ok(fold(
+                    &table,
+                    groups,
+                    Vec::new(),
+                    |values: &mut Vec<f64>, value| values.push(value),
+                    |mut values, step| quantile(wanted[step], &mut values),
+                ))
+            }
+            _ => {
+                let groups = groups(aggregate, &table);
+                Ok(simple(op, &table, groups))
+            }
+        }
+    }
+}
+
+fn simple(op: Aggregation, table: &Table, groups: Groups) -> Table {
+    let extreme = |groups: Groups, better: fn(f64, f64) -> bool| {
+        fold(
+            table,
+            groups,
+            f64::NAN,
+            |best: &mut f64, value| {
+                if better(value, *best) || best.is_nan() {
+                    *best = value;
+                }
+            },
+            |best, _| best,
+        )
+    };
+    match op {
+        Aggregation::Sum => fold(table, groups, Sum::default(), Sum::add, |sum, _| sum.total()),
+        Aggregation::Avg => fold(table, groups, Mean::default(), Mean::add, |mean, _| mean.value()),
+        Aggregation::Min => extreme(groups, |new, best| new < best),
+        Aggregation::Max => extreme(groups, |new, best| new > best),
+        Aggregation::Count => {
+            fold(table, groups, 0.0, |count: &mut f64, _| *count += 1.0, |count, _| count)
+        }
+        Aggregation::Stdvar => {
+            fold(table, groups, Variance::default(), Variance::add, |sum, _| sum.value())
+        }
+        Aggregation::Stddev => {
+            fold(table, groups, Variance::default(), Variance::add, |sum, _| sum.value().sqrt())
+        }
+        _ => fold(table, groups, (), |(), _| {}, |(), _| 1.0),
+    }
+}
+
+/// Adds up each group at each step, and ends it.
+fn fold<S: Clone>(
+    table: &Table,
+    groups: Groups,
+    empty: S,
+    add: impl Fn(&mut S, f64),
+    end: impl Fn(S, usize) -> f64,
+) -> Table {
+    let steps = table.steps;
+    let mut states = vec![empty; groups.labels.len() * steps];
+    let mut seen = vec![false; states.len()];
+    for (row, group) in groups.of_row.iter().enumerate() {
+        for (step, value) in table.row(row).iter().enumerate() {
+            if is_there(*value) {
+                add(&mut states[group * steps + step], *value);
+                seen[group * steps + step] = true;
+            }
+        }
+    }
+    let mut result = Table::new(steps);
+    result.labels = groups.labels;
+    result.values = states
+        .into_iter()
+        .zip(seen)
+        .enumerate()
+        .map(|(at, (state, seen))| if seen { end(state, at % steps) } else { ABSENT })
+        .collect();
+    result
+}
+
+/// The first `wanted` of each group; those of one instant in their order.
+fn choose(table: &Table, groups: &Groups, wanted: &[f64], largest: bool) -> Table {
+    let mut members = vec![Vec::new(); groups.labels.len()];
+    for (row, group) in groups.of_row.iter().enumerate() {
+        members[*group].push(row);
+    }
+    let mut chosen = Vec::new();
+    let mut result = table.clone();
+    result.values.fill(ABSENT);
+    for rows in &members {
+        for (step, wanted) in wanted.iter().enumerate() {
+            let mut there: Vec<(f64, usize)> = rows
+                .iter()
+                .map(|row| (table.at(*row, step), *row))
+                .filter(|(value, _)| is_there(*value))
+                .collect();
+            // NaN comes last either way.
+            there.sort_by(|(a, _), (b, _)| match (a.is_nan(), b.is_nan()) {
+                (false, false) if largest => ascending(*b, *a),
+                (false, false) => ascending(*a, *b),
+                (a, b) => a.cmp(&b),
+            });
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates, and is never NaN"
+            )]
+            let count = *wanted as usize;
+            for (value, row) in there.into_iter().take(count) {
+                result.set(row, step, value);
+                chosen.push(row);
+            }
+        }
+    }
+    if table.steps == 1 { result.pick_rows(&chosen) } else { result }
+}
+
+/// How many series of a group have each value, the value in `label`.
+fn count_values(table: &Table, groups: &Groups, label: &str) -> Table {
+    let mut result = Table::new(table.steps);
+    let mut rows: std::collections::HashMap<(usize, u64), usize> = std::collections::HashMap::new();
+    for (row, group) in groups.of_row.iter().enumerate() {
+        for (step, value) in table.row(row).iter().enumerate() {
+            if !is_there(*value) {
+                continue;
+            }
+            let to = *rows.entry((*group, value.to_bits())).or_insert_with(|| {
+                result.add(groups.labels[*group].with(label, &Num(*value).to_string()))
+            });
+            let before = result.at(to, step);
+            result.set(to, step, if is_there(before) { before + 1.0 } else { 1.0 });
+        }
+    }
+    result
+}
