@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
 
     match Cli::try_parse() {
-        Ok(cli) => commands::run(cli),
+        Ok(cli) => commands::run(&cli),
         Err(usage) => {
             // Help and version are answers, not mistakes.
             if !usage.use_stderr() {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const FAILED: u8 = 1;
 
 /// Carries the command out and says with which code to end.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let is_glance = matches!(cli.command, Some(Command::Glance { .. }));
     match dispatch(cli) {
         Ok(code) => code,
@@ -24,10 +24,10 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode> {
-    match cli.command {
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
         Some(Command::Info) => info::run(cli.config.as_deref()),
-        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),
         _ => Err(color_eyre::eyre::eyre!("not built yet")),
     }

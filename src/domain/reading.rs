@@ -98,6 +98,8 @@ pub struct ScrapeReading {
     pub malformed: u64,
     /// The first few of those.
     pub first_malformed: Vec<Malformed>,
+    /// What a reader must know beside: series for which there was no room.
+    pub note: Option<String>,
 }
 
 /// A line of a page that could not be read.

@@ -4,7 +4,6 @@
 mod chunk;
 mod evict;
 mod index;
-mod keep;
 mod pages;
 mod scrape;
 mod select;
@@ -68,6 +67,7 @@ impl PageSummary {
             took,
             malformed: self.malformed,
             first_malformed: self.first_malformed.clone(),
+            note: self.refusal.clone(),
         }
     }
 }
@@ -188,10 +188,7 @@ impl Memory {
     }
 
     /// The moment from which on a job's samples are known: its first scrape that
-    /// brought a page, or what is left of it where older samples have gone. It
-    /// begins anew where none of its targets was asked for five minutes, as
-    /// when a window is taken up after a pause; a target that was asked and
-    /// failed has been seen.
+    /// brought a page, or what is left of it where older samples have gone.
     pub fn first_scrape(&self, job: &str) -> Option<Timestamp> {
         self.first_of(|watched| watched.target.job() == job)
     }
@@ -204,7 +201,7 @@ impl Memory {
 
     fn first_of(&self, wanted: impl Fn(&Watched) -> bool) -> Option<Timestamp> {
         let first =
-            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.since).min()?;
+            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.first_page).min()?;
         Some(Timestamp::from_millis(first.max(self.kept_from.unwrap_or(i64::MIN))))
     }
 

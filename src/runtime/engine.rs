@@ -1,0 +1,362 @@
+//! The metrics engines: one worker thread that owns the sample memory and
+//! evaluates over it, and the questions to a metrics server.
+//!
+//! Nobody waits here for an evaluation: pages and questions go in, readings and
+//! answers come out. Of two questions with one id the newer one is answered.
+
+use super::clock;
+use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
+use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
+use crate::metrics::promql::{self, Expr, ParseError};
+use crate::metrics::{Coverage, Data, coverage};
+use crate::sources::Page;
+use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
+use futures_util::future::{AbortHandle, Abortable, BoxFuture};
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Questions to the server that are under way at once.
+const ASKED_AT_ONCE: usize = 4;
+/// Parsed expressions that are kept; a screen has some dozens.
+const EXPRESSIONS_KEPT: usize = 1_024;
+/// Samples that one evaluation may look at: about a second of work.
+const MOST_SAMPLES: u64 = 20_000_000;
+/// Answers that go out together.
+const BATCH: usize = 64;
+
+/// What a metrics server said: its data, or why there is none, and its warnings.
+pub type ServerOutcome = (Result<Data, AskError>, Vec<String>);
+/// Asks a metrics server.
+pub type AskServer = Arc<dyn Fn(Ask) -> BoxFuture<'static, ServerOutcome> + Send + Sync>;
+
+/// A handle to both engines. The worker ends with the last one.
+#[derive(Clone)]
+pub struct Engine {
+    jobs: Sender<Job>,
+    /// The question that is being evaluated, and the flag that stops it.
+    current: Current,
+    server: Option<Server>,
+}
+
+type Current = Arc<Mutex<Option<(AskId, Arc<AtomicBool>)>>>;
+
+enum Job {
+    Page { target: Target, page: Page, at: Timestamp, reply: oneshot::Sender<Read> },
+    Failed { target: Target, took: Duration, at: Timestamp },
+    Forget { target: Target, at: Timestamp },
+    Expire { now: Timestamp },
+    Ask(Ask),
+}
+
+type Read = Result<ScrapeReading, PollError>;
+
+#[derive(Clone)]
+struct Server {
+    ask: AskServer,
+    places: Arc<Semaphore>,
+    under_way: Arc<Mutex<HashMap<AskId, AbortHandle>>>,
+    answers: mpsc::UnboundedSender<Answered>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("server", &self.server.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts the worker on `memory`, which is empty or was kept. Answers go to `out`.
+    /// Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        memory: Memory,
+        limits: MemoryLimits,
+        server: Option<AskServer>,
+        out: mpsc::Sender<Msg>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, inbox) = channel();
+        let current = Current::default();
+        let worker = Worker {
+            memory,
+            limits,
+            expressions: HashMap::new(),
+            asks: VecDeque::new(),
+            current: Arc::clone(&current),
+            out: out.clone(),
+        };
+        let thread =
+            std::thread::Builder::new().name("engine".into()).spawn(move || worker.run(&inbox))?;
+        let server = server.map(|ask| Server::start(ask, out));
+        Ok((Self { jobs, current, server }, thread))
+    }
+
+    /// Reads a page of `target`, scraped at `at`, into the memory.
+    pub async fn take_page(&self, target: Target, page: Page, at: Timestamp) -> Read {
+        let (reply, read) = oneshot::channel();
+        let gone = || PollError::broken("the metrics engine has ended");
+        self.jobs.send(Job::Page { target, page, at, reply }).map_err(|_| gone())?;
+        read.await.map_err(|_| gone())?
+    }
+
+    /// A scrape of `target` that began at `at` failed after `took`.
+    pub fn target_failed(&self, target: Target, took: Duration, at: Timestamp) {
+        self.send(Job::Failed { target, took, at });
+    }
+
+    /// `target` is scraped no more.
+    pub fn forget_target(&self, target: Target, at: Timestamp) {
+        self.send(Job::Forget { target, at });
+    }
+
+    /// Lets go of what is older than the memory may hold.
+    pub fn expire(&self, now: Timestamp) {
+        self.send(Job::Expire { now });
+    }
+
+    /// Asks; the answer comes as a message. Another question of the same id
+    /// that is not answered yet never will be.
+    pub fn ask(&self, ask: Ask) {
+        match (ask.engine, &self.server) {
+            (EngineKind::Embedded, _) => {
+                let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((id, stop)) = &*current
+                    && *id == ask.id
+                {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                drop(current);
+                self.send(Job::Ask(ask));
+            }
+            (EngineKind::Server, Some(server)) => server.ask(ask),
+            (EngineKind::Server, None) => {
+                let why = "no metrics server is set: add `prometheus = \"http://…\"` to the config";
+                self.send(Job::Ask(Ask { expr: why.into(), ..ask }));
+            }
+        }
+    }
+
+    fn send(&self, job: Job) {
+        // A worker that has ended takes no jobs; the program is ending then.
+        let _ = self.jobs.send(job);
+    }
+}
+
+struct Worker {
+    memory: Memory,
+    limits: MemoryLimits,
+    expressions: HashMap<Arc<str>, Result<Arc<Expr>, ParseError>>,
+    asks: VecDeque<Ask>,
+    current: Current,
+    out: mpsc::Sender<Msg>,
+}
+
+impl Worker {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        while let Ok(job) = inbox.recv() {
+            self.take(job);
+            let mut answers = Vec::new();
+            loop {
+                // Pages first: what is asked is answered from the newest samples.
+                while let Ok(job) = inbox.try_recv() {
+                    self.take(job);
+                }
+                let Some(ask) = self.asks.pop_front() else { break };
+                answers.extend(self.answer(ask));
+                if answers.len() >= BATCH && !self.deliver(&mut answers) {
+                    return;
+                }
+            }
+            if !answers.is_empty() && !self.deliver(&mut answers) {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&self, answers: &mut Vec<Answered>) -> bool {
+        self.out.blocking_send(Msg::Answered(std::mem::take(answers))).is_ok()
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Page { target, page, at, reply } => {
+                // Nobody waits any more when the poll was given up.
+                let _ = reply.send(self.read(&target, &page, at));
+            }
+            Job::Failed { target, took, at } => self.memory.target_failed(&target, took, at),
+            Job::Forget { target, at } => self.memory.forget_target(&target, at),
+            Job::Expire { now } => self.memory.expire(now),
+            Job::Ask(ask) => {
+                self.asks.retain(|older| older.id != ask.id);
+                self.asks.push_back(ask);
+            }
+        }
+    }
+
+    fn read(&mut self, target: &Target, page: &Page, at: Timestamp) -> Read {
+        let memory = &mut self.memory;
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            memory.take_page(target, &page.content_type, &page.body, page.took, at)
+        }));
+        match read {
+            Ok(Ok(summary)) => Ok(summary.to_reading(page.body.len() as u64, page.took)),
+            Ok(Err(unusable)) => Err(PollError::broken(unusable.to_string())),
+            Err(_) => {
+                // A memory that was left half-written must not be asked.
+                tracing::error!(
+                    instance = target.instance(),
+                    "the page could not be read; memory emptied"
+                );
+                self.memory = Memory::new(self.limits);
+                Err(PollError::broken("opsroom failed on this page; its samples so far are lost"))
+            }
+        }
+    }
+
+    /// The answer, unless a newer question has taken this one's place.
+    fn answer(&mut self, ask: Ask) -> Option<Answered> {
+        if ask.engine == EngineKind::Server {
+            // There is no server: the question carries the reason.
+            let outcome = Err(AskError { message: ask.expr.to_string(), span: None });
+            return Some(answered(ask, outcome, Coverage::Whole, Vec::new(), Duration::ZERO));
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        *self.current() = Some((ask.id.clone(), Arc::clone(&stop)));
+        let began = clock::instant();
+        let evaluated = catch_unwind(AssertUnwindSafe(|| self.evaluate(&ask, &stop)));
+        *self.current() = None;
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (outcome, coverage, warnings) = evaluated.unwrap_or_else(|_| {
+            tracing::error!(expr = &*ask.expr, "the evaluation failed");
+            let message = "opsroom failed on this expression".to_owned();
+            (Err(AskError { message, span: None }), Coverage::Whole, Vec::new())
+        });
+        Some(answered(ask, outcome, coverage, warnings, began.elapsed()))
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<(AskId, Arc<AtomicBool>)>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn evaluate(
+        &mut self,
+        ask: &Ask,
+        stop: &Arc<AtomicBool>,
+    ) -> (Result<Data, AskError>, Coverage, Vec<String>) {
+        let expr = match self.parsed(&ask.expr) {
+            Ok(expr) => expr,
+            Err(wrong) => return (Err(wrong), Coverage::Whole, Vec::new()),
+        };
+        let limits = promql::Limits {
+            samples: MOST_SAMPLES,
+            stop: Some(Arc::clone(stop)),
+            ..promql::Limits::default()
+        };
+        let evaluated = match ask.range {
+            None => promql::instant(&expr, &self.memory, ask.at, &limits),
+            Some(range) => {
+                let start = ask.at - range.length;
+                promql::range(&expr, &self.memory, start, ask.at, range.step, &limits)
+            }
+        };
+        // A chart shows where it has no data; only a judgement needs the whole window.
+        let coverage = if ask.range.is_some() {
+            Coverage::Whole
+        } else {
+            coverage(&expr, ask.at, &|job| match job {
+                Some(job) => self.memory.first_scrape(job),
+                None => self.memory.first_scrapes().into_values().max(),
+            })
+        };
+        match evaluated {
+            Ok(found) => (Ok(found.data), coverage, found.warnings),
+            Err(failed) => {
+                let span = Some((failed.span.start, failed.span.end));
+                (Err(AskError { message: failed.message, span }), coverage, Vec::new())
+            }
+        }
+    }
+
+    fn parsed(&mut self, expr: &Arc<str>) -> Result<Arc<Expr>, AskError> {
+        if self.expressions.len() >= EXPRESSIONS_KEPT {
+            self.expressions.clear();
+        }
+        let parsed = self
+            .expressions
+            .entry(Arc::clone(expr))
+            .or_insert_with(|| promql::parse(expr).map(Arc::new));
+        match parsed {
+            Ok(parsed) => Ok(Arc::clone(parsed)),
+            Err(wrong) => Err(AskError {
+                message: wrong.message.clone(),
+                span: Some((wrong.start, wrong.end)),
+            }),
+        }
+    }
+}
+
+fn answered(
+    ask: Ask,
+    outcome: Result<Data, AskError>,
+    coverage: Coverage,
+    warnings: Vec<String>,
+    took: Duration,
+) -> Answered {
+    let id = ask.id.clone();
+    Answered { id, answer: Arc::new(Answer { ask, outcome, coverage, warnings, took }) }
+}
+
+impl Server {
+    fn start(ask: AskServer, out: mpsc::Sender<Msg>) -> Self {
+        let (answers, mut ended) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while ended.recv_many(&mut batch, BATCH).await > 0 {
+                if out.send(Msg::Answered(std::mem::take(&mut batch))).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let places = Arc::new(Semaphore::new(ASKED_AT_ONCE));
+        Self { ask, places, under_way: Arc::default(), answers }
+    }
+
+    fn ask(&self, ask: Ask) {
+        let (abort, registration) = AbortHandle::new_pair();
+        let id = ask.id.clone();
+        let older = self.under_way().insert(id, abort.clone());
+        if let Some(older) = older {
+            older.abort();
+        }
+        let server = self.clone();
+        let asking = async move {
+            let Ok(_place) = server.places.acquire().await else { return };
+            let began = clock::instant();
+            let (outcome, warnings) = (server.ask)(ask.clone()).await;
+            let took = began.elapsed();
+            // Not if a newer question has come in the very moment.
+            if !abort.is_aborted() {
+                server.under_way().remove(&ask.id);
+                let _ =
+                    server.answers.send(answered(ask, outcome, Coverage::Whole, warnings, took));
+            }
+        };
+        tokio::spawn(Abortable::new(asking, registration));
+    }
+
+    fn under_way(&self) -> std::sync::MutexGuard<'_, HashMap<AskId, AbortHandle>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
