@@ -64,6 +64,9 @@ fn shape(shape: &Shape, kinds: &[KindKeys]) -> Value {
         Shape::Url => json!({ "type": "string", "pattern": "^https?://" }),
         Shape::Address => json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" }),
         Shape::Path => json!({ "type": "string", "pattern": "^(/|~/)" }),
+        Shape::Code => {
+            json!({ "type": ["integer", "string"], "minimum": 100, "maximum": 599, "pattern": "^[1-5]xx$" })
+        }
         Shape::Duration { .. } => {
             json!({ "type": "string", "pattern": "^([0-9.]+ *[a-z]+ *)+$", "examples": ["10s", "1h30m"] })
         }

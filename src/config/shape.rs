@@ -2,9 +2,10 @@
 
 use super::bindings::{Binding, bindings};
 use super::client::Client;
+use super::forms::is_address;
 use super::keys::KindKeys;
 use super::mistakes::{Mistakes, Span};
-use super::read::{document, is_address};
+use super::read::document;
 use super::root::ROOT;
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
