@@ -6,6 +6,7 @@ pub mod exposition;
 pub mod memory;
 pub mod promql;
 pub mod storage;
+pub mod window;
 
 pub use coverage::{Coverage, coverage};
 pub use data::{Data, Line, Point};

@@ -63,8 +63,8 @@ impl Index {
         self.by_labels.insert(labels.clone(), id);
     }
 
-    /// Everything anew from a list of series.
-    pub(super) fn rebuild(series: &[Series]) -> Self {
+    /// Everything anew from a list of series; `None` where two have the same labels.
+    pub(super) fn rebuild(series: &[Series]) -> Option<Self> {
         let mut index = Self::default();
         let mut pairs = Vec::new();
         for (id, one) in (0..).zip(series) {
@@ -72,7 +72,7 @@ impl Index {
             pairs.extend(one.labels.iter().map(|(name, value)| index.make_pair(name, value)));
             index.add(&one.labels, &pairs, id);
         }
-        index
+        (index.by_labels.len() == series.len()).then_some(index)
     }
 
     /// After series went away: `new` holds for each old id the new one, or [`NONE`].

@@ -4,6 +4,7 @@
 mod chunk;
 mod evict;
 mod index;
+mod keep;
 mod pages;
 mod scrape;
 mod select;
@@ -188,7 +189,10 @@ impl Memory {
     }
 
     /// The moment from which on a job's samples are known: its first scrape that
-    /// brought a page, or what is left of it where older samples have gone.
+    /// brought a page, or what is left of it where older samples have gone. It
+    /// begins anew where none of its targets was asked for five minutes, as
+    /// when a window is taken up after a pause; a target that was asked and
+    /// failed has been seen.
     pub fn first_scrape(&self, job: &str) -> Option<Timestamp> {
         self.first_of(|watched| watched.target.job() == job)
     }
@@ -201,7 +205,7 @@ impl Memory {
 
     fn first_of(&self, wanted: impl Fn(&Watched) -> bool) -> Option<Timestamp> {
         let first =
-            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.first_page).min()?;
+            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.since).min()?;
         Some(Timestamp::from_millis(first.max(self.kept_from.unwrap_or(i64::MIN))))
     }
 

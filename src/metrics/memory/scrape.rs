@@ -18,6 +18,10 @@ use std::time::Duration;
 /// Samples that claim to be later than this after their scrape are dropped, as
 /// Prometheus does (scrape/scrape.go, `maxAheadTime`).
 const MAX_AHEAD: Duration = Duration::from_mins(10);
+/// After a longer pause between two scrapes of a target nobody knows what went
+/// on in between: the time that one says to have seen begins anew. It is
+/// Prometheus' lookback, which no value outlives.
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 /// Longer HELP texts are cut.
 const MAX_HELP: usize = 1024;
 /// Families beyond this have no metadata.
@@ -43,6 +47,9 @@ impl Memory {
         };
         let last = watched.times.at.back().copied();
         let late = last.is_some_and(|last| at.millis() <= last);
+        if last.is_some_and(|last| at.since(Timestamp::from_millis(last)) > MAX_PAUSE) {
+            watched.since = None;
+        }
         let place = if late { u32::MAX } else { watched.times.push(at.millis()) };
         let mut scrape = Scrape {
             memory: self,
@@ -148,7 +155,7 @@ impl Scrape<'_> {
                 fresh.shrink();
                 self.watched.pages = fresh;
             }
-            self.watched.first_page.get_or_insert(self.at);
+            self.watched.since.get_or_insert(self.at);
         } else {
             self.end_series(|_| true);
         }

@@ -52,8 +52,8 @@ pub(super) struct Watched {
     pub(super) target: Target,
     /// When it was scraped.
     pub(super) times: Times,
-    /// The first scrape that brought a page.
-    pub(super) first_page: Option<i64>,
+    /// The first scrape that brought a page since when nobody looked for long.
+    pub(super) since: Option<i64>,
     /// The series on its last page, by line.
     pub(super) pages: Pages,
     /// Whether those go on: not after a failed scrape.
@@ -69,7 +69,7 @@ impl Watched {
         Self {
             target,
             times: Times::default(),
-            first_page: None,
+            since: None,
             pages: Pages::default(),
             alive: false,
             own: [NONE; 3],

@@ -60,15 +60,15 @@ fn values(memory: &Memory, metric: &str) -> Vec<String> {
 #[test]
 fn a_page_becomes_series_with_the_targets_labels_and_its_own_metrics() {
     let mut memory = memory();
-    let summary = take(&mut memory, "a{b=\"c\"} 1\n", 1_000);
-    assert_eq!((summary.samples, summary.series, summary.malformed), (1, 4, 0));
+    let summary = take(&mut memory, "a{b=\"c\"} 1\nup 0\n", 1_000);
+    assert_eq!((summary.samples, summary.dropped, summary.series), (1, 1, 4));
     assert_eq!(
         shown(&memory, &[]),
         [
-            "a{b=\"c\", instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 1@1000",
             "up{instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 1@1000",
             "scrape_duration_seconds{instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 0.02@1000",
-            "scrape_samples_scraped{instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 1@1000",
+            "scrape_samples_scraped{instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 2@1000",
+            "a{b=\"c\", instance=\"10.0.0.1:80\", job=\"api\", zone=\"a\"}: 1@1000",
         ]
     );
 }
@@ -250,13 +250,28 @@ fn a_forgotten_target_ends_and_its_past_stays() {
 }
 
 #[test]
-fn coverage_begins_with_the_first_page() {
+fn a_series_without_a_kept_sample_is_no_trouble() {
+    let mut memory = memory();
+    assert_eq!(take(&mut memory, "t 1 5\n", 86_400_000).dropped, 1);
+    let kept = crate::metrics::window::write(&memory);
+    let again = crate::metrics::window::read(&kept, Limits::default()).unwrap();
+    assert_eq!(shown(&again, &[]), shown(&memory, &[]));
+}
+
+#[test]
+fn coverage_begins_with_the_since() {
     let mut memory = memory();
     memory.target_failed(&api(), Duration::ZERO, at(STEP));
     assert_eq!(memory.first_scrape("api"), None);
     take(&mut memory, "a 1\n", 2 * STEP);
     assert_eq!(memory.first_scrape("api"), Some(at(2 * STEP)));
     assert_eq!(memory.first_scrapes().len(), 1);
+    memory.target_failed(&api(), Duration::ZERO, at(200_000));
+    memory.target_failed(&api(), Duration::ZERO, at(400_000));
+    take(&mut memory, "a 1\n", 410_000);
+    assert_eq!(memory.first_scrape("api"), Some(at(2 * STEP)), "an outage was seen");
+    take(&mut memory, "a 1\n", 800_000);
+    assert_eq!(memory.first_scrape("api"), Some(at(800_000)), "a pause was not");
     assert_eq!(memory.first_scrape("web"), None);
 }
 

@@ -17,7 +17,7 @@ mod tests;
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
-    Role, ServiceName, SignalId, SourceId, Standing, Status, Timestamp,
+    Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
 };
 use crate::store::{Answer, AskId, Effect, Msg};
 use index::Index;
@@ -249,14 +249,21 @@ impl Known {
         let services = self.services.values().map(|service| service.standing.status);
         let hosts = self.hosts.values().flat_map(BTreeMap::values).map(|host| host.standing.status);
         let empty = self.hosts.values().filter(|hosts| hosts.is_empty()).map(|_| Status::Unknown);
-        let sources = self.index.alone.iter().filter_map(|id| self.sources.get(id));
-        let sources = sources.map(|source| source.standing.status);
+        let sources = self.lone_sources().map(|(_, source)| source.standing.status);
         services.chain(hosts).chain(empty).chain(sources).collect()
     }
 
     /// The worst of all that [`Known::counts`] counts.
     pub fn verdict(&self) -> Status {
         self.counts().verdict()
+    }
+
+    /// Metrics servers and scraped targets that are in no host's verdict.
+    pub fn lone_sources(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
+        self.index.alone.iter().filter_map(|id| {
+            let place = self.index.sources.get(id)?;
+            self.inventory.sources.get(*place).zip(self.sources.get(id))
+        })
     }
 
     /// How a source stands, whatever its role.

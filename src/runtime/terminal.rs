@@ -1,0 +1,354 @@
+//! The terminal: taken over without a question, written without waiting, given back whatever happens.
+
+use super::pen::Pen;
+use ratatui::layout::{Rect, Size};
+use ratatui::{Frame, Terminal};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::termios::{OptionalActions, QueueSelector, Termios};
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::io::unix::AsyncFd;
+
+/// Alternate screen, bracketed paste, hidden cursor, cleared.
+const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J";
+/// All of that undone; CAN first ends a sequence that was cut off in the middle.
+const LEAVE: &str = "\x18\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h";
+/// Frames between these are shown at once by terminals that know them.
+const SYNC: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
+/// What most terminals take of a text to be copied, in base64 (xterm's limit).
+const COPY_MAX: usize = 74_994;
+
+/// Why there can be no console here.
+#[derive(Debug, Error)]
+pub enum TerminalError {
+    /// Input or output is a file or a pipe, or the terminal can do nothing.
+    #[error("{0}; `opsroom glance` answers in one line without one")]
+    Unfit(String),
+    /// The system refused.
+    #[error("the terminal cannot be used: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The terminal is no longer there, or takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// Where frames go. A frame is drawn only when the last one was taken.
+pub trait Display {
+    /// Whether the last frame was taken whole.
+    fn is_ready(&self) -> bool;
+    /// Waits until it was.
+    fn until_ready(&mut self) -> impl Future<Output = Result<(), Gone>>;
+    /// Draws a frame and sends off what changed.
+    fn draw(&mut self, render: &mut dyn FnMut(&mut Frame<'_>)) -> Result<(), Gone>;
+    /// The terminal has this size now.
+    fn resize(&mut self, width: u16, height: u16);
+    /// The next frame is drawn whole.
+    fn forget(&mut self);
+    /// Puts a text into the terminal's clipboard; why not, if not.
+    fn copy(&mut self, text: &str) -> Result<(), String>;
+    /// Asks for a stop of all of this job, as the terminal would at ctrl-z;
+    /// it comes back as a signal. Why not, if there is nobody to continue it.
+    fn ask_stop(&mut self) -> Result<(), String>;
+    /// Gives the terminal back, stops this process, and takes the terminal
+    /// again when it is continued.
+    fn stop(&mut self);
+    /// Takes the terminal again, whatever was done to it meanwhile.
+    fn retake(&mut self);
+}
+
+/// The terminal that this process was started in.
+#[derive(Debug)]
+pub struct Tty {
+    fd: Arc<AsyncFd<OwnedFd>>,
+    saved: Termios,
+    taken: bool,
+    terminal: Terminal<Pen>,
+    /// Bytes that the terminal has not taken yet, and how many of them it has.
+    out: Vec<u8>,
+    written: usize,
+}
+
+impl Tty {
+    /// Whether a console can be shown here, and why not. Asks the terminal nothing.
+    pub fn check_fit() -> Result<(), TerminalError> {
+        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+            return Err(TerminalError::Unfit("the console needs a terminal".to_owned()));
+        }
+        match std::env::var("TERM").ok().as_deref() {
+            None | Some("") => Err(TerminalError::Unfit(
+                "the console needs to know its terminal, and TERM is not set".to_owned(),
+            )),
+            Some("dumb") => Err(TerminalError::Unfit(
+                "the console needs a terminal that can move its cursor, and TERM is dumb"
+                    .to_owned(),
+            )),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Takes the terminal over. Needs a tokio runtime.
+    pub fn take() -> Result<Self, TerminalError> {
+        Self::check_fit()?;
+        let fd = own_description()?;
+        let saved = rustix::termios::tcgetattr(&fd).map_err(std::io::Error::from)?;
+        let size = size_of(&fd);
+        let pen = Pen::new(size);
+        let Ok(terminal) = Terminal::new(pen);
+        let fd = Arc::new(watched(fd)?);
+        let mut tty = Self { fd, saved, taken: false, terminal, out: Vec::new(), written: 0 };
+        tty.enter()?;
+        Ok(tty)
+    }
+
+    /// What the keys are read from.
+    pub fn input(&self) -> Arc<AsyncFd<OwnedFd>> {
+        self.fd.clone()
+    }
+
+    /// Its columns and rows.
+    pub fn size(&self) -> Size {
+        size_of(self.fd.get_ref())
+    }
+
+    fn enter(&mut self) -> std::io::Result<()> {
+        let mut raw = self.saved.clone();
+        raw.make_raw();
+        rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, &raw)?;
+        self.taken = true;
+        self.out.clear();
+        self.written = 0;
+        self.out.extend_from_slice(ENTER.as_bytes());
+        self.forget();
+        Ok(())
+    }
+
+    /// Gives the terminal back as it was found. Waits for nobody: what a
+    /// stalled terminal has not taken is thrown away.
+    pub fn give_back(&mut self) {
+        if !std::mem::take(&mut self.taken) {
+            return;
+        }
+        let fd = self.fd.get_ref();
+        let stalled = self.written < self.out.len();
+        self.out.clear();
+        self.written = 0;
+        if stalled {
+            let _ = rustix::termios::tcflush(fd, QueueSelector::OFlush);
+        }
+        let mut left = LEAVE.as_bytes();
+        let mut patience = 3;
+        while !left.is_empty() && patience > 0 {
+            match rustix::io::write(fd, left) {
+                Ok(count) => left = &left[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    patience -= 1;
+                    let mut fds = [rustix::event::PollFd::new(fd, rustix::event::PollFlags::OUT)];
+                    let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
+                    let _ = rustix::event::poll(&mut fds, Some(&wait));
+                }
+                Err(_) => break,
+            }
+        }
+        let _ = rustix::termios::tcsetattr(fd, OptionalActions::Now, &self.saved);
+    }
+
+    /// Writes as much as the terminal takes now.
+    fn push(&mut self) -> Result<(), Gone> {
+        while self.written < self.out.len() {
+            match rustix::io::write(self.fd.get_ref(), &self.out[self.written..]) {
+                Ok(count) => self.written += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(_) => return Err(Gone),
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        Ok(())
+    }
+}
+
+impl Display for Tty {
+    fn is_ready(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    async fn until_ready(&mut self) -> Result<(), Gone> {
+        loop {
+            self.push()?;
+            if self.out.is_empty() {
+                return Ok(());
+            }
+            let fd = self.fd.clone();
+            let mut guard = fd.writable().await.map_err(|_| Gone)?;
+            guard.clear_ready();
+            // Room may have come between the last write and the clearing.
+            self.push()?;
+        }
+    }
+
+    fn draw(&mut self, render: &mut dyn FnMut(&mut Frame<'_>)) -> Result<(), Gone> {
+        let Ok(_) = self.terminal.draw(render);
+        let frame = self.terminal.backend_mut().take();
+        if !frame.is_empty() {
+            self.out.extend_from_slice(SYNC.0.as_bytes());
+            self.out.extend_from_slice(frame.as_bytes());
+            self.out.extend_from_slice(SYNC.1.as_bytes());
+        }
+        self.push()
+    }
+
+    fn resize(&mut self, width: u16, height: u16) {
+        self.terminal.backend_mut().resize(Size::new(width, height));
+        let Ok(()) = self.terminal.resize(Rect::new(0, 0, width, height));
+    }
+
+    fn forget(&mut self) {
+        let size = self.size();
+        self.terminal.backend_mut().forget();
+        self.resize(size.width, size.height);
+    }
+
+    fn copy(&mut self, text: &str) -> Result<(), String> {
+        let sequence = copy_sequence(text, std::env::var_os("TMUX").is_some())?;
+        self.out.extend_from_slice(sequence.as_bytes());
+        // That the terminal is gone shows at the next frame.
+        let _ = self.push();
+        Ok(())
+    }
+
+    fn ask_stop(&mut self) -> Result<(), String> {
+        if !can_be_continued() {
+            return Err(
+                "no shell to go back to: nobody could continue a stopped console".to_owned()
+            );
+        }
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)
+            .map_err(|error| format!("cannot stop: {error}"))
+    }
+
+    fn stop(&mut self) {
+        self.give_back();
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        self.retake();
+    }
+
+    fn retake(&mut self) {
+        // A failure shows at the next frame.
+        let _ = self.enter();
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Opens the terminal anew, so that "do not wait" is not set for the shell's
+/// own use of it, which shares the description of standard output.
+fn own_description() -> std::io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
+        .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))?;
+    Ok(opened)
+}
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe code; an owned descriptor fulfils its terms"
+)]
+fn watched(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(fd)
+}
+
+/// Columns and rows, without a question to the terminal.
+pub fn size_of(fd: impl AsFd) -> Size {
+    let from_env = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    match rustix::termios::tcgetwinsize(fd) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size::new(size.ws_col, size.ws_row),
+        _ => Size::new(from_env("COLUMNS").unwrap_or(80), from_env("LINES").unwrap_or(24)),
+    }
+}
+
+/// Whether a shell waits behind this process that could continue it: a
+/// stopped process without one would stay so for good.
+pub fn can_be_continued() -> bool {
+    let Some(parent) = rustix::process::getppid() else { return false };
+    match (rustix::process::getsid(None), rustix::process::getsid(Some(parent))) {
+        (Ok(own), Ok(parents)) => own == parents,
+        _ => false,
+    }
+}
+
+/// OSC 52; inside tmux wrapped, so that it reaches the terminal around it.
+fn copy_sequence(text: &str, in_tmux: bool) -> Result<String, String> {
+    let encoded = base64(text.as_bytes());
+    if encoded.len() > COPY_MAX {
+        return Err(format!(
+            "too much to copy: {} bytes, and terminals take {}",
+            text.len(),
+            COPY_MAX / 4 * 3
+        ));
+    }
+    Ok(if in_tmux {
+        format!("\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\")
+    } else {
+        format!("\x1b]52;c;{encoded}\x07")
+    })
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            text.push(if digit <= chunk.len() {
+                char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_copied_in_base64_and_wrapped_for_tmux() {
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("fooba", "Zm9vYmE=")]
+        {
+            assert_eq!(copy_sequence(text, false).unwrap(), format!("\x1b]52;c;{encoded}\x07"));
+        }
+        assert_eq!(copy_sequence("f", true).unwrap(), "\x1bPtmux;\x1b\x1b]52;c;Zg==\x07\x1b\\");
+    }
+
+    #[test]
+    fn more_than_terminals_take_is_refused_with_the_numbers() {
+        assert!(copy_sequence(&"x".repeat(56_244), false).is_ok());
+        let error = copy_sequence(&"x".repeat(56_248), false).unwrap_err();
+        assert_eq!(error, "too much to copy: 56248 bytes, and terminals take 56244");
+    }
+
+    #[test]
+    fn leaving_undoes_all_that_entering_did() {
+        for mode in ["?1049", "?2004"] {
+            assert!(ENTER.contains(&format!("\x1b[{mode}h")));
+            assert!(LEAVE.contains(&format!("\x1b[{mode}l")));
+        }
+        assert!(LEAVE.ends_with("\x1b[?25h"));
+    }
+}

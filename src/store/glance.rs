@@ -1,0 +1,273 @@
+//! What is known in a few lines: for `glance`, scripts and prompts.
+
+use super::{Known, Online};
+use crate::domain::{Counts, Mark, Standing, Status, Timestamp, harmless, units};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+
+/// A summary that is older than this says nothing of now.
+const TRUSTED_FOR: Duration = Duration::from_mins(1);
+
+/// A summary of what is known: plain data that a console writes and a glance reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Glance {
+    /// The moment it is about.
+    pub taken: Timestamp,
+    /// The environment's name.
+    pub environment: String,
+    /// What runs there; may be empty.
+    pub site: String,
+    /// The worst of all that is counted.
+    pub verdict: Status,
+    /// How many services, hosts and sources have each status.
+    pub counts: Counts,
+    /// Whether this host has a network.
+    pub online: Online,
+    /// All that is not ok, worst first, then longest first.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is not ok.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What it is.
+    pub kind: ProblemKind,
+    /// Its name: `api`, `db-1:9100`, `prometheus`.
+    pub name: String,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// What a problem is a problem of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProblemKind {
+    /// A service.
+    Service,
+    /// A host, or a group of hosts of which nothing was seen.
+    Host,
+    /// A metrics server or a scraped target.
+    Source,
+    /// The summary itself is old.
+    Console,
+}
+
+impl ProblemKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Host => "host",
+            Self::Source => "source",
+            Self::Console => "console",
+        }
+    }
+}
+
+impl Glance {
+    /// The summary of what is known now.
+    pub fn of(known: &Known) -> Self {
+        let mut problems = Vec::new();
+        let mut add = |kind: ProblemKind, name: &str, standing: &Standing| {
+            if standing.status != Status::Ok {
+                problems.push(Problem { kind, name: name.to_owned(), standing: standing.clone() });
+            }
+        };
+        for (name, service) in &known.services {
+            add(ProblemKind::Service, name.as_str(), &service.standing);
+        }
+        for (group, hosts) in &known.hosts {
+            if hosts.is_empty() {
+                let standing = Standing::unknown("no host was seen yet", known.started, None);
+                add(ProblemKind::Host, group, &standing);
+            }
+            for (instance, host) in hosts {
+                add(ProblemKind::Host, instance, &host.standing);
+            }
+        }
+        for (info, source) in known.lone_sources() {
+            add(ProblemKind::Source, &info.label, &source.standing);
+        }
+        problems.sort_by(|a, b| {
+            let worse = b.standing.status.cmp(&a.standing.status);
+            worse.then(a.standing.since.cmp(&b.standing.since)).then(a.kind.cmp(&b.kind))
+        });
+        let counts = known.counts();
+        Self {
+            taken: known.now,
+            environment: known.inventory.environment.clone(),
+            site: known.inventory.site.clone(),
+            verdict: counts.verdict(),
+            counts,
+            online: known.online,
+            problems,
+        }
+    }
+
+    /// The same as it has to be read at `now`: when it is older than a minute
+    /// nobody knows what has happened since, and only a critical is kept.
+    #[must_use]
+    pub fn read_at(mut self, now: Timestamp) -> Self {
+        let age = now.since(self.taken);
+        if age <= TRUSTED_FOR && self.taken <= now + TRUSTED_FOR {
+            return self;
+        }
+        let reason = if self.taken > now {
+            "the last summary is from the future".to_owned()
+        } else {
+            format!("the last summary is {} old", units::age(age))
+        };
+        let standing = Standing {
+            seen: Some(self.taken),
+            ..Standing::unknown(reason, self.taken, Some(Mark::Stale))
+        };
+        let problem = Problem { kind: ProblemKind::Console, name: "console".into(), standing };
+        let critical = self.problems.iter().filter(|p| p.standing.status == Status::Critical);
+        self.problems.insert(critical.count(), problem);
+        if self.verdict != Status::Critical {
+            self.verdict = Status::Unknown;
+        }
+        self
+    }
+
+    /// For people and prompts: the worst problem on line one with all counts,
+    /// then one line for each problem. Ends with a line end.
+    pub fn text(&self, now: Timestamp) -> String {
+        let Counts { critical, warning, unknown, ok } = self.counts;
+        let counts = format!("{critical} critical, {warning} warning, {unknown} unknown, {ok} ok");
+        let mut lines = vec![match self.problems.first() {
+            Some(worst) => {
+                let said = worst.standing.words(now);
+                format!("{}: {} {said} ({counts})", self.verdict, worst.name)
+            }
+            None if self.counts == Counts::default() => {
+                format!("{}: nothing is watched", self.verdict)
+            }
+            None => format!("{}: {counts}", self.verdict),
+        }];
+        if let Online::No { since } = self.online {
+            lines.push(format!(
+                "{:<8}  this host is offline for {}",
+                "note",
+                units::age(now.since(since))
+            ));
+        }
+        let width = |text: &str| text.chars().count();
+        let widest = self.problems.iter().map(|problem| width(&problem.name)).max().unwrap_or(0);
+        for Problem { kind, name, standing } in &self.problems {
+            let said = standing.words(now);
+            let pad = " ".repeat(widest.min(32).saturating_sub(width(name)));
+            lines.push(format!("{:<8}  {:<7}  {name}{pad}  {said}", standing.status, kind.word()));
+        }
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&harmless(&line));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// For scripts: one JSON object with times in RFC 3339 and ages in seconds.
+    pub fn json(&self, now: Timestamp) -> serde_json::Value {
+        let problems = self.problems.iter().map(|Problem { kind, name, standing }| {
+            json!({
+                "kind": kind,
+                "name": name,
+                "status": standing.status,
+                "reason": standing.reason,
+                "since": standing.since.to_string(),
+                "since_at_least": standing.since_at_least,
+                "for_s": now.since(standing.since).as_secs(),
+                "seen_s": standing.seen.map(|seen| now.since(seen).as_secs()),
+                "stale": standing.mark == Some(Mark::Stale),
+            })
+        });
+        json!({
+            "status": self.verdict,
+            "exit_code": self.verdict.exit_code(),
+            "environment": self.environment,
+            "site": self.site,
+            "taken": self.taken.to_string(),
+            "age_s": now.since(self.taken).as_secs(),
+            "offline": matches!(self.online, Online::No { .. }),
+            "counts": self.counts,
+            "problems": problems.collect::<Vec<_>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(name: &str, status: Status, reason: &str, since_s: u64) -> Problem {
+        let since = Timestamp::from_millis(0) + Duration::from_secs(since_s);
+        let standing = Standing {
+            status,
+            reason: reason.into(),
+            since,
+            seen: Some(since),
+            ..Standing::default()
+        };
+        Problem { kind: ProblemKind::Service, name: name.into(), standing }
+    }
+
+    fn glance() -> Glance {
+        Glance {
+            taken: Timestamp::from_millis(134_000),
+            environment: "production".into(),
+            site: "shop".into(),
+            verdict: Status::Critical,
+            counts: Counts { critical: 1, warning: 1, unknown: 0, ok: 3 },
+            online: Online::Yes,
+            problems: vec![
+                problem("api", Status::Critical, "HTTP 503", 0),
+                problem("payments", Status::Warning, "p95 810ms > 500ms", 100),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_worst_is_on_line_one_and_each_problem_on_its_own() {
+        insta::assert_snapshot!(glance().text(Timestamp::from_millis(134_000)), @r"
+        critical: api HTTP 503 for 2m14s (1 critical, 1 warning, 0 unknown, 3 ok)
+        critical  service  api       HTTP 503 for 2m14s
+        warning   service  payments  p95 810ms > 500ms for 34s
+        ");
+    }
+
+    #[test]
+    fn an_old_summary_keeps_only_what_was_critical() {
+        let later = Timestamp::from_millis(134_000 + 61_000);
+        assert_eq!(glance().read_at(later).verdict, Status::Critical);
+        let fine = Glance {
+            verdict: Status::Ok,
+            counts: Counts { ok: 3, ..Counts::default() },
+            problems: Vec::new(),
+            ..glance()
+        };
+        assert_eq!(fine.clone().read_at(fine.taken).verdict, Status::Ok);
+        let old = fine.clone().read_at(later);
+        assert_eq!(old.verdict, Status::Unknown);
+        assert!(old.text(later).starts_with("unknown: console the last summary is 1m01s old"));
+        let early = Timestamp::from_millis(0);
+        assert_eq!(fine.read_at(early).verdict, Status::Unknown, "a future one is no better");
+    }
+
+    #[test]
+    fn nothing_watched_is_unknown_and_says_so() {
+        let empty = Known::new(std::sync::Arc::default(), Timestamp::from_millis(0));
+        let glance = Glance::of(&empty);
+        assert_eq!(glance.text(empty.now), "unknown: nothing is watched\n");
+        assert_eq!(glance.json(empty.now)["exit_code"], 3);
+    }
+
+    #[test]
+    fn a_hostile_reason_stays_on_its_line() {
+        let mut glance = glance();
+        glance.problems[0].standing.reason = "a\u{1b}[2Jb\nok: all is well".into();
+        let text = glance.text(glance.taken);
+        assert_eq!(text.lines().count(), 3);
+        assert!(!text.contains('\u{1b}'));
+    }
+}
