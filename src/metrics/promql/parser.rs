@@ -1,6 +1,8 @@
 //! Tokens to a tree, by operator precedence.
 
 mod series;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use super::ast::{

@@ -11,6 +11,8 @@ mod math;
 mod over;
 mod select;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use super::ast::{Expr, Kind, Span, Type};
 use crate::domain::{Labels, Num, Timestamp};

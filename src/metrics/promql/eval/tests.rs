@@ -1,0 +1,273 @@
+//! Tests of what the module promises.
+
+use super::*;
+use crate::metrics::promql::parse;
+use crate::metrics::{Matcher, STALE_BITS, Sample};
+use proptest::prelude::*;
+
+struct Series(Vec<(Labels, Vec<Sample>)>);
+
+impl Storage for Series {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        found: &mut dyn FnMut(&Labels, &[Sample]),
+    ) {
+        for (labels, samples) in &self.0 {
+            let fits = |m: &Matcher| m.matches(labels.get(&m.name).unwrap_or_default());
+            let inside: Vec<Sample> =
+                samples.iter().copied().filter(|s| s.at > after && s.at <= until).collect();
+            if matchers.iter().all(fits) && !inside.is_empty() {
+                found(labels, &inside);
+            }
+        }
+    }
+}
+
+/// Series with a sample every 15 s from 0 on; NaN in `values` leaves one out.
+fn series(all: &[(&str, &str, &[f64])]) -> Series {
+    let samples = |values: &[f64]| {
+        let moments = (0..).map(|i| Timestamp::from_millis(i * 15_000));
+        let all = moments.zip(values).map(|(at, value)| Sample { at, value: *value });
+        all.filter(|s| !s.value.is_nan() || is_stale_bits(s.value)).collect()
+    };
+    let labels = |name: &str, job: &str| Labels::new([("__name__", name), ("job", job)]);
+    Series(all.iter().map(|(name, job, v)| (labels(name, job), samples(v))).collect())
+}
+
+fn is_stale_bits(value: f64) -> bool {
+    value.to_bits() == STALE_BITS
+}
+
+fn at(text: &str, storage: &Series, millis: i64) -> Result<Data, String> {
+    let found =
+        instant(&parse(text).unwrap(), storage, Timestamp::from_millis(millis), &Limits::default());
+    found.map(|found| found.data).map_err(|error| error.message)
+}
+
+/// The only value.
+fn one(text: &str, storage: &Series, millis: i64) -> Option<f64> {
+    match at(text, storage, millis).unwrap() {
+        Data::Scalar(value) => Some(value.0),
+        Data::Vector(points) => {
+            assert!(points.len() <= 1, "{points:?}");
+            points.first().map(|point| point.value.0)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+const STALE: f64 = f64::from_bits(STALE_BITS);
+
+#[test]
+fn a_value_counts_for_five_minutes_and_not_at_their_end() {
+    let storage = series(&[("x", "a", &[7.0])]);
+    assert_eq!(one("x", &storage, 0), Some(7.0));
+    assert_eq!(one("x", &storage, 299_999), Some(7.0));
+    assert_eq!(one("x", &storage, 300_000), None);
+    assert_eq!(one("x offset 1m", &storage, 60_000), Some(7.0));
+    assert_eq!(one("x offset 1m", &storage, 59_999), None);
+}
+
+#[test]
+fn a_series_that_ended_has_no_value_until_it_begins_again() {
+    let storage = series(&[("x", "a", &[1.0, STALE, f64::NAN, 4.0])]);
+    assert_eq!(one("x", &storage, 14_999), Some(1.0));
+    assert_eq!(one("x", &storage, 15_000), None);
+    assert_eq!(one("x", &storage, 45_000), Some(4.0));
+    assert_eq!(one("count_over_time(x[1m])", &storage, 45_000), Some(2.0));
+}
+
+#[test]
+fn windows_are_open_on_the_left() {
+    let storage = series(&[("x", "a", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
+    assert_eq!(one("count_over_time(x[30s])", &storage, 60_000), Some(2.0));
+    assert_eq!(one("count_over_time(x[30001ms])", &storage, 60_000), Some(3.0));
+}
+
+#[test]
+fn a_counter_that_began_anew_gains_from_zero() {
+    let storage = series(&[("x", "a", &[10.0, 25.0, 5.0, 20.0, 35.0])]);
+    // 5 + 15 + 15 between the four samples in the window, stretched from 45 s to 60 s.
+    assert_eq!(one("increase(x[1m])", &storage, 60_000), Some(35.0 * (60.0 / 45.0)));
+    assert_eq!(one("resets(x[2m])", &storage, 60_000), Some(1.0));
+    assert_eq!(one("irate(x[1m])", &storage, 30_000), Some(5.0 / 15.0));
+    assert_eq!(one("rate(x[10s])", &storage, 60_000), None);
+}
+
+#[test]
+fn sums_do_not_lose_small_values() {
+    let storage = series(&[
+        ("x", "a", &[1e100]),
+        ("x", "b", &[1.0]),
+        ("x", "c", &[-1e100]),
+        ("y", "a", &[1e308]),
+        ("y", "b", &[1e308]),
+    ]);
+    assert_eq!(one("sum(x)", &storage, 0), Some(1.0));
+    assert_eq!(one("avg(y)", &storage, 0), Some(1e308));
+    assert_eq!(one("sum(y)", &storage, 0), Some(f64::INFINITY));
+}
+
+#[test]
+fn series_that_cannot_be_paired_are_an_error_that_says_what_to_do() {
+    let storage = series(&[("x", "a", &[1.0]), ("x", "b", &[1.0]), ("y", "a", &[2.0])]);
+    let error = at("y / on () x", &storage, 0).unwrap_err();
+    assert!(error.contains("on the right side") && error.contains("x{job=\"b\"}"), "{error}");
+    let error = at("x / on () y", &storage, 0).unwrap_err();
+    assert!(error.contains("group_left"), "{error}");
+    assert!(at("x / on () group_left () y", &storage, 0).is_ok());
+    assert!(at("{__name__=~\"x|y\"} * 2", &storage, 0).unwrap_err().contains("same labels"));
+}
+
+#[test]
+fn what_is_not_there_yet_says_so() {
+    let storage = series(&[("x", "a", &[1.0])]);
+    let error = at("histogram_count(x)", &storage, 0).unwrap_err();
+    assert_eq!(error, "native histograms are not supported");
+    assert_eq!(at("limitk(1, x)", &storage, 0).unwrap_err(), "limitk is not supported");
+}
+
+#[test]
+fn a_moment_that_is_named_counts_at_every_step() {
+    let storage = series(&[("x", "a", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
+    let moment = Timestamp::from_millis;
+    for text in ["x @ 30", "x @ 45 offset 15s", "last_over_time(x[20s] @ 30)"] {
+        let found = range(
+            &parse(text).unwrap(),
+            &storage,
+            moment(0),
+            moment(60_000),
+            Duration::from_secs(20),
+            &Limits::default(),
+        );
+        let Data::Matrix(lines) = found.unwrap().data else { panic!("{text}") };
+        let values: Vec<f64> = lines[0].points.iter().map(|(_, value)| value.0).collect();
+        assert_eq!(values, [3.0; 4], "{text}");
+    }
+    assert_eq!(one("x @ end()", &storage, 45_000), Some(4.0));
+}
+
+#[test]
+fn too_much_work_and_a_stop_end_an_evaluation() {
+    let values = [1.0; 100];
+    let storage = series(&[("x", "a", &values)]);
+    let moment = Timestamp::from_millis;
+    let run = |text: &str, limits: &Limits| {
+        let step = Duration::from_secs(1);
+        range(&parse(text).unwrap(), &storage, moment(0), moment(1_000_000), step, limits)
+    };
+    let few = Limits { samples: 5_000, ..Limits::default() };
+    let error = run("sum_over_time(x[10m])", &few).unwrap_err();
+    assert!(error.message.contains("5000 samples"), "{error}");
+    let short = Limits { steps: 1_000, ..Limits::default() };
+    assert!(run("x", &short).unwrap_err().message.contains("1001 steps"));
+    let stop = Some(Arc::new(AtomicBool::new(true)));
+    let stopped = Limits { stop, ..Limits::default() };
+    assert_eq!(run("x", &stopped).unwrap_err().message, "the query was stopped");
+    let deep = "max_over_time(x[10y:1ms])";
+    assert!(run(deep, &Limits::default()).is_err());
+}
+
+#[test]
+fn ranges_that_make_no_sense_are_refused() {
+    let storage = series(&[("x", "a", &[1.0])]);
+    let moment = Timestamp::from_millis;
+    let run = |text: &str, end: i64, step: u64| {
+        let step = Duration::from_millis(step);
+        range(&parse(text).unwrap(), &storage, moment(0), moment(end), step, &Limits::default())
+            .map(|found| found.data)
+            .map_err(|error| error.message)
+    };
+    assert!(run("x", 10, 0).is_err());
+    assert!(run("x", -1, 1).is_err());
+    assert!(run("x[5m]", 10, 1).unwrap_err().contains("range vector"));
+    assert!(run("\"text\"", 10, 1).is_err());
+    assert!(run("x", i64::MAX, 1).is_err());
+}
+
+#[test]
+fn moments_at_the_ends_of_time_do_no_harm() {
+    let storage = series(&[("x", "a", &[1.0])]);
+    for text in ["x", "rate(x[100y])", "max_over_time(x[1h:1m] offset -200y)", "x @ 9e15"] {
+        for millis in [i64::MIN, i64::MAX] {
+            assert!(at(text, &storage, millis).is_ok(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_long_chain_is_computed() {
+    let storage = series(&[("x", "a", &[1.0])]);
+    let text = format!("{}x", "x + ".repeat(250));
+    assert_eq!(one(&text, &storage, 0), Some(251.0));
+}
+
+const QUESTIONS: [&str; 16] = [
+    "sum by (job) (rate(x[1m]))",
+    "max_over_time(x[45s]) / on (job) group_left () y",
+    "x > 3 or y",
+    "x unless y",
+    "avg_over_time((x + 1)[1m:15s] offset 15s)",
+    "topk(1, x)",
+    "count_values(\"v\", x)",
+    "absent(y)",
+    "x offset 20s - x",
+    "-x",
+    "quantile by (job) (0.5, x)",
+    "scalar(y) + time()",
+    "label_replace(x, \"job\", \"$1\", \"job\", \"(.).*\")",
+    "delta(x[1m] @ 60)",
+    "timestamp(x) > bool 40",
+    "sum(x) and on () y",
+];
+
+fn values() -> impl Strategy<Value = Vec<f64>> {
+    let value = prop_oneof![
+        6 => (0_u8..20).prop_map(f64::from),
+        1 => Just(STALE),
+        1 => Just(f64::NAN),
+    ];
+    proptest::collection::vec(value, 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_range_is_the_instants_in_it(a in values(), b in values(), c in values()) {
+        let storage = series(&[("x", "a1", &a), ("x", "b1", &b), ("y", "a1", &c)]);
+        let moment = Timestamp::from_millis;
+        let (start, end, step) = (moment(0), moment(170_000), Duration::from_secs(10));
+        for text in QUESTIONS {
+            let expr = parse(text).unwrap();
+            let Ok(found) = range(&expr, &storage, start, end, step, &Limits::default()) else {
+                continue;
+            };
+            let Data::Matrix(lines) = found.data else { panic!("{text}") };
+            for index in 0..18 {
+                let now = moment(index * 10_000);
+                let of_range: Vec<_> = lines
+                    .iter()
+                    .flat_map(|line| {
+                        let here = line.points.iter().filter(|point| point.0 == now);
+                        here.map(|point| (line.labels.clone(), point.1))
+                    })
+                    .collect();
+                let found = instant(&expr, &storage, now, &Limits::default()).unwrap();
+                let mut of_instant: Vec<_> = match found.data {
+                    Data::Vector(points) => points.into_iter().map(|p| (p.labels, p.value)).collect(),
+                    Data::Scalar(value) => vec![(Labels::default(), value)],
+                    other => panic!("{other:?}"),
+                };
+                of_instant.sort_by(|a, b| a.0.cmp(&b.0));
+                // NaN by whatever way is NaN.
+                let text_of = |all: &[(Labels, Num)]| {
+                    all.iter().map(|(l, v)| format!("{l} {v}")).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(text_of(&of_range), text_of(&of_instant), "{} at {}", text, now);
+            }
+        }
+    }
+}
