@@ -32,7 +32,7 @@ pub const CLIENT: &[Key] = &[
 
 /// Keys of `auth`.
 pub const AUTH: Keys = &[&[
-    key("basic", Shape::Table(BASIC), "User and password."),
+    key("basic", Shape::Table(BASIC), "User and password.").instead_of("bearer"),
     key(
         "bearer",
         Shape::Secret,

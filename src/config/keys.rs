@@ -16,6 +16,8 @@ pub struct Key {
     pub example: Option<&'static str>,
     /// The table makes no sense without it.
     pub needed: bool,
+    /// Stands instead of the key of this name, never beside it.
+    pub instead_of: Option<&'static str>,
     /// One or two plain sentences for the person who writes the file.
     pub doc: &'static str,
 }
@@ -26,7 +28,7 @@ pub type Keys = &'static [&'static [Key]];
 
 /// A key without default: `key("owner", Shape::Text, "Who owns it.")`.
 pub const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, default: None, example: None, needed: false, doc }
+    Key { name, shape, default: None, example: None, needed: false, instead_of: None, doc }
 }
 
 impl Key {
@@ -41,6 +43,13 @@ impl Key {
     #[must_use]
     pub const fn like(mut self, example: &'static str) -> Self {
         self.example = Some(example);
+        self
+    }
+
+    /// Stands instead of another key: the example file mentions it only.
+    #[must_use]
+    pub const fn instead_of(mut self, other: &'static str) -> Self {
+        self.instead_of = Some(other);
         self
     }
 

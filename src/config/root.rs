@@ -55,8 +55,8 @@ pub const SERVICE: Keys = &[
     ],
     SIGNALS,
     &[
-        key("errors", Shape::Table(RATIO_LIMITS), "Share of requests that failed: warning from 1 %, critical from 5 %."),
-        key("latency", Shape::Table(TIME_LIMITS), "Latency at the 95th percentile: warning from 500 ms, critical from 2 s."),
+        key("errors", Shape::Table(ERRORS), "Share of requests that failed."),
+        key("latency", Shape::Table(LATENCY), "Latency at the 95th percentile."),
         key("signal", Shape::Named(SIGNAL), "Signals of your own: anything that PromQL can say. One called `errors`, `latency` or `traffic` takes the place of the ready-made one."),
     ],
 ];
@@ -89,31 +89,25 @@ const AT_MOST: Key = key(
     "The worst status that it may count for; `ok` makes it worth knowing only.",
 );
 
-const RATIO_LIMITS: Keys = &[&[
-    key("warning", Shape::Ratio, "Warning begins beyond this share.").like("1%"),
-    key("critical", Shape::Ratio, "Critical begins beyond this share.").like("5%"),
-    AT_MOST.like("warning"),
-]];
+/// Thresholds of one shape with their defaults.
+const fn limits(shape: Shape, warning: &'static str, critical: &'static str) -> [Key; 3] {
+    [
+        key("warning", shape, "Where warning begins.").or(warning),
+        key("critical", shape, "Where critical begins.").or(critical),
+        AT_MOST.like("warning"),
+    ]
+}
 
-const TIME_LIMITS: Keys = &[&[
-    key("warning", Shape::PAUSE, "Warning begins beyond this time.").like("500ms"),
-    key("critical", Shape::PAUSE, "Critical begins beyond this time.").like("2s"),
-    AT_MOST.like("warning"),
-]];
-
-const AGE_LIMITS: Keys = &[&[
-    key(
-        "warning",
-        Shape::Duration { least: 0, most: 3_650 * 86_400_000 },
-        "Warning begins with less than this time left.",
-    )
-    .like("21d"),
-    key(
-        "critical",
-        Shape::Duration { least: 0, most: 3_650 * 86_400_000 },
-        "Critical begins with less than this time left.",
-    )
-    .like("7d"),
+const AGE: Shape = Shape::Duration { least: 0, most: 3_650 * 86_400_000 };
+const ERRORS: Keys = &[&limits(Shape::Ratio, "1%", "5%")];
+const LATENCY: Keys = &[&limits(Shape::PAUSE, "500ms", "2s")];
+const CERTIFICATE: Keys = &[&limits(AGE, "21d", "7d")];
+const CPU: Keys = &[&limits(Shape::Ratio, "70%", "80%")];
+const MEMORY_USED: Keys = &[&limits(Shape::Ratio, "80%", "90%")];
+const DISK: Keys = &[&limits(Shape::Ratio, "20%", "10%")];
+const DISK_FULL: Keys = &[&[
+    key("warning", AGE, "Where warning begins.").or("1d"),
+    key("critical", AGE, "Where critical begins.").like("2h"),
     AT_MOST.like("warning"),
 ]];
 
@@ -151,11 +145,7 @@ pub const CHECK: Keys = &[&[
     .like("2"),
     key("confirm_after", Shape::PAUSE, "Time between those; `[poll]` has the default.").like("1s"),
     AT_MOST.like("warning"),
-    key(
-        "certificate",
-        Shape::Table(AGE_LIMITS),
-        "Time left of the server's certificate: warning under 21 days, critical under 7.",
-    ),
+    key("certificate", Shape::Table(CERTIFICATE), "Time left of the server's certificate."),
 ]];
 
 /// `[scrape.NAME]`
@@ -179,22 +169,14 @@ pub const SCRAPE: Keys = &[
 pub const HOSTS: Keys = &[&[
     key("job", Shape::Name, "Job of the node exporters; the table's name where left out.")
         .like("node"),
-    key("cpu", Shape::Table(RATIO_LIMITS), "CPU in use: warning from 70 %, critical from 80 %."),
     key(
-        "memory",
-        Shape::Table(RATIO_LIMITS),
-        "Memory in use: warning from 80 %, critical from 90 %.",
+        "cpu",
+        Shape::Table(CPU),
+        "CPU in use. Resources warn at most unless `at_most` says otherwise.",
     ),
-    key(
-        "disk",
-        Shape::Table(RATIO_LIMITS),
-        "Share of a disk that is free: warning under 20 %, critical under 10 %.",
-    ),
-    key(
-        "disk_full",
-        Shape::Table(AGE_LIMITS),
-        "Time until a disk is full at the present rate: warning under 1 day.",
-    ),
+    key("memory", Shape::Table(MEMORY_USED), "Memory in use."),
+    key("disk", Shape::Table(DISK), "Share of a disk that is free."),
+    key("disk_full", Shape::Table(DISK_FULL), "Time until a disk is full at the present rate."),
     key("window", Shape::SPAN, "Rates are taken over this time.").or("5m"),
     key("every", Shape::EVERY, "How often they are asked.").or("15s"),
 ]];

@@ -2,7 +2,7 @@
 
 use super::keys::{KindKeys, nearest};
 use super::mistakes::{Mistakes, Span};
-use super::root::CHECK;
+use super::root::{CHECK, SERVICE};
 use super::shape::Poll;
 use super::table::{Table, Value};
 use crate::domain::{CheckRole, EngineKind, ServiceName, SignalKind, Status, Thresholds, Unit};
@@ -10,10 +10,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const DAY: f64 = 86_400.0;
-/// Warning and critical of the share of requests that failed.
-const ERRORS: [f64; 2] = [0.01, 0.05];
-/// Warning and critical of the 95th percentile in seconds.
-const LATENCY: [f64; 2] = [0.5, 2.0];
 
 /// A service.
 #[derive(Clone, Debug)]
@@ -181,7 +177,7 @@ fn check(
     let kind = table.kind()?;
     let every = table.optional_duration("every").unwrap_or(poll.every);
     let timeout = table.optional_duration("timeout").unwrap_or(poll.timeout);
-    let days = limits(&table, "certificate", [21.0 * DAY, 7.0 * DAY], true, worst, mistakes);
+    let days = limits(&table, "certificate", true, worst, mistakes);
     let role = CheckRole {
         service: service.clone(),
         name: table.name().into(),
@@ -224,8 +220,8 @@ fn requests(table: &Table, worst: Status, mistakes: &mut Mistakes) -> Option<Req
         window: table.duration("window"),
         min_requests: table.whole("min_requests"),
         every: table.duration("every"),
-        errors: limits(table, "errors", ERRORS, false, worst, mistakes),
-        latency: limits(table, "latency", LATENCY, false, worst, mistakes),
+        errors: limits(table, "errors", false, worst, mistakes),
+        latency: limits(table, "latency", false, worst, mistakes),
         job,
     })
 }
@@ -238,18 +234,22 @@ fn good_metric(name: &str) -> bool {
 fn own_signal(table: &Table, worst: Status, mistakes: &mut Mistakes) -> OwnSignal {
     // Under the name of a ready-made signal it takes that one's place, and
     // its unit and thresholds unless it has its own.
-    let (unit, defaults) = match table.name() {
-        "errors" => (Unit::Ratio, Some(ERRORS)),
-        "latency" => (Unit::Seconds, Some(LATENCY)),
-        "traffic" => (Unit::PerSecond, None),
-        _ => (Unit::Number, None),
+    let unit = match table.name() {
+        "errors" => Unit::Ratio,
+        "latency" => Unit::Seconds,
+        "traffic" => Unit::PerSecond,
+        _ => Unit::Number,
     };
-    let (warning, critical) = (table.optional_number("warning"), table.optional_number("critical"));
-    let thresholds = match defaults.filter(|_| warning.is_none() && critical.is_none()) {
-        Some([warning, critical]) => {
-            Thresholds { below: false, warning: Some(warning), critical: Some(critical) }
+    let plain = !table.has("warning") && !table.has("critical");
+    let thresholds = if plain && matches!(table.name(), "errors" | "latency") {
+        let defaults = Table::empty("service", SERVICE);
+        limits(&defaults, table.name(), false, worst, mistakes).thresholds
+    } else {
+        Thresholds {
+            below: table.flag("below"),
+            warning: table.optional_number("warning"),
+            critical: table.optional_number("critical"),
         }
-        None => Thresholds { below: table.flag("below"), warning, critical },
     };
     in_order(table, thresholds, mistakes);
     OwnSignal {
@@ -286,47 +286,40 @@ impl OwnSignal {
     }
 }
 
-/// The thresholds in the table called `name`, with the defaults `[warning,
-/// critical]`. Whoever sets one of them alone keeps the other's default,
-/// unless the two would contradict each other.
+/// The thresholds in the table called `name`. Whoever sets one of the two
+/// alone keeps the default of the other, unless they would contradict each other.
 pub(super) fn limits(
     table: &Table,
     name: &str,
-    [warning, critical]: [f64; 2],
     below: bool,
     worst: Status,
     mistakes: &mut Mistakes,
 ) -> Limits {
     let table = table.table_or_defaults(name);
     let value = |name| {
-        table
-            .optional_number(name)
-            .or_else(|| table.optional_duration(name).map(|time| time.as_secs_f64()))
+        let time = || table.optional_duration(name).map(|time| time.as_secs_f64());
+        table.optional_number(name).or_else(time)
     };
-    let milder = |a: f64, b: f64| if below { a >= b } else { a <= b };
-    let thresholds = match (value("warning"), value("critical")) {
-        (None, None) => Thresholds { below, warning: Some(warning), critical: Some(critical) },
-        (Some(set), None) => Thresholds {
-            below,
-            warning: Some(set),
-            critical: Some(critical).filter(|critical| milder(set, *critical)),
-        },
-        (None, Some(set)) => Thresholds {
-            below,
-            warning: Some(warning).filter(|warning| milder(*warning, set)),
-            critical: Some(set),
-        },
-        (Some(warning), Some(critical)) => {
-            Thresholds { below, warning: Some(warning), critical: Some(critical) }
-        }
-    };
-    in_order(&table, thresholds, mistakes);
+    let mut thresholds =
+        Thresholds { below, warning: value("warning"), critical: value("critical") };
+    match (table.has("warning"), table.has("critical")) {
+        (true, false) if !thresholds_in_order(thresholds) => thresholds.critical = None,
+        (false, true) if !thresholds_in_order(thresholds) => thresholds.warning = None,
+        _ => in_order(&table, thresholds, mistakes),
+    }
     Limits { thresholds, at_most: at_most(&table).unwrap_or(worst) }
 }
 
+fn thresholds_in_order(thresholds: Thresholds) -> bool {
+    match (thresholds.warning, thresholds.critical) {
+        (Some(warning), Some(critical)) if thresholds.below => critical <= warning,
+        (Some(warning), Some(critical)) => warning <= critical,
+        _ => true,
+    }
+}
+
 fn in_order(table: &Table, thresholds: Thresholds, mistakes: &mut Mistakes) {
-    let (Some(warning), Some(critical)) = (thresholds.warning, thresholds.critical) else { return };
-    if (thresholds.below && critical > warning) || (!thresholds.below && critical < warning) {
+    if !thresholds_in_order(thresholds) {
         let side = if thresholds.below { "below" } else { "above" };
         mistakes.wrong_but(
             table.span_of("critical"),

@@ -2,9 +2,10 @@
 
 use super::bindings::{Binding, bindings};
 use super::client::Client;
+use super::forms::is_address;
 use super::keys::KindKeys;
 use super::mistakes::{Mistakes, Span};
-use super::read::{document, is_address};
+use super::read::document;
 use super::root::ROOT;
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
@@ -279,17 +280,15 @@ fn screen(root: &Table) -> Screen {
 fn hosts(table: &Table, mistakes: &mut Mistakes) -> Hosts {
     // Resources warn at most unless told otherwise.
     let worst = Status::Warning;
-    let mut limits = |name, defaults, below| limits(table, name, defaults, below, worst, mistakes);
-    let mut disk_full = limits("disk_full", [86_400.0, 0.0], true);
-    disk_full.thresholds.critical = disk_full.thresholds.critical.filter(|seconds| *seconds > 0.0);
+    let mut limits = |name, below| limits(table, name, below, worst, mistakes);
     Hosts {
         name: table.name().into(),
         job: table.optional_text("job").unwrap_or_else(|| table.name().into()),
         span: table.span_of("job"),
-        cpu: limits("cpu", [0.7, 0.8], false),
-        memory: limits("memory", [0.8, 0.9], false),
-        disk: limits("disk", [0.2, 0.1], true),
-        disk_full,
+        cpu: limits("cpu", false),
+        memory: limits("memory", false),
+        disk: limits("disk", true),
+        disk_full: limits("disk_full", true),
         window: table.duration("window"),
         every: table.duration("every"),
     }

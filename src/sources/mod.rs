@@ -3,6 +3,8 @@
 pub mod canary;
 pub mod client;
 pub mod command;
+#[cfg(test)]
+mod example;
 pub mod health;
 pub mod http;
 mod process;
