@@ -166,3 +166,5 @@ impl Faults {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_pages;
