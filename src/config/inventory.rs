@@ -7,6 +7,7 @@ use crate::domain::{
     self, EngineKind, HostGroup, Inventory, Labels, Signal, SignalId, SignalKind, Status,
     Thresholds, Unit,
 };
+use crate::metrics::promql::{LabelMatch, MatchKind, parse, selectors};
 use std::time::Duration;
 
 /// Shown and not judged.
@@ -59,11 +60,25 @@ impl Config {
         }
     }
 
-    /// Who answers an expression: opsroom itself where it names a job that is
-    /// scraped, or where there is nobody else.
+    /// Who answers an expression: opsroom itself where it asks for a job that
+    /// is scraped, or where there is nobody else.
     pub fn engine_of(&self, expr: &str) -> EngineKind {
-        let scraped = self.scrapes.iter().any(|scrape| names_job(expr, &scrape.job));
-        if scraped || self.prometheus.is_none() { EngineKind::Embedded } else { EngineKind::Server }
+        if self.prometheus.is_none() {
+            return EngineKind::Embedded;
+        }
+        let scraped = parse(expr).is_ok_and(|expr| {
+            let mut matches = selectors(&expr).into_iter().flat_map(|selector| &selector.matches);
+            matches.any(|one| self.scrapes.iter().any(|scrape| asks_for(one, &scrape.job)))
+        });
+        if scraped { EngineKind::Embedded } else { EngineKind::Server }
+    }
+
+    /// Who answers a signal of a service's own.
+    pub(super) fn engine_of_own(&self, service: &Service, own: &OwnSignal) -> EngineKind {
+        own.engine.unwrap_or_else(|| match &service.requests {
+            Some(requests) if self.scrapes_job(&requests.job) => EngineKind::Embedded,
+            _ => self.engine_of(&own.expr),
+        })
     }
 
     fn service_signals(&self, service: &Service, signals: &mut Vec<Signal>) {
@@ -74,10 +89,7 @@ impl Config {
         }
         for own in &service.signals {
             let id = SignalId(format!("{name}/{}", own.name).into());
-            let engine = own.engine.unwrap_or_else(|| match &service.requests {
-                Some(requests) if self.scrapes_job(&requests.job) => EngineKind::Embedded,
-                _ => self.engine_of(&own.expr),
-            });
+            let engine = self.engine_of_own(service, own);
             let signal = own_signal(id, own, engine);
             // One of the service's own takes the place of a ready-made one.
             match signals[start..].iter_mut().find(|known| known.id == signal.id) {
@@ -218,18 +230,15 @@ fn known_service(service: &Service) -> domain::Service {
     }
 }
 
-/// Whether an expression asks for `job="name"`, in whatever quotes and blanks.
-fn names_job(expr: &str, job: &str) -> bool {
-    expr.match_indices("job").any(|(at, _)| {
-        let begins = !expr[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let rest = expr[at + 3..].trim_start();
-        let Some(rest) = rest.strip_prefix('=') else { return false };
-        let rest = rest.strip_prefix('~').unwrap_or(rest).trim_start();
-        ['"', '\'', '`'].iter().any(|quote| {
-            let value = rest.strip_prefix(*quote).and_then(|rest| rest.strip_prefix(job));
-            begins && value.is_some_and(|rest| rest.starts_with(*quote))
-        })
-    })
+/// Whether a condition on labels asks for this job.
+fn asks_for(one: &LabelMatch, job: &str) -> bool {
+    one.name == "job"
+        && match one.kind {
+            MatchKind::Equal => one.value == job,
+            MatchKind::Regex => regex::Regex::new(&format!("^(?s:{})$", one.value))
+                .is_ok_and(|pattern| pattern.is_match(job)),
+            MatchKind::NotEqual | MatchKind::NotRegex => false,
+        }
 }
 
 #[cfg(test)]
@@ -337,11 +346,15 @@ mod tests {
 
     #[test]
     fn a_job_is_found_in_an_expression_and_not_in_another_word() {
-        for yes in ["x{job=\"a\"}", "x{job = 'a'}", "x{b=\"c\",job=~\"a\"}", "x{job=`a`}"] {
-            assert!(names_job(yes, "a"), "{yes}");
+        let config = "prometheus = 'http://p:9090'\n[scrape.a]\ntargets = 'w:1'\n";
+        let config = Config::read(config, &[], &mut Mistakes::default());
+        for yes in ["x{job=\"a\"}", "x{job = 'a'}", "1 + x{b=\"c\",job=~\"a|b\"}", "x{job=`a`}"] {
+            assert_eq!(config.engine_of(yes), EngineKind::Embedded, "{yes}");
         }
-        for no in ["x{job=\"ab\"}", "x{myjob=\"a\"}", "x{job!=\"a\"}", "job", "x{jobs=\"a\"}"] {
-            assert!(!names_job(no, "a"), "{no}");
+        for no in
+            ["x{job=\"ab\"}", "x{myjob=\"a\"}", "x{job!=\"a\"}", "job", "x{b='job=\"a\"'}", "("]
+        {
+            assert_eq!(config.engine_of(no), EngineKind::Server, "{no}");
         }
     }
 

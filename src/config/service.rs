@@ -72,6 +72,8 @@ pub struct Requests {
     pub status_label: Option<String>,
     /// More label matchers.
     pub matchers: Option<String>,
+    /// Where these stand.
+    pub matchers_span: Span,
     /// Rates are taken over this time.
     pub window: Duration,
     /// With fewer requests in the window it is a warning at most.
@@ -217,6 +219,7 @@ fn requests(table: &Table, worst: Status, mistakes: &mut Mistakes) -> Option<Req
         duration_metric: table.optional_text("duration_metric"),
         status_label: table.optional_text("status_label"),
         matchers: table.optional_text("matchers"),
+        matchers_span: table.span_of("matchers"),
         window: table.duration("window"),
         min_requests: table.whole("min_requests"),
         every: table.duration("every"),

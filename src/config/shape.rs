@@ -10,6 +10,7 @@ use super::root::ROOT;
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
 use crate::domain::{EngineKind, Labels, Status};
+use crate::metrics::promql;
 use std::time::Duration;
 
 /// The whole config.
@@ -193,6 +194,7 @@ impl Config {
             bindings: bindings(&root, mistakes),
         };
         config.check_jobs(mistakes);
+        config.check_expressions(text, mistakes);
         config
     }
 
@@ -234,6 +236,42 @@ impl Config {
             let help = "set `prometheus`, or scrape a job with a `[scrape.NAME]` table";
             mistakes.wrong_but(signal.span.clone(), "nobody can answer this", help);
         }
+    }
+
+    /// What opsroom itself shall answer must be PromQL as it understands it; a
+    /// server may speak a dialect.
+    fn check_expressions(&self, text: &str, mistakes: &mut Mistakes) {
+        for service in &self.services {
+            for own in service.signals.iter().filter(|own| !own.expr.trim().is_empty()) {
+                let Err(error) = promql::parse(&own.expr) else { continue };
+                let span = within(text, &own.span, &own.expr, error.start..error.end);
+                if self.engine_of_own(service, own) == EngineKind::Embedded {
+                    mistakes.wrong(span, format!("not PromQL: {error}"));
+                } else {
+                    let help = "the server may understand it; opsroom cannot split it by a label";
+                    mistakes.unwise(span, format!("not PromQL as opsroom knows it: {error}"), help);
+                }
+            }
+            let Some(requests) = &service.requests else { continue };
+            let Some(matchers) = &requests.matchers else { continue };
+            if promql::parse(&format!("x{{{matchers}}}")).is_err() {
+                let help = "expected conditions on labels, such as route!=\"/healthz\"";
+                mistakes.wrong_but(requests.matchers_span.clone(), "these are no matchers", help);
+            }
+        }
+    }
+}
+
+/// Where a part of a text that stands in quotes at `span` is in the file; all
+/// of it where escapes moved the letters.
+fn within(file: &str, span: &Span, text: &str, part: Span) -> Span {
+    let quoted = file.get(span.clone()).unwrap_or_default();
+    match quoted.find(text) {
+        Some(at) => {
+            let from = (span.start + at + part.start).min(span.end);
+            from..(span.start + at + part.end).clamp(from, span.end)
+        }
+        None => span.clone(),
     }
 }
 

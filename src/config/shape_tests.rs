@@ -203,3 +203,25 @@ fn keys_of_ones_own_are_read() {
     let actions: Vec<_> = config.bindings.iter().map(|binding| binding.action).collect();
     assert_eq!(actions, [Some(Reload), None, Some(PollAll), Some(Page(3))]);
 }
+
+#[test]
+fn expressions_are_checked_where_opsroom_answers_them() {
+    let (_, mistakes) = read(
+        r#"
+        [scrape.a]
+        targets = "x:1"
+        [service.a]
+        job = "a"
+        matchers = "route!="
+        signal.one = { expr = "sum(up) +" }
+        signal.two = { expr = "sum by (x) up)" }
+        signal.three = { expr = "sum(\"\\u00e4\" ) )" }
+    "#,
+    );
+    assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+    assert_eq!(mistakes[0], "\"route!=\": these are no matchers");
+    assert!(mistakes[2].starts_with("up: not PromQL: "), "{mistakes:?}");
+    let (_, mistakes) =
+        read("prometheus = 'http://p'\n[service.a.signal.x]\nexpr = 'keep_last_value(up)'");
+    assert!(mistakes[0].contains("not PromQL as opsroom knows it"), "{mistakes:?}");
+}
