@@ -3,6 +3,8 @@
 mod completions;
 mod info;
 mod man;
+mod schema;
+mod validate;
 
 use crate::cli::{Cli, Command, UNKNOWN};
 use color_eyre::Result;
@@ -26,6 +28,8 @@ pub fn run(cli: &Cli) -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Validate { live: false }) => validate::run(cli.config.as_deref()),
         Some(Command::Info) => info::run(cli.config.as_deref()),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),

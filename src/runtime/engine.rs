@@ -8,7 +8,7 @@ use super::clock;
 use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Expr, ParseError};
-use crate::metrics::{Coverage, Data, coverage};
+use crate::metrics::{Coverage, Data, coverage, window};
 use crate::sources::Page;
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
@@ -52,6 +52,7 @@ enum Job {
     Forget { target: Target, at: Timestamp },
     Expire { now: Timestamp },
     Ask(Ask),
+    Window(oneshot::Sender<Vec<u8>>),
 }
 
 type Read = Result<ScrapeReading, PollError>;
@@ -143,6 +144,13 @@ impl Engine {
         }
     }
 
+    /// The memory as bytes, to be kept; none when the worker has ended.
+    pub async fn window(&self) -> Option<Vec<u8>> {
+        let (reply, bytes) = oneshot::channel();
+        self.send(Job::Window(reply));
+        bytes.await.ok()
+    }
+
     fn send(&self, job: Job) {
         // A worker that has ended takes no jobs; the program is ending then.
         let _ = self.jobs.send(job);
@@ -193,6 +201,9 @@ impl Worker {
             Job::Failed { target, took, at } => self.memory.target_failed(&target, took, at),
             Job::Forget { target, at } => self.memory.forget_target(&target, at),
             Job::Expire { now } => self.memory.expire(now),
+            Job::Window(reply) => {
+                let _ = reply.send(window::write(&self.memory));
+            }
             Job::Ask(ask) => {
                 self.asks.retain(|older| older.id != ask.id);
                 self.asks.push_back(ask);

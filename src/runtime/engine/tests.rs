@@ -142,3 +142,18 @@ fn a_waiting_question_gives_way_to_a_newer_one_and_an_unfinished_one_is_stopped(
     let (outcome, ..) = worker.evaluate(&long, &stop);
     assert!(outcome.is_err());
 }
+
+#[tokio::test]
+async fn what_one_engine_keeps_another_goes_on_with() {
+    let (engine, _) = started(None);
+    engine.take_page(target(), page("hits 7\n"), START).await.unwrap();
+    let kept = engine.window().await.unwrap();
+    let limits = MemoryLimits::default();
+    let memory = window::read(&kept, limits).unwrap();
+    let (out, mut answers) = mpsc::channel(16);
+    let (later, _worker) = Engine::start(memory, limits, None, out).unwrap();
+    later.ask(ask("q", "hits", START, EngineKind::Embedded));
+    let answered = next(&mut answers).await;
+    let Ok(Data::Vector(points)) = &answered[0].answer.outcome else { panic!() };
+    assert_eq!(points[0].value, Num(7.0));
+}
