@@ -280,8 +280,8 @@ mod tests {
         let Data::Vector(points) = mixed.data else { panic!("no vector") };
         assert!(points.iter().all(|point| point.labels.metric() != Some("rpc_latency_seconds")));
         assert!(!points.is_empty());
-        let told = mixed.warnings.iter().any(|text| text.contains("native histogram"));
-        assert!(told, "{:?}", mixed.warnings);
+        let said = mixed.warnings.iter().any(|text| text.contains("native histogram"));
+        assert!(said, "{:?}", mixed.warnings);
         assert_eq!(told("native_hist_matrix.json").data, Data::Matrix(vec![]));
     }
 
