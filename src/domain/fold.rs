@@ -13,14 +13,15 @@ use std::time::Duration;
 
 /// An answer is stale when it is older than this many intervals.
 const STALE_INTERVALS: u32 = 3;
-/// So many changes among the recent polls are flapping.
+/// So many changes of what counts within the recent polls are flapping.
 const FLAPPING_CHANGES: u32 = 4;
 /// So many polls without a change end it.
 const QUIET_POLLS: u32 = 10;
-/// Flapping takes so many recent polls that differed from what counted then.
-/// A few failed probes of a service that restarts instance after instance are
-/// four changes as well, and are not flapping.
-const FLAPPING_STRAYS: u32 = 7;
+/// So is nearly every other of them at odds with what counts. That a change
+/// must be confirmed would hide it for ever; but a few failed probes of a
+/// service that restarts instance after instance are no flapping, though they
+/// come and go more than four times.
+const FLAPPING_STRAYS: u32 = 9;
 
 /// How one check is asked and confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,15 +127,20 @@ impl Fold {
             self.seen = Some(probe.at);
         }
         if self.flapping.is_some() {
-            self.recent.push(probe.status, false);
+            self.recent.push(probe.status, false, false);
             self.flap_on(&probe);
             return None;
         }
+        let counts = |fold: &Self| fold.counted.as_ref().map(|counted| counted.status);
+        let before = counts(self);
         self.settle(rules, &probe, gap);
-        let counts = self.counted.as_ref().map(|counted| counted.status);
-        self.recent.push(probe.status, counts != Some(probe.status));
-        let strays = FLAPPING_STRAYS.min(rules.confirm.saturating_mul(FLAPPING_CHANGES));
-        if self.recent.changes() >= FLAPPING_CHANGES && self.recent.strays() >= strays {
+        let after = counts(self);
+        let changed = before.is_some() && before != after;
+        let held = !probe.answered && after == Some(Status::Critical);
+        self.recent.push(probe.status, after != Some(probe.status) && !held, changed);
+        let flaps =
+            self.recent.changes() >= FLAPPING_CHANGES || self.recent.strays() >= FLAPPING_STRAYS;
+        if flaps && self.counted.is_some() {
             self.flap(&probe);
             return None;
         }
@@ -307,11 +313,6 @@ impl Fold {
             },
         };
         last.map(|last| last + rules.stale_after())
-    }
-
-    /// When it was last answered.
-    pub fn seen(&self) -> Option<Timestamp> {
-        self.seen
     }
 
     /// Drops a confirming: what began it turned out to say nothing of the check.

@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 const POLLS: u32 = 20;
 const STATUS_BITS: u32 = 2;
 
-/// The statuses of the last 20 polls, the newest in the lowest bits, and which
-/// of them differed from what counted.
+/// The statuses of the last 20 polls, the newest in the lowest bits, which of
+/// them differed from what counted, and which of them changed what counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Recent {
     polls: u32,
     statuses: u64,
     strays: u32,
+    changes: u32,
 }
 
 impl Recent {
-    pub(super) fn push(&mut self, status: Status, stray: bool) {
+    pub(super) fn push(&mut self, status: Status, stray: bool, change: bool) {
         let bits: u64 = match status {
             Status::Ok => 0,
             Status::Unknown => 1,
@@ -25,7 +26,9 @@ impl Recent {
             Status::Critical => 3,
         };
         self.statuses = (self.statuses << STATUS_BITS | bits) & ((1 << (STATUS_BITS * POLLS)) - 1);
-        self.strays = (self.strays << 1 | u32::from(stray)) & ((1 << POLLS) - 1);
+        let all = (1 << POLLS) - 1;
+        self.strays = (self.strays << 1 | u32::from(stray)) & all;
+        self.changes = (self.changes << 1 | u32::from(change)) & all;
         self.polls = (self.polls + 1).min(POLLS);
     }
 
@@ -33,10 +36,9 @@ impl Recent {
         self.statuses >> (STATUS_BITS * back) & 0b11
     }
 
-    /// How often the status changed from one poll to the next.
+    /// How often what counts changed.
     pub(super) fn changes(self) -> u32 {
-        let pairs = 1..self.polls;
-        pairs.map(|back| u32::from(self.bits(back) != self.bits(back - 1))).sum()
+        self.changes.count_ones()
     }
 
     /// How many polls differed from what counted.

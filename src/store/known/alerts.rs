@@ -182,9 +182,10 @@ impl Known {
                 let alone = state.values.len() == 1;
                 let bad = state.values.iter().filter_map(|value| {
                     let severity = severity(value.status)?;
-                    let since = state.memory.bad.get(&value.labels).copied();
+                    let bad = &state.memory.bad;
+                    let since = bad.iter().find(|(labels, _)| *labels == value.labels);
                     let mut standing = standing.clone();
-                    standing.since = since.unwrap_or(standing.since);
+                    standing.since = since.map_or(standing.since, |(_, since)| *since);
                     if !alone {
                         standing.reason = words(signal, value, alone);
                     }

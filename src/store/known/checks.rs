@@ -3,8 +3,8 @@
 use super::sources::{masked, rules};
 use super::{Known, Turn};
 use crate::domain::{
-    Certificate, CheckRole, EventKind, Fold, Probe, Reading, Role, SourceId, SourceInfo, Standing,
-    Status, Thresholds, Timestamp, units,
+    Certificate, CheckRole, EventKind, Fold, Mark, Probe, Reading, Role, SourceId, SourceInfo,
+    Standing, Status, Thresholds, Timestamp, units,
 };
 use crate::store::Polled;
 use serde::{Deserialize, Serialize};
@@ -80,10 +80,11 @@ impl Known {
         let Role::Check(role) = &info.role else { return };
         let offline = self.offline_since(info);
         let (now, started) = (self.now, self.started);
+        let reached = self.sources.get(id).and_then(|source| source.memory.reached);
         let Some(state) = self.checks.get_mut(id) else { return };
         let rules = rules(info);
         let fold = &state.memory.fold;
-        let standing = masked(fold, fold.standing(&rules, now, started), offline);
+        let standing = masked(fold.standing(&rules, now, started), reached, offline);
         let mut turns = fold.stale_at(&rules).filter(|moment| *moment >= now);
         state.certificate = state.memory.certificate.as_ref().map(|certificate| {
             let before = state.certificate.as_ref();
@@ -96,7 +97,10 @@ impl Known {
         state.memory.turns = turns;
         let before = std::mem::replace(&mut state.standing, standing);
         let after = &state.standing;
-        if before.status != after.status && !(before.is_waiting() && after.status == Status::Ok) {
+        // Where one's own network is the reason, that is one event, not one a check.
+        let own_network = [&before, after].iter().any(|is| is.mark == Some(Mark::Offline));
+        let learnt = before.is_waiting() && after.status == Status::Ok;
+        if before.status != after.status && !learnt && !own_network {
             let (from, to) = (before.status, after.status);
             let reason = after.reason.clone();
             self.note(EventKind::CheckChanged { source: id.clone(), from, to, reason });

@@ -58,13 +58,16 @@ impl Index {
                 }
                 Role::Scrape { job } => {
                     index.jobs.entry(job.clone()).or_default();
-                    let group = inventory.hosts.iter().find(|group| group.job == *job);
-                    let group = group.and_then(|group| index.groups.get_mut(&group.name));
-                    match group.zip(instance_of(&info.id)) {
-                        Some((group, instance)) => {
+                    let mut alone = true;
+                    for group in inventory.hosts.iter().filter(|group| group.job == *job) {
+                        let group = index.groups.get_mut(&group.name);
+                        if let Some((group, instance)) = group.zip(instance_of(&info.id)) {
                             group.scrapes.insert(instance, info.id.clone());
+                            alone = false;
                         }
-                        None => index.alone.push(info.id.clone()),
+                    }
+                    if alone {
+                        index.alone.push(info.id.clone());
                     }
                 }
                 Role::Server => index.alone.push(info.id.clone()),

@@ -98,8 +98,8 @@ pub(super) fn judge(
     let single = values.len() == 1;
     let verdict = match told {
         None => {
-            let served = matches!(signal.kind, SignalKind::Errors | SignalKind::Latency);
-            let (reason, mark) = if served || signal.min_requests.is_some() {
+            // 0/0: nothing came in. Elsewhere NaN says no more than that.
+            let (reason, mark) = if counts_requests(signal) {
                 ("no traffic", Some(Mark::NoTraffic))
             } else {
                 ("no value (NaN)", None)
@@ -135,6 +135,15 @@ pub(super) fn judge(
     }
     let values = values.into_iter().map(|(value, _)| value).collect();
     Outcome::Judged(Judged { status, reason, mark, values, notes })
+}
+
+/// Whether a value that is NaN means that there were no requests.
+fn counts_requests(signal: &Signal) -> bool {
+    let kinds = [SignalKind::Errors, SignalKind::Latency, SignalKind::Traffic];
+    let shown_only = signal.thresholds.warning.is_none() && signal.thresholds.critical.is_none();
+    kinds.contains(&signal.kind)
+        || signal.min_requests.is_some()
+        || (signal.service.is_some() && shown_only)
 }
 
 /// What was said of one series beside its status.
@@ -181,7 +190,6 @@ pub(super) fn words(signal: &Signal, value: &SignalValue, alone: bool) -> String
     let number = units::value(value.value.0, signal.unit);
     let mut text = match signal.kind {
         SignalKind::Disk => format!("{} {number} free", signal.label),
-        SignalKind::DiskFull => format!("{} full in {number}", signal.label),
         _ => format!("{} {number}", signal.label),
     };
     let threshold = match beyond(thresholds, value.value.0) {

@@ -209,11 +209,12 @@ impl Known {
     /// shall do about it: poll again, ask an engine. Messages that bring no
     /// knowledge only set `now`.
     pub fn take(&mut self, at: Timestamp, msg: &Msg) -> Vec<Effect> {
+        let mut turn = Turn::default();
         if at < self.now {
             self.clock_went_back(at);
+            self.touch_all(&mut turn);
         }
         self.now = at;
-        let mut turn = Turn::default();
         match msg {
             Msg::Polled(polls) => {
                 for polled in polls {
@@ -234,7 +235,7 @@ impl Known {
             | Msg::Reloaded(Err(_))
             | Msg::Said { .. }
             | Msg::Resumed
-            | Msg::Terminated => return Vec::new(),
+            | Msg::Terminated => {}
         }
         self.settle(&mut turn);
         turn.effects
@@ -313,12 +314,14 @@ impl Known {
 
     /// Draws the conclusions from all that a message touched.
     fn settle(&mut self, turn: &mut Turn) {
-        for id in std::mem::take(&mut turn.sources) {
-            self.refresh_source(turn, &id);
-        }
-        self.refresh_online(turn);
-        for id in std::mem::take(&mut turn.sources) {
-            self.refresh_source(turn, &id);
+        if !turn.sources.is_empty() {
+            for id in std::mem::take(&mut turn.sources) {
+                self.refresh_source(turn, &id);
+            }
+            self.refresh_online(turn);
+            for id in std::mem::take(&mut turn.sources) {
+                self.refresh_source(turn, &id);
+            }
         }
         for id in std::mem::take(&mut turn.checks) {
             self.refresh_check(turn, &id);
@@ -333,6 +336,14 @@ impl Known {
             self.refresh_service(&name);
         }
         self.settle_alerts(turn);
+    }
+
+    fn touch_all(&self, turn: &mut Turn) {
+        turn.sources = self.sources.keys().cloned().collect();
+        turn.checks = self.checks.keys().cloned().collect();
+        turn.signals = self.signals.keys().cloned().collect();
+        turn.services = self.services.keys().cloned().collect();
+        turn.groups = self.hosts.keys().cloned().collect();
     }
 
     fn note(&mut self, kind: EventKind) {
@@ -365,6 +376,12 @@ impl Known {
         }
         for host in self.hosts.values_mut().flat_map(BTreeMap::values_mut) {
             earlier(&mut host.missing);
+        }
+        for service in self.services.values_mut() {
+            service.standing.since = service.standing.since.min(now);
+            for (since, _) in &mut service.history {
+                *since = (*since).min(now);
+            }
         }
         earlier(&mut self.nudged);
         self.started = self.started.min(now);

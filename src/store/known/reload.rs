@@ -3,7 +3,6 @@
 use super::index::Index;
 use super::{Known, Turn};
 use crate::domain::{Inventory, Role, SignalId, SourceId};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Known {
@@ -71,10 +70,7 @@ impl Known {
         self.hosts.retain(|name, _| index.groups.contains_key(name));
         self.end(turn, gone);
         self.fill_up();
-        turn.sources = self.sources.keys().cloned().collect();
-        turn.checks = self.checks.keys().cloned().collect();
-        turn.signals = self.signals.keys().cloned().collect();
-        turn.services = self.services.keys().cloned().collect::<BTreeSet<_>>();
+        self.touch_all(turn);
         self.ask_what_is_due(turn);
     }
 }

@@ -7,7 +7,6 @@ use crate::domain::{
 };
 use crate::store::Answer;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A question that was not answered so often makes the signal unknown.
@@ -30,7 +29,7 @@ pub struct Memory {
     /// How it stood when it was last answered.
     judged: Option<Standing>,
     /// The series that are beyond a threshold, and since when.
-    pub(super) bad: BTreeMap<Labels, Timestamp>,
+    pub(super) bad: Vec<(Labels, Timestamp)>,
     /// The moment after which time alone changes how it stands.
     pub(super) turns: Option<Timestamp>,
     pub(super) raised: Vec<super::alerts::Key>,
@@ -55,7 +54,7 @@ impl Memory {
             judged.since = judged.since.min(now);
             judged.seen = judged.seen.map(|seen| seen.min(now));
         }
-        for since in self.bad.values_mut() {
+        for (_, since) in &mut self.bad {
             *since = (*since).min(now);
         }
         // What is on its way was asked for a moment that has not come yet.
@@ -155,7 +154,10 @@ impl SignalState {
         let bad = values.iter().filter(|value| value.status >= Status::Warning);
         // A series that joins others that are bad already is bad since now.
         let begun = if memory.bad.is_empty() { since } else { at };
-        let known = |labels: &Labels| memory.bad.get(labels).copied().unwrap_or(begun);
+        let known = |labels: &Labels| {
+            let known = memory.bad.iter().find(|(bad, _)| bad == labels);
+            known.map_or(begun, |(_, since)| *since)
+        };
         let bad = bad.map(|value| (value.labels.clone(), known(&value.labels))).collect();
         memory.bad = bad;
         self.values = values;

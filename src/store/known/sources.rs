@@ -23,6 +23,8 @@ const NUDGE_EVERY: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     pub(super) fold: Fold,
+    /// The last poll that did not end in the network between.
+    pub(super) reached: Option<Timestamp>,
     /// The moment after which time alone changes how it stands.
     pub(super) turns: Option<Timestamp>,
     pub(super) raised: Vec<super::alerts::Key>,
@@ -31,6 +33,7 @@ pub struct Memory {
 impl Memory {
     pub(super) fn not_after(&mut self, now: Timestamp) {
         self.fold.not_after(now);
+        self.reached = self.reached.map(|reached| reached.min(now));
     }
 }
 
@@ -113,10 +116,11 @@ impl Known {
                 state.failing = Some((since, error.clone()));
             }
         }
-        if matches!(self.online, Online::No { .. })
+        if !is_explained_by_network(&polled.outcome) {
+            state.memory.reached = Some(taken);
+        } else if matches!(self.online, Online::No { .. })
             && info.network
             && !matches!(info.role, Role::Canary)
-            && is_explained_by_network(&polled.outcome)
         {
             return;
         }
@@ -167,7 +171,8 @@ impl Known {
         let Some(state) = self.sources.get_mut(id) else { return };
         let rules = rules(info);
         let fold = &state.memory.fold;
-        let standing = masked(fold, fold.standing(&rules, now, started), offline);
+        let reached = state.memory.reached;
+        let standing = masked(fold.standing(&rules, now, started), reached, offline);
         let stale_at = fold.stale_at(&rules);
         state.memory.turns = stale_at.filter(|moment| *moment >= now);
         let before = std::mem::replace(&mut state.standing, standing);
@@ -177,10 +182,9 @@ impl Known {
             let reason = after.reason.clone();
             self.note(EventKind::SourceChanged { source: id.clone(), answers: is, reason });
         }
-        if let Role::Scrape { job } = &info.role
-            && let Some(group) = inventory.hosts.iter().find(|group| group.job == *job)
-        {
-            turn.groups.insert(group.name.clone());
+        if let Role::Scrape { job } = &info.role {
+            let groups = inventory.hosts.iter().filter(|group| group.job == *job);
+            turn.groups.extend(groups.map(|group| group.name.clone()));
         }
         self.raise_for_source(turn, info);
     }
@@ -245,10 +249,14 @@ impl Known {
     }
 }
 
-/// A standing as it reads while this host is offline, unless it was answered since.
-pub(super) fn masked(fold: &Fold, standing: Standing, offline: Option<Timestamp>) -> Standing {
+/// A standing as it reads while this host is offline, unless it was reached since.
+pub(super) fn masked(
+    standing: Standing,
+    reached: Option<Timestamp>,
+    offline: Option<Timestamp>,
+) -> Standing {
     match offline {
-        Some(since) if fold.seen().is_none_or(|seen| seen < since) => Standing {
+        Some(since) if reached.is_none_or(|reached| reached < since) => Standing {
             status: Status::Unknown,
             reason: "this host is offline".into(),
             since,
