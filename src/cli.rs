@@ -87,9 +87,20 @@ pub enum Command {
     /// One service of the practice environment; started by `demo`.
     #[command(hide = true)]
     PracticeService {
-        /// What it is told, by the process that starts it.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        /// Who it is.
+        name: String,
+        /// The folder of its practice.
+        #[arg(long)]
+        folder: PathBuf,
+        /// The seed of all chance.
+        #[arg(long)]
+        seed: u64,
+        /// After how many seconds the bad release comes by itself.
+        #[arg(long)]
+        release_after: Option<u64>,
+        /// Where another one listens: db=127.0.0.1:21000.
+        #[arg(long = "peer")]
+        peers: Vec<String>,
     },
 }
 

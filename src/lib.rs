@@ -11,13 +11,9 @@ pub mod config;
 
 pub mod sources;
 
-pub mod ui;
-
-pub mod panels;
-
-pub mod app;
-
 pub mod runtime;
+
+pub mod demo;
 
 pub mod cli;
 pub mod commands;

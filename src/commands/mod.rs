@@ -3,6 +3,7 @@
 mod completions;
 mod info;
 mod man;
+mod practice_service;
 mod schema;
 mod validate;
 
@@ -33,6 +34,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::Info) => info::run(cli.config.as_deref()),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),
+        Some(Command::PracticeService { name, folder, seed, release_after, peers }) => {
+            practice_service::run(name, folder, *seed, *release_after, peers)
+        }
         _ => Err(color_eyre::eyre::eyre!("not built yet")),
     }
 }

@@ -273,7 +273,3 @@ impl Node<'_> {
         format!("{} + {}", sum("receive"), sum("transmit"))
     }
 }
-
-#[cfg(test)]
-#[path = "presets_tests.rs"]
-mod tests;

@@ -126,7 +126,7 @@ pub struct Memory {
     pub keep: Duration,
     /// Beyond this many bytes the oldest samples are dropped.
     pub bytes: u64,
-    /// Of a page with more series the others are left out.
+    /// A page with more series is refused whole.
     pub series_per_target: u64,
 }
 

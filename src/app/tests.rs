@@ -1,5 +1,0 @@
-//! Whole screens, and what keys do to them.
-
-mod house;
-mod keys;
-mod screens;
