@@ -40,9 +40,13 @@ pub(super) enum How {
     ClampMin,
     HistogramFraction,
     HistogramQuantile,
+    HistogramQuantiles,
     LabelJoin,
     LabelReplace,
+    MaxOf,
+    MinOf,
     Pi,
+    Query(Query),
     Round,
     Scalar,
     Sort {
@@ -56,6 +60,15 @@ pub(super) enum How {
     Vector,
     /// Not there yet; what it needs.
     Missing(&'static str),
+}
+
+/// What a function tells of the query itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Query {
+    Start,
+    End,
+    Step,
+    Range,
 }
 
 /// Functions over the samples of a window.
@@ -187,6 +200,7 @@ static FUNCTIONS: &[Function] = &[
         &[Matrix, Scalar, Scalar],
         How::Window(Over::DoubleExponentialSmoothing),
     ),
+    scalar("end", &[], How::Query(Query::End)),
     each("exp", Math::Exp),
     window("first_over_time", Over::First),
     each("floor", Math::Floor),
@@ -196,7 +210,7 @@ static FUNCTIONS: &[Function] = &[
     plain("histogram_quantile", &[Scalar, Vector], How::HistogramQuantile),
     Function {
         repeats: true,
-        ..missing("histogram_quantiles", &[Vector, Text, Scalar], "histogram_quantiles")
+        ..plain("histogram_quantiles", &[Vector, Text, Scalar], How::HistogramQuantiles)
     },
     missing("histogram_stddev", &[Vector], NATIVE),
     missing("histogram_stdvar", &[Vector], NATIVE),
@@ -217,7 +231,9 @@ static FUNCTIONS: &[Function] = &[
     each("log10", Math::Log10),
     each("log2", Math::Log2),
     window("mad_over_time", Over::Mad),
+    scalar("max_of", &[Scalar, Scalar], How::MaxOf),
     window("max_over_time", Over::Max),
+    scalar("min_of", &[Scalar, Scalar], How::MinOf),
     window("min_over_time", Over::Min),
     calendar("minute", Part::Minute),
     calendar("month", Part::Month),
@@ -226,6 +242,7 @@ static FUNCTIONS: &[Function] = &[
     window("present_over_time", Over::Present),
     plain("quantile_over_time", &[Scalar, Matrix], How::Window(Over::Quantile)),
     each("rad", Math::Rad),
+    scalar("range", &[], How::Query(Query::Range)),
     window("rate", Over::Rate),
     window("resets", Over::Resets),
     Function { optional: 1, ..plain("round", &[Vector, Scalar], How::Round) },
@@ -235,17 +252,21 @@ static FUNCTIONS: &[Function] = &[
     each("sinh", Math::Sinh),
     plain("sort", &[Vector], How::Sort { descending: false }),
     Function {
+        optional: 1,
         repeats: true,
         ..plain("sort_by_label", &[Vector, Text], How::SortByLabel { descending: false })
     },
     Function {
+        optional: 1,
         repeats: true,
         ..plain("sort_by_label_desc", &[Vector, Text], How::SortByLabel { descending: true })
     },
     plain("sort_desc", &[Vector], How::Sort { descending: true }),
     each("sqrt", Math::Sqrt),
+    scalar("start", &[], How::Query(Query::Start)),
     window("stddev_over_time", Over::Stddev),
     window("stdvar_over_time", Over::Stdvar),
+    scalar("step", &[], How::Query(Query::Step)),
     window("sum_over_time", Over::Sum),
     each("tan", Math::Tan),
     each("tanh", Math::Tanh),

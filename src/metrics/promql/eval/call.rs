@@ -8,7 +8,7 @@ use super::{Engine, EvalError, Outcome, Steps, Value};
 use crate::domain::Labels;
 use crate::domain::labels::METRIC_NAME;
 use crate::metrics::promql::ast::{Expr, Kind, MatchKind, Span, Type};
-use crate::metrics::promql::functions::{How, Over};
+use crate::metrics::promql::functions::{How, Over, Query};
 
 impl Engine<'_> {
     pub(super) fn call(&self, how: How, args: &[Expr], steps: Steps, span: Span) -> Outcome<Value> {
@@ -23,6 +23,17 @@ impl Engine<'_> {
         let seconds = |step: usize| steps.at(step) as f64 / 1000.0;
         Ok(Value::Vector(match how {
             How::Time => return Ok(Value::Scalar((0..steps.count).map(seconds).collect())),
+            How::Query(query) => {
+                let millis = match query {
+                    Query::Start => self.start,
+                    Query::End => self.end,
+                    Query::Step => self.step,
+                    Query::Range => self.end.saturating_sub(self.start),
+                };
+                return Ok(Value::Scalar(vec![millis as f64 / 1000.0; steps.count]));
+            }
+            How::MaxOf => return Ok(Value::Scalar(pairs(&scalar(0)?, &scalar(1)?, most))),
+            How::MinOf => return Ok(Value::Scalar(pairs(&scalar(0)?, &scalar(1)?, least))),
             How::Pi => return Ok(Value::Scalar(vec![std::f64::consts::PI; steps.count])),
             How::Scalar => return Ok(Value::Scalar(only(&vector(0)?))),
             How::Vector => Table::of(Labels::default(), scalar(0)?),
@@ -79,6 +90,7 @@ impl Engine<'_> {
                 let quantiles = scalar(0)?;
                 self.histogram_quantile(&quantiles, &vector(1)?, span)?
             }
+            How::HistogramQuantiles => self.histogram_quantiles(&vector(0)?, args, steps, span)?,
             How::HistogramFraction => {
                 let (low, high) = (scalar(0)?, scalar(1)?);
                 self.histogram_fraction(&low, &high, &vector(2)?, span)?
@@ -180,15 +192,23 @@ fn only(table: &Table) -> Vec<f64> {
     values.into_iter().map(|value| if is_there(value) { value } else { f64::NAN }).collect()
 }
 
-fn clamp(mut table: Table, low: &[f64], high: &[f64]) -> Table {
-    // Unlike f64::max and f64::min, Go's answer NaN where either is NaN.
-    let nan = |a: f64, b: f64| a.is_nan() || b.is_nan();
-    let least = |a: f64, b: f64| if nan(a, b) { f64::NAN } else { a.min(b) };
-    let most = |a: f64, b: f64| if nan(a, b) { f64::NAN } else { a.max(b) };
-    table = table.map(|step, value| {
+fn pairs(one: &[f64], other: &[f64], choose: fn(f64, f64) -> f64) -> Vec<f64> {
+    one.iter().zip(other).map(|(a, b)| choose(*a, *b)).collect()
+}
+
+/// As Go has it: NaN where either is, unlike `f64::min`.
+fn least(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+}
+
+fn most(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+}
+
+fn clamp(table: Table, low: &[f64], high: &[f64]) -> Table {
+    table.map(|step, value| {
         if high[step] < low[step] { ABSENT } else { most(low[step], least(high[step], value)) }
-    });
-    table
+    })
 }
 
 /// By value where it is one instant; NaN last. Over a range there is no order.

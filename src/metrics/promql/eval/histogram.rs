@@ -1,9 +1,10 @@
 //! Classic histograms: quantiles and fractions from buckets (promql/quantile.go).
 
 use super::table::{Grouper, Names, Pick, Table, is_there};
-use super::{Engine, Outcome};
+use super::{Engine, EvalError, Outcome, Steps};
+use crate::domain::Num;
 use crate::domain::labels::METRIC_NAME;
-use crate::metrics::promql::ast::Span;
+use crate::metrics::promql::ast::{Expr, Span};
 
 /// The label with a bucket's upper bound.
 const BOUND: &str = "le";
@@ -34,6 +35,36 @@ impl Engine<'_> {
             self.warn(warning.to_owned());
         }
         found
+    }
+
+    /// One series for each histogram and quantile, the quantile in a label.
+    pub(super) fn histogram_quantiles(
+        &self,
+        table: &Table,
+        args: &[Expr],
+        steps: Steps,
+        span: Span,
+    ) -> Outcome<Table> {
+        let [_, label, wanted @ ..] = args else {
+            return Err(EvalError::new("an argument is missing", span));
+        };
+        let label = Self::text(label)?;
+        let mut all = Table::new(table.steps);
+        for q in wanted {
+            let quantiles = self.scalar(q, steps)?;
+            let found = self.histogram_quantile(&quantiles, table, span)?.settle();
+            for (row, labels) in found.labels.iter().enumerate() {
+                for (step, value) in found.row(row).iter().enumerate() {
+                    // The quantile may change from step to step, and the label with it.
+                    if step == 0 || quantiles[step].to_bits() != quantiles[step - 1].to_bits() {
+                        all.add(labels.with(label, &Num(quantiles[step]).to_string()));
+                    }
+                    let last = all.labels.len() - 1;
+                    all.set(last, step, *value);
+                }
+            }
+        }
+        all.merge(span, false)
     }
 
     pub(super) fn histogram_fraction(

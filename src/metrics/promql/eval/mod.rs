@@ -88,7 +88,7 @@ pub fn instant(
     at: Timestamp,
     limits: &Limits,
 ) -> Outcome<Evaluated> {
-    let engine = Engine::new(storage, limits, at.millis(), at.millis());
+    let engine = Engine::new(storage, limits, (at.millis(), at.millis(), 0));
     let steps = Steps { start: at.millis(), step: 1, count: 1 };
     let data = if expr.value_type() == Type::Matrix {
         Data::Matrix(engine.samples(expr.bare(), steps)?)
@@ -142,7 +142,7 @@ pub fn range(
         let message = format!("{count} steps are more than the {} allowed", limits.steps);
         return Err(EvalError::new(message, span));
     }
-    let engine = Engine::new(storage, limits, start.millis(), end.millis());
+    let engine = Engine::new(storage, limits, (start.millis(), end.millis(), step));
     let steps = Steps { start: start.millis(), step, count };
     let table = match engine.eval(expr, steps)? {
         Value::Scalar(values) => Table::of(Labels::default(), values),
@@ -195,14 +195,17 @@ struct Engine<'e> {
     /// First and last moment of the query, for `@ start()` and `@ end()`.
     start: i64,
     end: i64,
+    /// From step to step; zero where there is but one.
+    step: i64,
     looked_at: Cell<u64>,
     warnings: RefCell<Vec<String>>,
 }
 
 impl<'e> Engine<'e> {
-    fn new(storage: &'e dyn Storage, limits: &'e Limits, start: i64, end: i64) -> Self {
+    fn new(storage: &'e dyn Storage, limits: &'e Limits, over: (i64, i64, i64)) -> Self {
+        let (start, end, step) = over;
         let (looked_at, warnings) = (Cell::new(0), RefCell::new(Vec::new()));
-        Self { storage, limits, start, end, looked_at, warnings }
+        Self { storage, limits, start, end, step, looked_at, warnings }
     }
 
     fn finish(self, data: Data) -> Evaluated {
