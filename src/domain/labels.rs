@@ -55,6 +55,11 @@ impl Labels {
         Self::new(others.chain([(name.into(), value.into())]))
     }
 
+    /// The pair at this place in the order of names.
+    pub fn at(&self, place: usize) -> Option<(&Arc<str>, &Arc<str>)> {
+        self.0.get(place).map(|(name, value)| (name, value))
+    }
+
     /// How many labels there are.
     pub fn len(&self) -> usize {
         self.0.len()

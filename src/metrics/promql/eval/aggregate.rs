@@ -1,7 +1,8 @@
 //! Aggregations: groups of series to one, or to a choice of them.
 
+use super::group::{Grouper, Pick};
 use super::math::{Mean, Sum, Variance, ascending, quantile};
-use super::table::{ABSENT, Grouper, Names, Pick, Table, is_there};
+use super::table::{ABSENT, Names, Table, is_there};
 use super::{Engine, EvalError, Outcome, Steps};
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Num};

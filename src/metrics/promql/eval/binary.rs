@@ -1,6 +1,7 @@
 //! Operators: scalars, a vector with a scalar, two vectors by matching labels, sets.
 
-use super::table::{Grouper, Names, Pick, Table, is_there};
+use super::group::{Grouper, Pick};
+use super::table::{Names, Table, is_there};
 use super::{Engine, EvalError, Outcome, Steps, Value};
 use crate::domain::Labels;
 use crate::domain::labels::METRIC_NAME;

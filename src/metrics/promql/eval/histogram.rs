@@ -1,6 +1,7 @@
 //! Classic histograms: quantiles and fractions from buckets (promql/quantile.go).
 
-use super::table::{Grouper, Names, Pick, Table, is_there};
+use super::group::{Grouper, Pick};
+use super::table::{Names, Table, is_there};
 use super::{Engine, EvalError, Outcome, Steps};
 use crate::domain::Num;
 use crate::domain::labels::METRIC_NAME;

@@ -5,6 +5,7 @@
 mod aggregate;
 mod binary;
 mod call;
+mod group;
 mod histogram;
 mod label;
 mod math;

@@ -179,12 +179,17 @@ impl Engine<'_> {
         for step in 0..rounds {
             let end_ms = moments.steps.at(step);
             let start_ms = end_ms.saturating_sub(range);
-            while samples.get(low).is_some_and(|sample| sample.at.millis() <= start_ms) {
-                low += 1;
-            }
-            high = high.max(low);
-            while samples.get(high).is_some_and(|sample| sample.at.millis() <= end_ms) {
-                high += 1;
+            if rounds == 1 {
+                // The storage was asked for just this window.
+                high = samples.len();
+            } else {
+                while samples.get(low).is_some_and(|sample| sample.at.millis() <= start_ms) {
+                    low += 1;
+                }
+                high = high.max(low);
+                while samples.get(high).is_some_and(|sample| sample.at.millis() <= end_ms) {
+                    high += 1;
+                }
             }
             if low == high {
                 continue;
