@@ -57,6 +57,12 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Time since the first call, for measuring where only a difference counts.
+pub fn monotonic() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    instant().saturating_duration_since(*START.get_or_init(instant))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! answers come out. Of two questions with one id the newer one is answered.
 
 use super::clock;
+use super::isolate::isolated_call;
 use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Expr, ParseError};
@@ -53,6 +54,7 @@ enum Job {
     Expire { now: Timestamp },
     Ask(Ask),
     Window(oneshot::Sender<Vec<u8>>),
+    With(Box<dyn FnOnce(&mut Memory) + Send>),
 }
 
 type Read = Result<ScrapeReading, PollError>;
@@ -144,6 +146,12 @@ impl Engine {
         }
     }
 
+    /// Lets `work` have the memory, after all that was sent before: to take a
+    /// kept window up, or to keep one where nobody can wait.
+    pub fn with_memory(&self, work: impl FnOnce(&mut Memory) + Send + 'static) {
+        self.send(Job::With(Box::new(work)));
+    }
+
     /// The memory as bytes, to be kept; none when the worker has ended.
     pub async fn window(&self) -> Option<Vec<u8>> {
         let (reply, bytes) = oneshot::channel();
@@ -201,6 +209,12 @@ impl Worker {
             Job::Failed { target, took, at } => self.memory.target_failed(&target, took, at),
             Job::Forget { target, at } => self.memory.forget_target(&target, at),
             Job::Expire { now } => self.memory.expire(now),
+            Job::With(work) => {
+                let memory = &mut self.memory;
+                if let Err(words) = isolated_call(|| work(memory)) {
+                    tracing::error!(words, "the memory could not be worked on");
+                }
+            }
             Job::Window(reply) => {
                 let _ = reply.send(window::write(&self.memory));
             }

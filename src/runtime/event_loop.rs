@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 use crate::store::{Effect, Msg, Stamped};
 use ratatui::Frame;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 /// At most 30 frames a second.
 pub const FRAME: Duration = Duration::from_millis(33);
@@ -52,7 +52,7 @@ pub struct EventLoop<P, D, I, E> {
     /// Who carries effects out.
     pub executor: E,
     /// All other messages.
-    pub messages: UnboundedReceiver<Msg>,
+    pub messages: Receiver<Msg>,
     /// The time of day.
     pub clock: Clock,
     /// The next frame is due, whatever the program says.

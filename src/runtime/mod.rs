@@ -1,8 +1,10 @@
 //! Where the world is touched: event loop, poller, engines, clock, terminal, logging.
 
+pub mod assemble;
 pub mod clock;
 pub mod engine;
 pub mod event_loop;
+pub mod headless;
 pub mod input;
 pub mod isolate;
 pub mod keys;
@@ -10,4 +12,6 @@ pub mod logging;
 pub mod paths;
 pub mod pen;
 pub mod poller;
+pub mod state_file;
 pub mod terminal;
+pub mod world;

@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
 /// Counts what it is told and draws the count.
@@ -117,8 +117,8 @@ fn key(letter: char) -> Input {
 fn set_up(
     screen: Screen,
     script: Vec<(u64, Input)>,
-) -> (EventLoop<Counter, Screen, Script, Effects>, UnboundedSender<Msg>) {
-    let (sender, messages) = unbounded_channel();
+) -> (EventLoop<Counter, Screen, Script, Effects>, Sender<Msg>) {
+    let (sender, messages) = channel(256);
     let event_loop = EventLoop {
         program: Counter::default(),
         display: screen,
@@ -145,7 +145,7 @@ async fn a_flood_of_messages_makes_thirty_frames_a_second_and_loses_no_key() {
     tokio::spawn(async move {
         for _ in 0..10_000 {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let _ = sender.send(Msg::Polled(vec![]));
+            let _ = sender.send(Msg::Polled(vec![])).await;
         }
     });
     assert_eq!(looped.run().await, Ended::Quit);
@@ -159,7 +159,7 @@ async fn a_terminal_that_takes_nothing_stops_neither_messages_nor_quitting() {
     screen.stalled_until = Some(clock::instant() + Duration::from_mins(1));
     let script = vec![(1_000, key('p')), (50_000, key('q'))];
     let (mut looped, sender) = set_up(screen, script);
-    sender.send(Msg::Polled(vec![])).unwrap();
+    sender.try_send(Msg::Polled(vec![])).unwrap();
     assert_eq!(looped.run().await, Ended::Quit);
     assert_eq!(looped.display.draws.get(), 1);
     assert!(looped.program.told.contains(&Msg::Polled(vec![])));
@@ -172,7 +172,7 @@ async fn a_stalled_terminal_gets_the_newest_frame_when_it_takes_bytes_again() {
     screen.stalled_until = Some(clock::instant() + Duration::from_secs(5));
     let (mut looped, sender) = set_up(screen, vec![(9_500, key('q'))]);
     for _ in 0..100 {
-        sender.send(Msg::Polled(vec![])).unwrap();
+        sender.try_send(Msg::Polled(vec![])).unwrap();
     }
     looped.run().await;
     assert_eq!(looped.display.draws.get(), 2);

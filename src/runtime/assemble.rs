@@ -1,0 +1,128 @@
+//! From a config file to what runs: its sources, what they mean, who answers.
+
+use super::clock;
+use crate::config::{Config, Found, Mistakes, in_one_line, render};
+use crate::domain::{Inventory, Role, ServiceName, SourceId};
+use crate::metrics::{Limits, Target};
+
+use crate::sources::prometheus::Prometheus;
+use crate::sources::{Shared, Source, Sources, kind_keys};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A config that was read and whose parts were made. Nothing was asked yet.
+pub struct Assembled {
+    /// The file.
+    pub path: PathBuf,
+    /// All of it.
+    pub config: Config,
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// All that is polled.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// The labels of what is scraped.
+    pub targets: HashMap<SourceId, Target>,
+    /// The commands that print a service's logs.
+    pub logs: HashMap<ServiceName, String>,
+    /// The metrics server.
+    pub server: Option<Arc<Prometheus>>,
+    /// What is unwise in the file, as text; may be empty.
+    pub advice: String,
+}
+
+impl std::fmt::Debug for Assembled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assembled")
+            .field("path", &self.path)
+            .field("sources", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The mistakes of a config file.
+#[derive(Clone, Debug, Error)]
+#[error("{in_one_line}")]
+pub struct ConfigMistakes {
+    /// All of them, each with its place.
+    pub text: String,
+    /// The first one.
+    pub in_one_line: String,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Assembled {
+    /// Reads the file's text and makes all that it names. `color` is for the
+    /// text of mistakes and advice.
+    pub fn of(found: &Found, color: bool) -> Result<Self, ConfigMistakes> {
+        let Found { path, text } = found;
+        let mut mistakes = Mistakes::default();
+        let config = Config::read(text, &kind_keys(), &mut mistakes);
+        let targets = config.services.iter().map(|service| service.checks.len()).sum::<usize>()
+            + config.scrapes.iter().map(|scrape| scrape.targets.len()).sum::<usize>();
+        let shared = Shared::new(clock::monotonic, targets);
+        let made = Sources::of(&config, &shared, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(ConfigMistakes {
+                text: render(path, text, &mistakes, color),
+                in_one_line: in_one_line(path, text, &mistakes),
+                count: mistakes.len(),
+            });
+        }
+        let advice = match mistakes.advisories() {
+            0 => String::new(),
+            _ => render(path, text, &mistakes, color),
+        };
+        let mut inventory = config.inventory();
+        inventory.sources = made.all.iter().map(|source| source.info().clone()).collect();
+        Ok(Self {
+            path: absolute(path),
+            targets: targets_of(&config, &made.all),
+            logs: logs_of(&config),
+            inventory: Arc::new(inventory),
+            sources: made.all,
+            server: made.server,
+            config,
+            advice,
+        })
+    }
+
+    /// How much the sample memory holds.
+    pub fn limits(&self) -> Limits {
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        Limits {
+            age: self.config.memory.keep,
+            bytes: whole(self.config.memory.bytes),
+            series_per_target: whole(self.config.memory.series_per_target),
+        }
+    }
+}
+
+/// The path as it is called from anywhere, so that a console and a glance that
+/// were started in different folders mean the same file.
+fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn logs_of(config: &Config) -> HashMap<ServiceName, String> {
+    let services = config.services.iter();
+    services.filter_map(|service| Some((service.name.clone(), service.logs.clone()?))).collect()
+}
+
+/// The labels of each scraped source: found by the page that it asks, since
+/// sources and targets come from the same list in the same order.
+fn targets_of(config: &Config, sources: &[Arc<dyn Source>]) -> HashMap<SourceId, Target> {
+    let scraped = sources
+        .iter()
+        .map(|source| source.info())
+        .filter(|info| matches!(info.role, Role::Scrape { .. }));
+    let targets = config.scrapes.iter().flat_map(|scrape| {
+        scrape.targets.iter().map(|target| {
+            let own = scrape.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Target::new(&scrape.job, &target.instance, own)
+        })
+    });
+    scraped.zip(targets).map(|(info, target)| (info.id.clone(), target)).collect()
+}

@@ -1,0 +1,275 @@
+//! One look without a screen: the same poller, engine and rules as the
+//! console's, within a deadline. For `glance`, `validate --live` and `query`.
+
+use super::assemble::Assembled;
+use super::clock::{self, Clock};
+use super::event_loop::Execute;
+use super::poller::{Order, PollEnd, Poller};
+use super::world::{MESSAGES, World};
+use crate::domain::{Mark, PollError, PollFailure, Role, SourceId, Timestamp, units};
+use crate::sources::Brought;
+use crate::store::{Answer, Ask, AskId, Effect, Known, Msg, Polled};
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Of the deadline, scraped pages are waited for so long together: a rate is
+/// judged on all targets or on those that answered in time.
+const FOR_PAGES: f64 = 0.6;
+
+/// Asks everything afresh and says what is known when all has answered and is
+/// confirmed, or when the deadline is over. `window` is the file in which a
+/// console keeps its samples.
+pub fn look(
+    assembled: Assembled,
+    window: Option<PathBuf>,
+    deadline: Duration,
+) -> std::io::Result<Known> {
+    let runtime = runtime()?;
+    let known = runtime.block_on(async {
+        let clock = Clock::Wall;
+        let (out, mut messages) = mpsc::channel(MESSAGES);
+        let limits = assembled.limits();
+        let known = Known::new(assembled.inventory.clone(), clock.now());
+        let (world, _engine) = World::start(assembled, clock, out, None)?;
+        if let Some(window) = window {
+            world.load_window(window, limits);
+        }
+        let mut look = Look::of(known, world, clock, deadline);
+        look.until_known(&mut messages).await;
+        Ok(look.known)
+    });
+    // Nothing that still hangs is waited for.
+    runtime.shutdown_background();
+    known
+}
+
+/// Asks each source once; what has not ended at the deadline is told as such.
+pub fn poll_once(assembled: &Assembled, deadline: Duration) -> std::io::Result<Vec<PollEnd>> {
+    let runtime = runtime()?;
+    let ends = runtime.block_on(polled_once(assembled, deadline));
+    runtime.shutdown_background();
+    Ok(ends)
+}
+
+/// Asks one question: over what a console kept and one fresh scrape of each
+/// target, or of the metrics server.
+pub fn ask_once(
+    assembled: Assembled,
+    window: Option<PathBuf>,
+    ask: Ask,
+    deadline: Duration,
+) -> std::io::Result<Option<Arc<Answer>>> {
+    let runtime = runtime()?;
+    let answer = runtime.block_on(async {
+        let clock = Clock::Wall;
+        let over = clock::instant() + deadline;
+        let (out, mut messages) = mpsc::channel(MESSAGES);
+        let limits = assembled.limits();
+        let mut scraped: BTreeSet<SourceId> = match ask.engine {
+            crate::domain::EngineKind::Server => BTreeSet::new(),
+            crate::domain::EngineKind::Embedded => scraped(&assembled.inventory.sources),
+        };
+        let only = Assembled {
+            sources: assembled
+                .sources
+                .into_iter()
+                .filter(|source| scraped.contains(&source.info().id))
+                .collect(),
+            ..assembled
+        };
+        let (world, _engine) = World::start(only, clock, out, None)?;
+        if let Some(window) = window {
+            world.load_window(window, limits);
+        }
+        while !scraped.is_empty() {
+            match tokio::time::timeout_at(over, messages.recv()).await {
+                Ok(Some(Msg::Polled(polls))) => {
+                    for polled in polls {
+                        scraped.remove(&polled.source);
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        // Fresh samples are of a moment after the question was typed.
+        let at = if ask.at > clock.now() { ask.at } else { clock.now() };
+        world.engine().ask(Ask { at, ..ask });
+        let wait = over.max(clock::instant() + Duration::from_secs(1));
+        loop {
+            match tokio::time::timeout_at(wait, messages.recv()).await {
+                Ok(Some(Msg::Answered(answers))) => {
+                    return Ok(answers.into_iter().next().map(|answered| answered.answer));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return Ok(None),
+            }
+        }
+    });
+    runtime.shutdown_background();
+    answer
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()
+}
+
+fn scraped(sources: &[crate::domain::SourceInfo]) -> BTreeSet<SourceId> {
+    let scraped = sources.iter().filter(|info| matches!(info.role, Role::Scrape { .. }));
+    scraped.map(|info| info.id.clone()).collect()
+}
+
+async fn polled_once(assembled: &Assembled, deadline: Duration) -> Vec<PollEnd> {
+    let clock = Clock::Wall;
+    let over = clock::instant() + deadline;
+    let (sender, mut ends) = mpsc::unbounded_channel();
+    let deliver = move |ends: Vec<PollEnd>| {
+        for end in ends {
+            // Nobody listens any more after the deadline.
+            let _ = sender.send(end);
+        }
+    };
+    let (poller, handle) = Poller::new(clock, assembled.config.poll.in_flight, Box::new(deliver));
+    tokio::spawn(poller.run());
+    handle.order(Order::Sources(assembled.sources.clone()));
+    let begun = clock.now();
+    let mut found: HashMap<SourceId, PollEnd> = HashMap::new();
+    while found.len() < assembled.sources.len() {
+        match tokio::time::timeout_at(over, ends.recv()).await {
+            Ok(Some(end)) => {
+                found.entry(end.source.clone()).or_insert(end);
+            }
+            Ok(None) | Err(_) => break,
+        }
+    }
+    let infos = assembled.sources.iter().map(|source| source.info());
+    infos
+        .map(|info| {
+            found.remove(&info.id).unwrap_or_else(|| PollEnd {
+                source: info.id.clone(),
+                role: info.role.clone(),
+                taken: begun,
+                next: begun,
+                took: deadline,
+                late: Duration::ZERO,
+                outcome: Err(PollError::new(
+                    PollFailure::Timeout,
+                    format!("no answer within {}", units::duration(deadline)),
+                )) as Result<Brought, PollError>,
+            })
+        })
+        .collect()
+}
+
+/// A look at everything, as it goes on.
+struct Look {
+    known: Known,
+    world: World,
+    clock: Clock,
+    over: Instant,
+    pages_until: Instant,
+    /// Not polled yet.
+    unpolled: BTreeSet<SourceId>,
+    /// Scraped, and not there yet.
+    unscraped: BTreeSet<SourceId>,
+    /// Scraped pages that wait for the others.
+    pages: Vec<Polled>,
+    /// Asked, and not answered yet.
+    unanswered: BTreeSet<AskId>,
+    /// Signals are asked from the first tick on, after the pages.
+    ticking: bool,
+}
+
+impl Look {
+    fn of(known: Known, world: World, clock: Clock, deadline: Duration) -> Self {
+        let begun = clock::instant();
+        let sources = &known.inventory.sources;
+        Self {
+            unpolled: sources.iter().map(|info| info.id.clone()).collect(),
+            unscraped: scraped(sources),
+            pages: Vec::new(),
+            unanswered: BTreeSet::new(),
+            ticking: false,
+            over: begun + deadline,
+            pages_until: begun + deadline.mul_f64(FOR_PAGES),
+            known,
+            world,
+            clock,
+        }
+    }
+
+    async fn until_known(&mut self, messages: &mut mpsc::Receiver<Msg>) {
+        let mut next_tick = clock::instant() + Duration::from_secs(1);
+        loop {
+            let now = clock::instant();
+            if !self.ticking && (self.unscraped.is_empty() || now >= self.pages_until) {
+                self.ticking = true;
+                let pages = std::mem::take(&mut self.pages);
+                self.take(&Msg::Polled(pages));
+                self.take(&Msg::Ticked);
+            }
+            if self.is_done() || now >= self.over {
+                return;
+            }
+            let wake = if self.ticking { next_tick } else { self.pages_until };
+            match tokio::time::timeout_at(wake.min(self.over), messages.recv()).await {
+                Ok(Some(msg)) => self.hear(msg),
+                Ok(None) => return,
+                Err(_) if self.ticking => {
+                    next_tick = clock::instant() + Duration::from_secs(1);
+                    self.take(&Msg::Ticked);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, msg: Msg) {
+        match msg {
+            Msg::Polled(polls) => {
+                let mut now = Vec::new();
+                for polled in polls {
+                    self.unpolled.remove(&polled.source);
+                    let is_page = self.unscraped.remove(&polled.source);
+                    if is_page && !self.ticking {
+                        self.pages.push(polled);
+                    } else {
+                        now.push(polled);
+                    }
+                }
+                self.take(&Msg::Polled(now));
+            }
+            Msg::Answered(answers) => {
+                for answered in &answers {
+                    self.unanswered.remove(&answered.id);
+                }
+                self.take(&Msg::Answered(answers));
+            }
+            other => self.take(&other),
+        }
+    }
+
+    fn take(&mut self, msg: &Msg) {
+        let at: Timestamp = self.clock.now();
+        for effect in self.known.take(at, msg) {
+            if let Effect::Ask(ask) = &effect {
+                self.unanswered.insert(ask.id.clone());
+            }
+            self.world.execute(effect, at);
+        }
+    }
+
+    /// Everything was asked and has answered, and nothing is being asked again.
+    fn is_done(&self) -> bool {
+        let confirming = |mark: Option<Mark>| matches!(mark, Some(Mark::Confirming { .. }));
+        self.ticking
+            && self.unpolled.is_empty()
+            && self.unanswered.is_empty()
+            && !self.known.checks.values().any(|check| confirming(check.standing.mark))
+            && !self.known.sources.values().any(|source| confirming(source.standing.mark))
+    }
+}

@@ -1,0 +1,142 @@
+//! What a console keeps for glances and for the next console: its summary and
+//! its window of samples. A file is replaced whole or not at all.
+
+use crate::metrics::{Limits, Memory, window};
+use crate::store::Glance;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Nothing larger was ever written.
+const LARGEST_SUMMARY: u64 = 16 << 20;
+const LARGEST_WINDOW: u64 = 1 << 30;
+
+/// Why a kept file tells nothing.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// The system refused.
+    #[error("{}: {why}", path.display())]
+    Unreadable { path: PathBuf, why: std::io::Error },
+    /// It is not what was written.
+    #[error("{}: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+}
+
+/// Writes a file that only this user can read: whole, or not at all.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| std::fs::rename(&aside, path));
+    if written.is_err() {
+        // What could not be written whole is of no use.
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
+}
+
+/// The whole file; `None` where there is none.
+fn read(path: &Path, largest: u64) -> Result<Option<Vec<u8>>, StateError> {
+    let unreadable = |why| StateError::Unreadable { path: path.to_path_buf(), why };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > largest {
+        let why = "larger than anything that is written there".to_owned();
+        return Err(StateError::Damaged { path: path.to_path_buf(), why });
+    }
+    Ok(Some(bytes))
+}
+
+/// Writes the summary.
+pub fn write_summary(path: &Path, glance: &Glance) -> std::io::Result<()> {
+    let bytes = serde_json::to_vec(glance).map_err(std::io::Error::other)?;
+    replace(path, &bytes)
+}
+
+/// The summary that a console wrote last; `None` where none ever did.
+pub fn read_summary(path: &Path) -> Result<Option<Glance>, StateError> {
+    let Some(bytes) = read(path, LARGEST_SUMMARY)? else { return Ok(None) };
+    let glance = serde_json::from_slice(&bytes).map_err(|error| StateError::Damaged {
+        path: path.to_path_buf(),
+        why: format!("this is no summary: {error}"),
+    })?;
+    Ok(Some(glance))
+}
+
+/// The window that a console kept; `None` where none ever did.
+pub fn read_window(path: &Path, limits: Limits) -> Result<Option<Memory>, StateError> {
+    let Some(bytes) = read(path, LARGEST_WINDOW)? else { return Ok(None) };
+    let memory = window::read(&bytes, limits).map_err(|error| StateError::Damaged {
+        path: path.to_path_buf(),
+        why: error.to_string(),
+    })?;
+    Ok(Some(memory))
+}
+
+/// Puts a damaged file aside, so that it can be looked at and is not met again.
+pub fn put_aside(path: &Path) {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    if let Err(error) = std::fs::rename(path, &aside) {
+        tracing::warn!(path = %path.display(), %error, "a damaged file stays where it is");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Inventory, Timestamp};
+    use crate::store::Known;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_summary_comes_back_as_it_was_written_and_is_private() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("glance.json");
+        assert!(read_summary(&path).unwrap().is_none());
+        let known = Known::new(Arc::new(Inventory::default()), Timestamp::from_millis(5));
+        let glance = Glance::of(&known);
+        write_summary(&path, &glance).unwrap();
+        write_summary(&path, &glance).unwrap();
+        assert_eq!(read_summary(&path).unwrap(), Some(glance));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported_and_put_aside() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("window.bin");
+        std::fs::write(&path, b"opsr-win\x01\x00").unwrap();
+        let error = read_window(&path, Limits::default()).unwrap_err();
+        assert!(error.to_string().ends_with("the kept window is damaged"), "{error}");
+        assert!(matches!(read_summary(&path), Err(StateError::Damaged { .. })));
+        put_aside(&path);
+        assert!(read_window(&path, Limits::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_kept_window_is_read_again() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("window.bin");
+        let memory = Memory::new(Limits::default());
+        replace(&path, &window::write(&memory)).unwrap();
+        assert!(read_window(&path, Limits::default()).unwrap().is_some());
+    }
+}

@@ -1,0 +1,410 @@
+//! Carries effects out: polls, questions, logs, reloads. Everything that comes
+//! of them comes as a message.
+
+use super::assemble::Assembled;
+use super::clock::Clock;
+use super::engine::{AskServer, Engine};
+use super::event_loop::Execute;
+use super::poller::{Order, PollEnd, Poller, PollerHandle};
+use super::state_file;
+use crate::config::discover;
+use crate::domain::{ServiceName, SourceId, Timestamp};
+use crate::metrics::{Memory, Target, window};
+use crate::sources::prometheus::Prometheus;
+use crate::sources::{Brought, logs};
+use crate::store::{Ask, AskError, Effect, Msg, Polled};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::{self, Sender, UnboundedSender};
+
+/// A service's logs come within this time.
+const LOGS: Duration = Duration::from_secs(15);
+/// The config file is looked at this often, and read when it has rested.
+const LOOK: Duration = Duration::from_secs(2);
+/// Old samples are let go of, and the window is kept, this often.
+const KEEP: Duration = Duration::from_secs(30);
+/// Messages that wait for the loop; it never lets so many wait.
+pub const MESSAGES: usize = 4_096;
+
+/// Starts a fault of the practice environment; says what was done, or why not.
+pub type CallFault = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+
+/// What the program can do to the world.
+#[derive(Clone)]
+pub struct World(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    out: Sender<Msg>,
+    poller: PollerHandle,
+    engine: Engine,
+    /// What is scraped, which commands print logs, and the metrics server: all
+    /// that a reload changes.
+    made: Arc<Mutex<Made>>,
+    path: PathBuf,
+    /// A reload does not change it: what was armed for one environment must
+    /// never act on another.
+    environment: String,
+    practice: Option<CallFault>,
+}
+
+struct Made {
+    targets: HashMap<SourceId, Target>,
+    logs: HashMap<ServiceName, String>,
+    server: Option<Arc<Prometheus>>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Starts poller and engine, and polls all sources. Needs a tokio runtime.
+    /// The engine's thread ends with the last handle.
+    pub fn start(
+        assembled: Assembled,
+        clock: Clock,
+        out: Sender<Msg>,
+        practice: Option<CallFault>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let limits = assembled.limits();
+        let Assembled { path, config, sources, targets, logs, server, .. } = assembled;
+        let made = Arc::new(Mutex::new(Made { targets, logs, server }));
+        let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
+        let ask = ask_server(made.clone());
+        let (engine, thread) = Engine::start(Memory::new(limits), limits, Some(ask), out.clone())?;
+        let world = Self(Arc::new(Inner {
+            clock,
+            out,
+            poller,
+            engine,
+            made,
+            path,
+            environment: config.environment,
+            practice,
+        }));
+        tokio::spawn(poller_task.run());
+        tokio::spawn(read_pages(world.clone(), pages));
+        world.0.poller.order(Order::Sources(sources));
+        Ok((world, thread))
+    }
+
+    /// The engine, to be given or asked for its memory.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Takes up the window that an earlier console kept, before anything else
+    /// reaches the engine. One that is damaged is put aside and said.
+    pub fn load_window(&self, path: PathBuf, limits: crate::metrics::Limits) {
+        let out = self.0.out.clone();
+        self.0.engine.with_memory(move |memory| match state_file::read_window(&path, limits) {
+            Ok(Some(kept)) => *memory = kept,
+            Ok(None) => {}
+            Err(error) => {
+                state_file::put_aside(&path);
+                let text = format!("the kept history was put aside: {error}");
+                // A full channel has more important things to tell.
+                let _ = out.try_send(Msg::Said { text, bad: true });
+            }
+        });
+    }
+
+    /// Keeps the window in a file, every half minute.
+    pub async fn keep_window(self, path: PathBuf) {
+        loop {
+            tokio::time::sleep(KEEP).await;
+            self.0.engine.expire(self.0.clock.now());
+            let (sender, bytes) = tokio::sync::oneshot::channel();
+            self.0.engine.with_memory(move |memory| drop(sender.send(bytes_of(memory))));
+            if let Ok(Some(bytes)) = bytes.await {
+                let path = path.clone();
+                // A disk that hangs holds nothing up but the next keeping.
+                let _ = tokio::task::spawn_blocking(move || write_window(&path, &bytes)).await;
+            }
+        }
+    }
+
+    /// Keeps the window a last time, and waits for that at most `patience`.
+    pub fn keep_window_now(&self, path: PathBuf, patience: Duration) {
+        let (sender, done) = std::sync::mpsc::channel();
+        self.0.engine.with_memory(move |memory| {
+            if let Some(bytes) = bytes_of(memory) {
+                write_window(&path, &bytes);
+            }
+            // Nobody may be waiting any more.
+            let _ = sender.send(());
+        });
+        let _ = done.recv_timeout(patience);
+    }
+
+    /// Reads the config anew whenever its file has changed and rests again.
+    pub async fn follow_config(self) {
+        let mut known = self.signature().await;
+        let mut seen = known;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = self.signature().await;
+            if now.is_some() && now != known && now == seen {
+                known = now;
+                self.reload().await;
+            }
+            seen = now;
+        }
+    }
+
+    async fn signature(&self) -> Option<(SystemTime, u64, u64)> {
+        let path = self.0.path.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            use std::os::unix::fs::MetadataExt;
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len(), about.ino()))
+        });
+        looked.await.ok().flatten()
+    }
+
+    async fn reload(&self) {
+        let path = self.0.path.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let found = discover::read(&path).map_err(|error| error.to_string())?;
+            Assembled::of(&found, false).map_err(|mistakes| mistakes.in_one_line)
+        });
+        let assembled = match read.await {
+            Ok(Ok(assembled)) => Ok(assembled),
+            Ok(Err(words)) => Err(words),
+            Err(error) => Err(error.to_string()),
+        };
+        let result = assembled.and_then(|assembled| {
+            if assembled.config.environment == self.0.environment {
+                Ok(assembled)
+            } else {
+                Err(format!(
+                    "this console watches {}, and the config now says {}: start another one for that",
+                    self.0.environment, assembled.config.environment
+                ))
+            }
+        });
+        match result {
+            Ok(assembled) => self.apply(assembled).await,
+            Err(words) => self.tell(Msg::Reloaded(Err(words))).await,
+        }
+    }
+
+    async fn apply(&self, assembled: Assembled) {
+        let Assembled { inventory, sources, targets, logs, server, .. } = assembled;
+        let now = self.0.clock.now();
+        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, server });
+        let kept: std::collections::HashSet<Target> =
+            self.made().targets.values().cloned().collect();
+        for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
+            self.0.engine.forget_target(target, now);
+        }
+        self.tell(Msg::Reloaded(Ok(inventory))).await;
+        self.0.poller.order(Order::Sources(sources));
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.0.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tell(&self, msg: Msg) {
+        // Nobody listens any more when the program is ending.
+        let _ = self.0.out.send(msg).await;
+    }
+
+    async fn read_logs(self, service: ServiceName) {
+        let command = self.made().logs.get(&service).cloned();
+        let lines = match command {
+            Some(command) => logs::read(&command, LOGS, &[]).await.map(Arc::from),
+            None => Err(format!("{service} has no `logs` command in the config")),
+        };
+        self.tell(Msg::LogsRead { service, lines }).await;
+    }
+
+    async fn call_fault(self, name: String) {
+        let Some(call) = self.0.practice.clone() else {
+            let text = "faults are for the practice environment: opsroom demo".to_owned();
+            return self.tell(Msg::Said { text, bad: true }).await;
+        };
+        let called = tokio::task::spawn_blocking(move || call(&name)).await;
+        let (text, bad) = match called {
+            Ok(Ok(text)) => (text, false),
+            Ok(Err(text)) => (text, true),
+            Err(error) => (error.to_string(), true),
+        };
+        self.tell(Msg::Said { text, bad }).await;
+    }
+}
+
+impl Execute for World {
+    fn execute(&mut self, effect: Effect, _now: Timestamp) {
+        let world = self.clone();
+        match effect {
+            Effect::PollNow(source) => self.0.poller.order(Order::Now(source)),
+            Effect::PollAgain { source, after } => {
+                self.0.poller.order(Order::Again(source, after));
+            }
+            Effect::PollAll => self.0.poller.order(Order::All),
+            Effect::Ask(ask) => self.0.engine.ask(ask),
+            Effect::ReadLogs(service) => drop(tokio::spawn(world.read_logs(service))),
+            Effect::Copy(text) => drop(tokio::spawn(copy_into_tmux(text))),
+            Effect::Practice(name) => drop(tokio::spawn(world.call_fault(name))),
+            Effect::Reload => drop(tokio::spawn(async move { world.reload().await })),
+            // The loop itself sees to these.
+            Effect::Suspend | Effect::Redraw | Effect::Quit => {}
+        }
+    }
+}
+
+/// The poller, its handle, and where the pages come that it brings.
+fn poller(
+    clock: Clock,
+    in_flight: usize,
+    out: Sender<Msg>,
+) -> (mpsc::UnboundedReceiver<PollEnd>, Poller, PollerHandle) {
+    let (sender, pages) = mpsc::unbounded_channel();
+    let deliver = move |ends: Vec<PollEnd>| deliver(ends, &sender, &out);
+    let (poller, handle) = Poller::new(clock, in_flight, Box::new(deliver));
+    (pages, poller, handle)
+}
+
+/// Readings go to the loop, all that was scraped to the engine.
+fn deliver(ends: Vec<PollEnd>, pages: &UnboundedSender<PollEnd>, out: &Sender<Msg>) {
+    let mut readings = Vec::new();
+    for end in ends {
+        if let Some(polled) = reading(&end) {
+            readings.push(polled);
+        } else {
+            // Only at the end of the program nobody takes them.
+            let _ = pages.send(end);
+        }
+    }
+    if readings.is_empty() {
+        return;
+    }
+    if let Err(mpsc::error::TrySendError::Full(msg)) = out.try_send(Msg::Polled(readings)) {
+        let out = out.clone();
+        tokio::spawn(async move { out.send(msg).await });
+    }
+}
+
+/// What the loop can judge without the engine.
+fn reading(end: &PollEnd) -> Option<Polled> {
+    let outcome = match &end.outcome {
+        Ok(Brought::Reading(reading)) => Ok(reading.clone()),
+        Err(error) if !matches!(end.role, crate::domain::Role::Scrape { .. }) => Err(error.clone()),
+        _ => return None,
+    };
+    Some(polled(end, outcome))
+}
+
+fn polled(
+    end: &PollEnd,
+    outcome: Result<crate::domain::Reading, crate::domain::PollError>,
+) -> Polled {
+    Polled {
+        source: end.source.clone(),
+        taken: end.taken,
+        next: end.next,
+        took: end.took,
+        late: end.late,
+        outcome,
+    }
+}
+
+/// Gives pages to the engine in the order in which they came, and tells the
+/// loop what they held.
+async fn read_pages(world: World, mut pages: mpsc::UnboundedReceiver<PollEnd>) {
+    const TOGETHER: usize = 64;
+    let mut ends = Vec::new();
+    while pages.recv_many(&mut ends, TOGETHER).await > 0 {
+        let mut reads = Vec::new();
+        for mut end in ends.drain(..) {
+            let Some(target) = world.made().targets.get(&end.source).cloned() else { continue };
+            let engine = world.0.engine.clone();
+            reads.push(async move {
+                let outcome = std::mem::replace(
+                    &mut end.outcome,
+                    Err(crate::domain::PollError::broken("not read")),
+                );
+                let outcome = match outcome {
+                    Ok(Brought::Page(page)) => {
+                        let read = engine.take_page(target, page, end.taken).await;
+                        read.map(crate::domain::Reading::Scrape)
+                    }
+                    Ok(Brought::Reading(reading)) => Ok(reading),
+                    Err(error) => {
+                        engine.target_failed(target, end.took, end.taken);
+                        Err(error)
+                    }
+                };
+                polled(&end, outcome)
+            });
+        }
+        let polled = futures_util::future::join_all(reads).await;
+        if !polled.is_empty() {
+            world.tell(Msg::Polled(polled)).await;
+        }
+    }
+}
+
+/// Asks whatever metrics server the config names by now.
+fn ask_server(made: Arc<Mutex<Made>>) -> AskServer {
+    Arc::new(move |ask: Ask| {
+        let server = made.lock().unwrap_or_else(PoisonError::into_inner).server.clone();
+        Box::pin(async move {
+            let Some(server) = server else {
+                let message =
+                    "no metrics server is set: add `prometheus = \"http://…\"` to the config";
+                return (Err(AskError { message: message.into(), span: None }), Vec::new());
+            };
+            let answer = match ask.range {
+                None => server.instant(&ask.expr, ask.at).await,
+                Some(range) => {
+                    server.range(&ask.expr, ask.at - range.length, ask.at, range.step).await
+                }
+            };
+            match answer.outcome {
+                Ok(told) => (Ok(told.data), told.warnings),
+                Err(error) => (Err(error), Vec::new()),
+            }
+        })
+    })
+}
+
+/// Beside the terminal's own clipboard, tmux keeps a copy and hands it on.
+async fn copy_into_tmux(text: String) {
+    if std::env::var_os("TMUX").is_none() {
+        return;
+    }
+    let spawned = tokio::process::Command::new("tmux")
+        .args(["load-buffer", "-w", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let Ok(mut child) = spawned else { return };
+    if let Some(mut into) = child.stdin.take() {
+        // The terminal has got the text already, by its own way.
+        let _ = into.write_all(text.as_bytes()).await;
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
+}
+
+fn bytes_of(memory: &Memory) -> Option<Vec<u8>> {
+    (memory.stats().samples > 0).then(|| window::write(memory))
+}
+
+fn write_window(path: &Path, bytes: &[u8]) {
+    if let Err(error) = state_file::replace(path, bytes) {
+        tracing::warn!(path = %path.display(), %error, "the window was not kept");
+    }
+}
