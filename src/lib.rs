@@ -11,6 +11,12 @@ pub mod config;
 
 pub mod sources;
 
+pub mod ui;
+
+pub mod panels;
+
+pub mod app;
+
 pub mod runtime;
 
 pub mod demo;

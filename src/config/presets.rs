@@ -273,3 +273,7 @@ impl Node<'_> {
         format!("{} + {}", sum("receive"), sum("transmit"))
     }
 }
+
+#[cfg(test)]
+#[path = "presets_tests.rs"]
+mod tests;

@@ -207,11 +207,16 @@ const POLL: Keys = &[&[
 
 const MEMORY: Keys = &[&[
     key("keep", Shape::SPAN, "Samples older than this are dropped.").or("2h"),
-    key("bytes", Shape::Size, "Beyond this the oldest samples are dropped.").or("256 MiB"),
+    key(
+        "bytes",
+        Shape::Size,
+        "Beyond this the oldest samples go, and then no new series are taken.",
+    )
+    .or("256 MiB"),
     key(
         "series_per_target",
         Shape::Integer { min: 1, max: 100_000_000 },
-        "A page with more series is refused whole.",
+        "Of a page with more series the others are left out.",
     )
     .or("100000"),
 ]];

@@ -126,7 +126,7 @@ pub struct Memory {
     pub keep: Duration,
     /// Beyond this many bytes the oldest samples are dropped.
     pub bytes: u64,
-    /// A page with more series is refused whole.
+    /// Of a page with more series the others are left out.
     pub series_per_target: u64,
 }
 

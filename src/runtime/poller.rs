@@ -21,6 +21,8 @@ const GRID: Duration = Duration::from_millis(20);
 const FIRST_ROUND: Duration = Duration::from_micros(1_500);
 /// Back-off and a server's own wish never make a source wait longer.
 const CEILING: Duration = Duration::from_mins(5);
+/// How long a source may go on after its limit to end what it began and to say why.
+const OVERTIME: Duration = Duration::from_secs(2);
 /// So many polls are under way at once, so that their timings stay true.
 pub const IN_FLIGHT: usize = 256;
 
@@ -267,8 +269,10 @@ impl Poller {
         let taken = self.clock.now();
         self.flights.push(Box::pin(async move {
             let began = clock::instant();
+            // A source keeps to its limit itself and then tells why; this ends one that does not.
             let limit = source.info().timeout;
-            let polled = tokio::time::timeout(limit, isolated(async { source.poll(taken).await }));
+            let last = limit + OVERTIME;
+            let polled = tokio::time::timeout(last, isolated(async { source.poll(taken).await }));
             let outcome = match polled.await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(words)) => {

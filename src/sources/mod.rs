@@ -1,5 +1,6 @@
 //! One file per system that is polled, each with its own part of the config.
 
+mod all;
 pub mod canary;
 pub mod client;
 pub mod command;
@@ -7,12 +8,15 @@ pub mod command;
 mod example;
 pub mod health;
 pub mod http;
+pub mod logs;
 mod process;
+pub mod prometheus;
 pub mod scrape;
 pub mod tcp;
 pub mod tls;
 mod trust;
 
+pub use all::Sources;
 pub use client::Shared;
 
 use crate::config::{Keys, KindKeys, Mistakes, Table};

@@ -1,11 +1,13 @@
 //! Messages, effects, actions, and what is known now.
 
 pub mod glance;
+pub mod key;
 pub mod known;
 pub mod message;
 
 pub use crate::domain::{Mark, Standing};
 pub use glance::{Glance, Problem, ProblemKind};
+pub use key::NotAKey;
 pub use known::{
     CheckState, HostState, Known, Online, ServiceState, SignalState, SignalValue, SourceState,
 };

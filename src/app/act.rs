@@ -1,0 +1,242 @@
+//! Carrying out what the operator wants.
+
+use super::pages::Page;
+use super::state::{Frozen, Overlay, State};
+use super::typing::{Typing, What};
+use crate::domain::{Role, harmless_within};
+use crate::panels::{Chosen, Logs, Range};
+use crate::store::{Action, Effect};
+use crate::ui::layout;
+use std::sync::Arc;
+
+/// Said when a key is refused because the screen is held still.
+pub(crate) const REFUSED_FROZEN: &str = "refused: the screen is frozen (f goes on)";
+
+/// Carries an action out, in the panel that has the keys or else here.
+pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    let changes = |b: &&crate::ui::Binding| b.action == action && b.dangerous;
+    if state.frozen.is_some() && state.keys.bindings().iter().any(|b| changes(&b)) {
+        state.say(REFUSED_FROZEN, true);
+        return Vec::new();
+    }
+    if let Some(effects) = in_panel(state, action) {
+        return effects;
+    }
+    match action {
+        Action::Page(number) => {
+            if let Some(page) = Page::numbered(number) {
+                go(state, page);
+            }
+        }
+        Action::Open => open_chosen(state),
+        Action::Back => back(state),
+        Action::Help => state.overlay = Some(Overlay::Help { from: 0 }),
+        Action::Filter => type_filter(state),
+        Action::Palette => type_line(state, What::Palette { chosen: None }, ""),
+        Action::Edit => {
+            go(state, Page::Metrics);
+            let text = state.words.expression.clone();
+            type_line(state, What::Expression, &text);
+        }
+        Action::Split => {
+            let text = state.words.split.clone().unwrap_or_default();
+            type_line(state, What::Split, &text);
+        }
+        Action::NextPanel => turn(state, true),
+        Action::PreviousPanel => turn(state, false),
+        Action::Whole => state.whole = !state.whole,
+        Action::Freeze => freeze(state),
+        Action::Logs => return logs(state),
+        Action::Copy => return copy(state),
+        Action::PollNow => return poll(state),
+        Action::PollAll => {
+            state.say("polling all sources", false);
+            return vec![Effect::PollAll];
+        }
+        Action::ZoomIn => state.range = state.range.shorter(),
+        Action::ZoomOut => state.range = state.range.longer(),
+        Action::Live => state.range = Range::default(),
+        Action::Reload => return vec![Effect::Reload],
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit => return vec![Effect::Quit],
+        Action::Up | Action::Down | Action::Left | Action::Right => {}
+        Action::HalfUp | Action::HalfDown | Action::First | Action::Last => {}
+    }
+    Vec::new()
+}
+
+fn in_panel(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    let body = state.body()?;
+    let mut sheet = state.sheets.remove(&state.page)?;
+    let subject = state.subject(&sheet);
+    let places = state.places(&sheet, subject.as_ref(), body);
+    let mut panels = std::mem::take(&mut sheet.panels);
+    let mut done = None;
+    if let (Some((_, panel)), Some(place)) = (panels.get_mut(sheet.focus), places.get(sheet.focus))
+    {
+        done = panel.act(action, &state.act_cx(&sheet, subject.as_ref(), *place, false));
+    }
+    sheet.panels = panels;
+    state.sheets.insert(state.page.clone(), sheet);
+    done
+}
+
+/// Shows a page of a number; pages that were opened from others are left behind.
+fn go(state: &mut State, page: Page) {
+    if state.page != page {
+        state.trail.clear();
+        show(state, page);
+    }
+}
+
+/// Opens a page from this one: `esc` comes back here.
+pub(crate) fn open(state: &mut State, page: Page) {
+    if state.page != page {
+        state.trail.push(state.page.clone());
+        show(state, page);
+    }
+}
+
+fn show(state: &mut State, page: Page) {
+    state.whole = false;
+    state.words.split = None;
+    state.page = page;
+    let kept = |page: &Page| !matches!(page, Page::Service(_) | Page::Logs(_));
+    let (here, trail) = (&state.page, &state.trail);
+    state.sheets.retain(|page, _| kept(page) || page == here || trail.contains(page));
+    state.settle(true);
+}
+
+fn back(state: &mut State) {
+    let filter = state.sheets.get_mut(&state.page).map(|sheet| &mut sheet.filter);
+    if state.words.split.take().is_some() {
+    } else if state.whole {
+        state.whole = false;
+    } else if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
+        filter.clear();
+        state.settle(true);
+    } else if let Some(page) = state.trail.pop() {
+        show(state, page);
+    } else {
+        go(state, Page::Overview);
+    }
+}
+
+fn open_chosen(state: &mut State) {
+    match (state.chosen(), state.subject_service()) {
+        (_, Some(name)) if state.index.service(&name).is_some() => open(state, Page::Service(name)),
+        (Some(Chosen::Alert(_)), _) => open(state, Page::Alerts),
+        (Some(Chosen::Source(_)), _) => open(state, Page::Sources),
+        (Some(Chosen::Host { .. }), _) => state.say("a host has no page of its own", false),
+        (Some(_), _) => state.say("it belongs to no service of the config", false),
+        (None, _) => state.say("nothing is selected", false),
+    }
+}
+
+fn type_line(state: &mut State, what: What, text: &str) {
+    state.overlay = Some(Overlay::Typing(Typing::of(what, text)));
+}
+
+fn type_filter(state: &mut State) {
+    let Some(sheet) = state.sheets.get(&state.page) else { return };
+    if sheet.panels.iter().any(|(kind, _)| kind.filtered) {
+        let before = sheet.filter.clone();
+        type_line(state, What::Filter { before: before.clone() }, &before);
+    } else {
+        state.say("this page has no rows to filter", false);
+    }
+}
+
+fn turn(state: &mut State, forward: bool) {
+    let Some(sheet) = state.sheets.get(&state.page) else { return };
+    let body = state.body().unwrap_or_default();
+    let subject = state.subject(sheet);
+    let count = sheet.panels.len();
+    let whole = std::mem::take(&mut state.whole);
+    let Some(sheet) = state.sheets.get(&state.page) else { return };
+    let places = state.places(sheet, subject.as_ref(), body);
+    let mut to = sheet.focus;
+    for _ in 0..count {
+        to = if forward { to + 1 } else { to + count - 1 } % count;
+        if places.get(to).is_some_and(|place| place.height > 0) {
+            break;
+        }
+    }
+    state.whole = whole;
+    if let Some(sheet) = state.sheets.get_mut(&state.page) {
+        sheet.focus = to;
+    }
+}
+
+fn freeze(state: &mut State) {
+    state.frozen = match state.frozen.take() {
+        Some(_) => None,
+        None => Some(Frozen { at: state.known.now, known: state.known.clone() }),
+    };
+    state.settle(true);
+}
+
+fn logs(state: &mut State) -> Vec<Effect> {
+    let Some(name) = state.subject_service() else {
+        state.say("select a service to read its logs", false);
+        return Vec::new();
+    };
+    if !state.index.service(&name).is_some_and(|service| service.has_logs) {
+        let name = harmless_within(name.as_str(), 60);
+        state.say(format!("{name} has no logs command in the config"), false);
+        return Vec::new();
+    }
+    let empty: Arc<[String]> = Arc::new([]);
+    state.words.logs = Some(Logs { service: name.clone(), read: None, lines: Ok(empty) });
+    open(state, Page::Logs(name.clone()));
+    vec![Effect::ReadLogs(name)]
+}
+
+fn copy(state: &mut State) -> Vec<Effect> {
+    let copied = state.sheets.get(&state.page).and_then(|sheet| {
+        let subject = state.subject(sheet);
+        let body = state.body()?;
+        let cx = state.act_cx(sheet, subject.as_ref(), body, false);
+        sheet.panels.get(sheet.focus)?.1.copied(&cx)
+    });
+    if let Some(text) = copied {
+        let text = crate::domain::harmless(&text).into_owned();
+        state.say(format!("copied: {}", harmless_within(&text, 60)), false);
+        return vec![Effect::Copy(text)];
+    }
+    state.say("nothing here to copy", false);
+    Vec::new()
+}
+
+fn poll(state: &mut State) -> Vec<Effect> {
+    let mut sources = Vec::new();
+    if let Some(Chosen::Source(id)) = state.chosen() {
+        sources.push(id);
+    } else if let Some(name) = state.subject_service() {
+        sources.extend(state.index.checks_of(&name).map(|(source, _)| source.id.clone()));
+    } else if let Some(Chosen::Host { group, .. }) = state.chosen() {
+        let inventory = &state.known.inventory;
+        let job = inventory.hosts.iter().find(|hosts| hosts.name == group).map(|hosts| &hosts.job);
+        let of_job =
+            |role: &Role| matches!(role, Role::Scrape { job: scraped } if Some(scraped) == job);
+        let found = inventory.sources.iter().filter(|source| of_job(&source.role));
+        sources.extend(found.map(|source| source.id.clone()));
+    }
+    if sources.is_empty() {
+        state.say("nothing here to poll; P polls everything", false);
+    } else {
+        let what = match sources.as_slice() {
+            [one] => harmless_within(one.as_str(), 60),
+            many => format!("{} sources", many.len()),
+        };
+        state.say(format!("polling {what}"), false);
+    }
+    sources.into_iter().map(Effect::PollNow).collect()
+}
+
+/// The lines that the help page has on a screen of this size.
+pub(crate) fn help_height(state: &State) -> usize {
+    let area = ratatui::layout::Rect::new(0, 0, state.size.0, state.size.1);
+    layout::outer(area).map_or(0, |outer| usize::from(outer.body.height))
+}

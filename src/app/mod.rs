@@ -1,0 +1,20 @@
+//! The program as a function: state, update, view.
+
+mod act;
+mod ages;
+mod help;
+mod pages;
+mod palette;
+mod state;
+mod typing;
+mod update;
+mod view;
+mod wants;
+
+pub use pages::Page;
+pub use state::{Setting, State};
+pub use update::update;
+pub use view::view;
+
+#[cfg(test)]
+mod tests;

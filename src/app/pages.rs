@@ -1,0 +1,119 @@
+//! Pages: which panels they have, and where those stand.
+
+use crate::domain::ServiceName;
+use crate::ui::layout::{Need, stack};
+use ratatui::layout::Rect;
+
+/// A page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Page {
+    /// What is wrong now.
+    #[default]
+    Overview,
+    /// All services.
+    Services,
+    /// All alerts.
+    Alerts,
+    /// Issues of an error tracker.
+    Issues,
+    /// Any expression.
+    Metrics,
+    /// Backups.
+    Backups,
+    /// Incidents.
+    Incidents,
+    /// Runs of runbooks.
+    Runs,
+    /// What is polled.
+    Sources,
+    /// One service.
+    Service(ServiceName),
+    /// The logs of one service.
+    Logs(ServiceName),
+}
+
+/// From this width on there are two columns of panels.
+const TWO_COLUMNS: u16 = 160;
+
+impl Page {
+    /// The page of a key `1` to `9`.
+    pub fn numbered(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Overview,
+            2 => Self::Services,
+            3 => Self::Alerts,
+            4 => Self::Issues,
+            5 => Self::Metrics,
+            6 => Self::Backups,
+            7 => Self::Incidents,
+            8 => Self::Runs,
+            9 => Self::Sources,
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Overview => "overview",
+            Self::Services => "services",
+            Self::Alerts => "alerts",
+            Self::Issues => "issues",
+            Self::Metrics => "metrics",
+            Self::Backups => "backups",
+            Self::Incidents => "incidents",
+            Self::Runs => "runs",
+            Self::Sources => "sources",
+            Self::Service(name) | Self::Logs(name) => name.as_str(),
+        }
+    }
+
+    /// The kinds of its panels, from top to bottom; the last stand to the
+    /// right where there is room for two columns.
+    pub(crate) fn panels(&self) -> &'static [&'static str] {
+        match self {
+            Self::Overview => &["alerts", "services", "hosts", "charts"],
+            Self::Services => &["services"],
+            Self::Alerts => &["alerts", "alert"],
+            Self::Metrics => &["metrics"],
+            Self::Sources => &["sources", "source"],
+            Self::Service(_) => &["checks", "history", "signals"],
+            Self::Logs(_) => &["logs"],
+            Self::Issues | Self::Backups | Self::Incidents | Self::Runs => &[],
+        }
+    }
+
+    /// Why it has no panels, where it has none.
+    pub(crate) fn empty(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Issues => "No source of issues: this version reads no error tracker.",
+            Self::Backups => "No source of backups: this version reads no backup tool.",
+            Self::Incidents => "No incidents: this version keeps none.",
+            Self::Runs => "No runs: this version executes no runbooks.",
+            _ => return None,
+        })
+    }
+
+    /// How many panels stand to the right in two columns.
+    fn to_the_right(&self) -> usize {
+        match self {
+            Self::Overview | Self::Service(_) => 1,
+            _ => 0,
+        }
+    }
+
+    /// Where its panels stand in `body`: a place of no height is not shown.
+    pub(crate) fn places(&self, body: Rect, needs: &[Need]) -> Vec<Rect> {
+        let right = self.to_the_right();
+        if body.width < TWO_COLUMNS || right == 0 || needs.len() <= right {
+            return stack(body, needs);
+        }
+        let width = body.width * 11 / 20;
+        let (left_needs, right_needs) = needs.split_at(needs.len() - right);
+        let left = Rect { width, ..body };
+        let beside = Rect { x: body.x + width + 1, width: body.width - width - 1, ..body };
+        let mut places = stack(left, left_needs);
+        places.extend(stack(beside, right_needs));
+        places
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole screens, and what keys do to them.
+
+mod house;
+mod keys;
+mod screens;

@@ -1,0 +1,132 @@
+//! What a message does to the state, and what it asks of the world.
+
+use super::act::{self, act};
+use super::state::{Overlay, State};
+use super::{ages, typing, wants};
+use crate::domain::{Event, harmless, harmless_within};
+use crate::panels::Logs;
+use crate::store::{Action, Answered, Effect, Key, Msg, Stamped};
+use crate::ui::Scope;
+use std::sync::Arc;
+
+/// Longer messages are cut off on the screen.
+const LONGEST_NOTICE: usize = 400;
+/// More lines of a log are not kept; the last ones are.
+const MOST_LINES: usize = 1_000;
+const LONGEST_LINE: usize = 2_000;
+
+/// Takes a message in. Pure: the same state and message give the same state
+/// and effects.
+pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
+    let Stamped { at, msg } = stamped;
+    let before = marker(state);
+    let mut effects = state.known.take(at, &msg);
+    let mut changed = before != marker(state);
+    let mut visible = true;
+    match msg {
+        Msg::KeyPressed(key) => effects.extend(press(state, key)),
+        Msg::Pasted(text) => match state.overlay.take() {
+            Some(Overlay::Typing(line)) => effects.extend(typing::paste(state, line, &text)),
+            other => {
+                state.overlay = other;
+                visible = false;
+            }
+        },
+        Msg::Resized { width, height } => state.size = (width, height),
+        Msg::Polled(_) => {}
+        Msg::Answered(answers) => keep_for_frozen(state, &answers),
+        Msg::LogsRead { service, lines } => {
+            let wanted = state.words.logs.as_ref().is_some_and(|logs| logs.service == service);
+            if wanted {
+                let lines = lines.map(|lines| bounded(&lines));
+                let lines = lines.map_err(|why| harmless_within(&why, LONGEST_NOTICE));
+                state.words.logs = Some(Logs { service, read: Some(at), lines });
+            }
+        }
+        Msg::Reloaded(Ok(_)) => {
+            state.asked.clear();
+            changed = true;
+            state.say("the config was read anew", false);
+        }
+        Msg::Reloaded(Err(mistakes)) => {
+            let first = mistakes.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+            let first = harmless_within(first.trim(), LONGEST_NOTICE);
+            state.say(format!("the old config stays: {first}"), true);
+        }
+        Msg::Said { text, bad } => state.say(harmless_within(&text, LONGEST_NOTICE), bad),
+        Msg::Resumed => effects.push(Effect::Redraw),
+        Msg::Terminated => effects.push(Effect::Quit),
+        Msg::Ticked => {
+            visible = changed || ages::change(state, state.aged, at);
+            state.aged = at;
+        }
+    }
+    if visible || changed {
+        state.settle(changed);
+        state.touch();
+    }
+    effects.extend(wants::due(state));
+    effects
+}
+
+/// Something that differs when rows may have come, gone or moved.
+fn marker(state: &State) -> (usize, Option<Event>, usize, usize, usize) {
+    let known = &state.known;
+    let events = &known.events;
+    let rows = (known.alerts.len(), known.services.len(), known.sources.len());
+    (events.len(), events.back().cloned(), rows.0, rows.1, rows.2)
+}
+
+fn bounded(lines: &[String]) -> Arc<[String]> {
+    let from = lines.len().saturating_sub(MOST_LINES);
+    lines[from..].iter().map(|line| harmless_within(line, LONGEST_LINE)).collect()
+}
+
+/// Answers about moments up to the frozen one belong on the frozen screen too.
+fn keep_for_frozen(state: &mut State, answers: &[Answered]) {
+    let Some(frozen) = &mut state.frozen else { return };
+    for answered in answers {
+        if answered.answer.ask.at <= frozen.at {
+            frozen.known.answers.insert(answered.id.clone(), Arc::clone(&answered.answer));
+        }
+    }
+}
+
+fn press(state: &mut State, key: Key) -> Vec<Effect> {
+    // What was said stands until it was seen: the next key is the proof.
+    for notice in &mut state.notices {
+        notice.at = notice.at.min(state.known.now - ages::stands(notice));
+    }
+    match state.overlay.take() {
+        Some(Overlay::Typing(line)) => typing::press(state, line, key),
+        Some(Overlay::Help { from }) => {
+            in_help(state, from, key);
+            Vec::new()
+        }
+        None => match state.keys.find(state.scope(), key).map(|binding| binding.action) {
+            Some(action) => act(state, action),
+            None => {
+                let key = harmless(&key.to_string()).into_owned();
+                state.say(format!("{key} does nothing here; ? shows the keys"), false);
+                Vec::new()
+            }
+        },
+    }
+}
+
+fn in_help(state: &mut State, from: usize, key: Key) {
+    let height = act::help_height(state);
+    let lines = super::help::lines(state).len();
+    let last = lines.saturating_sub(height.saturating_sub(1));
+    let from = match state.keys.find(Scope::Text, key).map(|binding| binding.action) {
+        Some(Action::Up) => from.saturating_sub(1),
+        Some(Action::Down) => from + 1,
+        Some(Action::HalfUp) => from.saturating_sub(height / 2),
+        Some(Action::HalfDown) => from + height / 2,
+        Some(Action::First) => 0,
+        Some(Action::Last) => last,
+        Some(Action::Back | Action::Help | Action::Quit) => return,
+        _ => from,
+    };
+    state.overlay = Some(Overlay::Help { from: from.min(last) });
+}

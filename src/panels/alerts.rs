@@ -1,0 +1,143 @@
+//! Alerts that fire or are pending, worst first.
+
+use super::{ActCx, Chosen, Kind, Panel, Rows, ViewCx, cells};
+use crate::domain::{Alert, AlertState, Severity, Status, harmless_within};
+use crate::store::{Action, Effect};
+use crate::ui::Scope;
+use crate::ui::layout::Need;
+use crate::ui::table::{Cell, Column, Table};
+use crate::ui::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// As the registry knows it.
+pub const KIND: Kind =
+    Kind { name: "alerts", filtered: true, build: || Box::new(Alerts::default()) };
+
+#[derive(Debug, Default)]
+struct Alerts {
+    rows: Rows<u64>,
+    all: usize,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::new("", 1),
+    Column::new("", 4),
+    Column::new("", 12),
+    Column::new("alert", 19).goes(3),
+    Column::new("why", 30).flexible(),
+    Column::new("for", 7).right(),
+    Column::new("seen", 6).right().goes(1),
+];
+
+/// The status that an alert is shown with.
+pub(super) fn shown_status(alert: &Alert) -> Status {
+    alert.severity.status()
+}
+
+fn find<'a>(cx: &ActCx<'a>, identity: u64) -> Option<&'a Alert> {
+    cx.known.alerts.iter().find(|alert| alert.identity() == identity)
+}
+
+impl Panel for Alerts {
+    fn scope(&self) -> Scope {
+        Scope::Rows
+    }
+
+    fn need(&self, _: &ActCx<'_>) -> Need {
+        let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
+        Need { least: 4.min(lines), most: lines, order: 0 }
+    }
+
+    fn refresh(&mut self, cx: &ActCx<'_>) {
+        let known = &cx.known.alerts;
+        self.all = known.len();
+        let passes = |alert: &&Alert| {
+            let service = alert.service.as_ref().map_or("", |name| name.as_str());
+            cells::passes(cx.filter, [alert.name(), service, &alert.reason, alert.severity_word()])
+        };
+        let list = known.iter().filter(passes).map(Alert::identity).collect();
+        self.rows.set(list, |identity| find(cx, *identity).is_some());
+    }
+
+    fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        let height = cx.area.height.saturating_sub(1);
+        self.rows.act(action, height.into()).then(Vec::new)
+    }
+
+    fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
+        self.rows.selected().map(|identity| Chosen::Alert(*identity))
+    }
+
+    fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
+        let alert = find(cx, *self.rows.selected()?)?;
+        Some(format!("{} {}: {}", alert.name(), alert.labels, alert.reason))
+    }
+
+    fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
+        let count = self.rows.len();
+        let title = if count == self.all {
+            format!("ALERTS {count}")
+        } else {
+            format!("ALERTS {count} of {}", self.all)
+        };
+        let unknown = cx.act.known.counts().unknown;
+        let empty = match (self.all, unknown) {
+            (0, 0) => "no alert fires".to_owned(),
+            (0, 1) => "no alert fires; 1 thing is unknown".to_owned(),
+            (0, many) => format!("no alert fires; {many} things are unknown"),
+            _ => "no alert holds the filter's text".to_owned(),
+        };
+        let table = Table {
+            title: &title,
+            columns: &COLUMNS,
+            rows: count,
+            from: self.rows.from(area.height.saturating_sub(1).into()),
+            selected: self.rows.at(),
+            focused: cx.focused,
+            empty: &empty,
+        };
+        table.draw(cx.theme, area, buf, |i| {
+            let found = self.rows.get(i).and_then(|identity| find(&cx.act, *identity));
+            found.map_or_else(Vec::new, |alert| row(cx, alert))
+        });
+        None
+    }
+}
+
+fn row(cx: &ViewCx<'_>, alert: &Alert) -> Vec<Cell<'static>> {
+    let status = shown_status(alert);
+    let [glyph, word] = cells::status(cx, status);
+    let word = if alert.severity == Severity::Info { Cell::new("info", word.style) } else { word };
+    let of = alert.service.as_ref().map_or_else(
+        || alert.labels.get("instance").unwrap_or_else(|| alert.name()).to_owned(),
+        ToString::to_string,
+    );
+    let pending = if alert.state == AlertState::Pending { "pending: " } else { "" };
+    let why = format!("{pending}{}", harmless_within(&alert.reason, cells::LONGEST));
+    let sign = if alert.since_at_least { ">=" } else { "" };
+    let lasts = format!("{sign}{}", text::age_in_steps(cx.act.now.since(alert.since)));
+    vec![
+        glyph,
+        word,
+        Cell::new(harmless_within(&of, cells::LONGEST), cx.theme.strong()),
+        Cell::new(harmless_within(alert.name(), cells::LONGEST), cx.theme.text()),
+        Cell::new(why, cx.theme.text()),
+        Cell::new(lasts, cx.theme.text()),
+        cells::age(cx, Some(alert.seen), false),
+    ]
+}
+
+trait SeverityWord {
+    fn severity_word(&self) -> &'static str;
+}
+
+impl SeverityWord for Alert {
+    fn severity_word(&self) -> &'static str {
+        match self.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}

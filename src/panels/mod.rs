@@ -1,0 +1,168 @@
+//! What is on the pages: one file a panel, one line each in `KINDS`.
+
+pub mod alerts;
+pub mod cells;
+pub mod hosts;
+pub mod index;
+pub mod range;
+pub mod rows;
+pub mod services;
+
+use crate::domain::{EngineKind, ServiceName, SignalId, SourceId, Timestamp};
+use crate::store::{Action, AskId, AskRange, Effect, Known};
+use crate::ui::layout::Need;
+use crate::ui::{Scope, Theme};
+pub use index::Index;
+pub use range::Range;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+pub use rows::Rows;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A thing on the screen that something can be done with, by its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// A service.
+    Service(ServiceName),
+    /// An alert, by the fingerprint of its labels.
+    Alert(u64),
+    /// A source.
+    Source(SourceId),
+    /// A host of a group.
+    Host { group: String, instance: String },
+    /// A signal.
+    Signal(SignalId),
+}
+
+/// What the operator typed or asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// The expression on the metrics page.
+    pub expression: String,
+    /// Charts are split by this label.
+    pub split: Option<String>,
+    /// The logs that were read last.
+    pub logs: Option<Logs>,
+}
+
+/// The end of a service's logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// Whose.
+    pub service: ServiceName,
+    /// When they came; none while they are being read.
+    pub read: Option<Timestamp>,
+    /// Lines, or why there are none.
+    pub lines: Result<Arc<[String]>, String>,
+}
+
+/// What a panel may look at when it acts.
+#[derive(Clone, Copy, Debug)]
+pub struct ActCx<'a> {
+    /// What is known at the moment that is shown.
+    pub known: &'a Known,
+    /// What belongs to what in it.
+    pub index: &'a Index,
+    /// The moment that is shown.
+    pub now: Timestamp,
+    /// Only rows that hold this are shown; in lower case, empty for all.
+    pub filter: &'a str,
+    /// What the operator typed or asked for.
+    pub words: &'a Words,
+    /// What the page is about, where it is about one thing.
+    pub subject: Option<&'a Chosen>,
+    /// The range of the charts.
+    pub range: Range,
+    /// Statuses, rows or the filter may have changed since the last time.
+    pub changed: bool,
+    /// Where the panel is drawn.
+    pub area: Rect,
+}
+
+/// What a panel may look at when it draws.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewCx<'a> {
+    /// As when it acts.
+    pub act: ActCx<'a>,
+    /// How it looks.
+    pub theme: &'a Theme,
+    /// Whether keys go to it.
+    pub focused: bool,
+    /// Minutes east of UTC.
+    pub offset_min: i32,
+}
+
+/// A question that a panel needs the answer of, to be asked as long as it is visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its place.
+    pub id: AskId,
+    /// PromQL.
+    pub expr: Arc<str>,
+    /// Over this range, or at one instant.
+    pub range: Option<AskRange>,
+    /// Who shall answer.
+    pub engine: EngineKind,
+}
+
+/// A part of a page.
+pub trait Panel: Debug + Send {
+    /// Which keys count in it.
+    fn scope(&self) -> Scope;
+
+    /// How many lines it needs and can use.
+    fn need(&self, cx: &ActCx<'_>) -> Need;
+
+    /// Takes in what may have changed; what is selected stays selected.
+    fn refresh(&mut self, cx: &ActCx<'_>);
+
+    /// Carries an action out; `None` where it is not the panel's.
+    fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>>;
+
+    /// What is selected in it.
+    fn chosen(&self, cx: &ActCx<'_>) -> Option<Chosen>;
+
+    /// What is copied when it has the keys.
+    fn copied(&self, cx: &ActCx<'_>) -> Option<String>;
+
+    /// The questions whose answers it shows in this area.
+    fn questions(&self, _cx: &ActCx<'_>) -> Vec<Question> {
+        Vec::new()
+    }
+
+    /// Draws it; gives where the cursor stands if text is typed in it.
+    fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position>;
+}
+
+/// A kind of panel.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name, unique.
+    pub name: &'static str,
+    /// Whether it has rows that a filter narrows down.
+    pub filtered: bool,
+    /// Makes one.
+    pub build: fn() -> Box<dyn Panel>,
+}
+
+/// All kinds of panels.
+pub const KINDS: &[Kind] = &[alerts::KIND, services::KIND, hosts::KIND];
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_unique() {
+        let mut names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), KINDS.len());
+    }
+}

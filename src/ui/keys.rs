@@ -1,0 +1,350 @@
+//! The key table: help page and hint line are made from it, the config changes it.
+
+use crate::store::{Action, Key, NotAKey};
+use std::collections::BTreeMap;
+
+/// Where a key counts. A panel's own scope is asked before `Global`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Everywhere but where text is typed.
+    Global,
+    /// In panels that have rows.
+    Rows,
+    /// In panels that draw charts.
+    Charts,
+    /// On the metrics page.
+    Metrics,
+    /// In long texts: logs, help.
+    Text,
+}
+
+impl Scope {
+    /// The scopes in the order of the help page, with their titles there.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Global, "Everywhere"),
+        (Self::Rows, "In lists"),
+        (Self::Charts, "In charts"),
+        (Self::Metrics, "On the metrics page"),
+        (Self::Text, "In logs and texts"),
+    ];
+}
+
+/// What some keys do in a scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub action: Action,
+    /// Its name in the config: `quit`, `page-1`.
+    pub name: &'static str,
+    /// The keys; the first one is shown on the hint line.
+    pub keys: Vec<Key>,
+    /// What it does, for the help page.
+    pub doc: &'static str,
+    /// One word for the hint line, where it belongs there.
+    pub hint: Option<&'static str>,
+    /// It changes a system: refused while the screen is frozen.
+    pub dangerous: bool,
+}
+
+/// A key table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    bindings: Vec<Binding>,
+}
+
+/// The config's keys cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyMistake {
+    /// No such action.
+    #[error("there is no action {0:?}; there are: {known}", known = action_names().join(", "))]
+    UnknownAction(String),
+    /// Not the name of a key.
+    #[error("{action}: {mistake}")]
+    NotAKey {
+        /// The action it was given for.
+        action: String,
+        /// The mistake.
+        mistake: NotAKey,
+    },
+    /// An action without a key cannot be reached.
+    #[error("{0} has no key")]
+    NoKey(String),
+    /// One key for two things.
+    #[error("{key} means both {first} and {second}")]
+    Conflict {
+        /// The key.
+        key: Key,
+        /// One action.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+}
+
+type Line = (Scope, Action, &'static str, &'static str, Option<&'static str>, &'static str);
+
+#[rustfmt::skip]
+const TABLE: &[Line] = &[
+    (Scope::Global, Action::Page(1), "page-1", "1", None, "overview"),
+    (Scope::Global, Action::Page(2), "page-2", "2", None, "services"),
+    (Scope::Global, Action::Page(3), "page-3", "3", None, "alerts"),
+    (Scope::Global, Action::Page(4), "page-4", "4", None, "issues"),
+    (Scope::Global, Action::Page(5), "page-5", "5", None, "metrics: any PromQL expression"),
+    (Scope::Global, Action::Page(6), "page-6", "6", None, "backups"),
+    (Scope::Global, Action::Page(7), "page-7", "7", None, "incidents"),
+    (Scope::Global, Action::Page(8), "page-8", "8", None, "runs of runbooks"),
+    (Scope::Global, Action::Page(9), "page-9", "9", None, "sources: what is polled, and how that goes"),
+    (Scope::Rows, Action::Open, "open", "enter", Some("open"), "open what is selected"),
+    (Scope::Metrics, Action::Edit, "edit", "e enter", Some("expression"), "type an expression"),
+    (Scope::Global, Action::Back, "back", "esc", Some("back"), "back to where you came from"),
+    (Scope::Global, Action::Logs, "logs", "l", Some("logs"), "logs of the selected service"),
+    (Scope::Global, Action::Split, "split", "b", Some("split"), "split a chart by a label"),
+    (Scope::Global, Action::Filter, "filter", "/", Some("filter"), "show only rows that hold a text"),
+    (Scope::Global, Action::Palette, "palette", ": ctrl-p", Some("command"), "find a command by its name"),
+    (Scope::Global, Action::Whole, "whole", "z", None, "this panel on the whole screen, and back"),
+    (Scope::Global, Action::Freeze, "freeze", "f", None, "hold the screen still, and go on"),
+    (Scope::Global, Action::Copy, "copy", "c", None, "copy what is selected to your clipboard"),
+    (Scope::Global, Action::PollNow, "poll-now", "p", None, "poll what is selected at once"),
+    (Scope::Global, Action::PollAll, "poll-all", "P", None, "poll everything at once"),
+    (Scope::Global, Action::ZoomIn, "zoom-in", "+ =", None, "charts: a shorter range"),
+    (Scope::Global, Action::ZoomOut, "zoom-out", "-", None, "charts: a longer range"),
+    (Scope::Global, Action::Live, "live", "0", None, "charts: the usual range, live"),
+    (Scope::Global, Action::Reload, "reload", "ctrl-r", None, "read the config anew"),
+    (Scope::Global, Action::Redraw, "redraw", "ctrl-l", None, "draw the whole screen anew"),
+    (Scope::Global, Action::Suspend, "suspend", "ctrl-z", None, "back to the shell; fg returns"),
+    (Scope::Global, Action::Help, "help", "?", Some("help"), "this page"),
+    (Scope::Global, Action::Quit, "quit", "q ctrl-c", Some("quit"), "quit"),
+    (Scope::Global, Action::NextPanel, "next-panel", "tab", Some("panel"), "next panel"),
+    (Scope::Global, Action::PreviousPanel, "previous-panel", "backtab", None, "previous panel"),
+    (Scope::Rows, Action::Up, "up", "up k", None, "one row up"),
+    (Scope::Rows, Action::Down, "down", "down j", None, "one row down"),
+    (Scope::Rows, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
+    (Scope::Rows, Action::HalfDown, "half-down", "ctrl-d pgdn", None, "half a page down"),
+    (Scope::Rows, Action::First, "first", "g home", None, "to the first row"),
+    (Scope::Rows, Action::Last, "last", "G end", None, "to the last row"),
+    (Scope::Charts, Action::Left, "left", "left h", None, "previous chart"),
+    (Scope::Charts, Action::Right, "right", "right", None, "next chart"),
+    (Scope::Metrics, Action::Up, "up", "up k", None, "one value up"),
+    (Scope::Metrics, Action::Down, "down", "down j", None, "one value down"),
+    (Scope::Metrics, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
+    (Scope::Metrics, Action::HalfDown, "half-down", "ctrl-d pgdn", None, "half a page down"),
+    (Scope::Metrics, Action::First, "first", "g home", None, "to the first value"),
+    (Scope::Metrics, Action::Last, "last", "G end", None, "to the last value"),
+    (Scope::Text, Action::Up, "up", "up k", None, "one line up"),
+    (Scope::Text, Action::Down, "down", "down j", None, "one line down"),
+    (Scope::Text, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
+    (Scope::Text, Action::HalfDown, "half-down", "ctrl-d pgdn", None, "half a page down"),
+    (Scope::Text, Action::First, "first", "g home", None, "to the beginning"),
+    (Scope::Text, Action::Last, "last", "G end", None, "to the end"),
+    (Scope::Text, Action::Left, "left", "left h", None, "to the left"),
+    (Scope::Text, Action::Right, "right", "right", None, "to the right"),
+];
+
+fn action_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = TABLE.iter().map(|line| line.2).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let bindings = TABLE
+            .iter()
+            .map(|(scope, action, name, keys, hint, doc)| Binding {
+                scope: *scope,
+                action: *action,
+                name,
+                keys: keys.split(' ').filter_map(|key| key.parse().ok()).collect(),
+                doc,
+                hint: *hint,
+                dangerous: false,
+            })
+            .collect();
+        Self { bindings }
+    }
+}
+
+impl Keys {
+    /// All bindings, in the order of the help page.
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// What a key means in a scope.
+    pub fn find(&self, scope: Scope, key: Key) -> Option<&Binding> {
+        let within =
+            |scope| self.bindings.iter().find(|b| b.scope == scope && b.keys.contains(&key));
+        within(scope).or_else(|| within(Scope::Global))
+    }
+
+    /// The default table with the config's changes: action and its keys,
+    /// `quit = "Q ctrl-c"`. All mistakes at once.
+    pub fn remapped<'a>(
+        changes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Vec<KeyMistake>> {
+        let mut table = Self::default();
+        let mut mistakes = Vec::new();
+        for (action, keys) in changes {
+            match parse_keys(action, keys) {
+                Err(mistake) => mistakes.push(mistake),
+                Ok(keys) => {
+                    let mut known = false;
+                    for binding in table.bindings.iter_mut().filter(|b| b.name == action) {
+                        binding.keys.clone_from(&keys);
+                        known = true;
+                    }
+                    if !known {
+                        mistakes.push(KeyMistake::UnknownAction(action.to_owned()));
+                    }
+                }
+            }
+        }
+        mistakes.extend(table.conflicts());
+        if mistakes.is_empty() { Ok(table) } else { Err(mistakes) }
+    }
+
+    /// Keys that mean two things where both could be meant.
+    fn conflicts(&self) -> Vec<KeyMistake> {
+        let mut conflicts = Vec::new();
+        for (scope, _) in Scope::ALL {
+            let mut seen: BTreeMap<Key, &Binding> = BTreeMap::new();
+            // A scope's own keys may take over no global key: it would be lost there unseen.
+            let reach = [Scope::Global, scope];
+            let count = if scope == Scope::Global { 1 } else { 2 };
+            for binding in self.bindings.iter().filter(|b| reach[..count].contains(&b.scope)) {
+                for key in &binding.keys {
+                    match seen.insert(*key, binding) {
+                        Some(first) if first.action != binding.action => {
+                            conflicts.push(KeyMistake::Conflict {
+                                key: *key,
+                                first: first.name,
+                                second: binding.name,
+                            });
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        conflicts.dedup();
+        conflicts
+    }
+}
+
+fn parse_keys(action: &str, keys: &str) -> Result<Vec<Key>, KeyMistake> {
+    let parsed: Result<Vec<Key>, NotAKey> = keys.split_whitespace().map(str::parse).collect();
+    match parsed {
+        Err(mistake) => Err(KeyMistake::NotAKey { action: action.to_owned(), mistake }),
+        Ok(keys) if keys.is_empty() => Err(KeyMistake::NoKey(action.to_owned())),
+        Ok(keys) => Ok(keys),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every action. The match makes the compiler ask for new ones.
+    fn all_actions() -> Vec<Action> {
+        fn known(action: Action) {
+            match action {
+                Action::Up | Action::Down | Action::Left | Action::Right => {}
+                Action::HalfUp | Action::HalfDown | Action::First | Action::Last => {}
+                Action::NextPanel | Action::PreviousPanel | Action::Open | Action::Back => {}
+                Action::Page(_) | Action::Help | Action::Filter | Action::Palette => {}
+                Action::Logs | Action::Split | Action::Copy | Action::Freeze | Action::Whole => {}
+                Action::ZoomIn | Action::ZoomOut | Action::Live => {}
+                Action::PollNow | Action::PollAll | Action::Edit | Action::Reload => {}
+                Action::Redraw | Action::Suspend | Action::Quit => {}
+            }
+        }
+        let mut all = vec![
+            Action::Up,
+            Action::Down,
+            Action::Left,
+            Action::Right,
+            Action::HalfUp,
+            Action::HalfDown,
+            Action::First,
+            Action::Last,
+            Action::NextPanel,
+            Action::PreviousPanel,
+            Action::Open,
+            Action::Back,
+            Action::Help,
+            Action::Filter,
+            Action::Palette,
+            Action::Logs,
+            Action::Split,
+            Action::Copy,
+            Action::Freeze,
+            Action::Whole,
+            Action::ZoomIn,
+            Action::ZoomOut,
+            Action::Live,
+            Action::PollNow,
+            Action::PollAll,
+            Action::Edit,
+            Action::Reload,
+            Action::Redraw,
+            Action::Suspend,
+            Action::Quit,
+        ];
+        all.extend((1..=9).map(Action::Page));
+        all.iter().copied().for_each(known);
+        all
+    }
+
+    #[test]
+    fn every_action_has_a_key_and_a_description() {
+        let keys = Keys::default();
+        for action in all_actions() {
+            let binding = keys.bindings().iter().find(|b| b.action == action);
+            let binding = binding.unwrap_or_else(|| panic!("{action:?} is not bound"));
+            assert!(!binding.keys.is_empty() && !binding.doc.is_empty(), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_one() {
+        for (.., name, keys, _, _) in TABLE {
+            assert!(parse_keys(name, keys).is_ok(), "{name}: {keys}");
+        }
+    }
+
+    #[test]
+    fn no_key_of_the_table_means_two_things() {
+        assert_eq!(Keys::default().conflicts(), []);
+    }
+
+    #[test]
+    fn keys_can_be_changed_and_all_mistakes_are_told() {
+        let keys = Keys::remapped([("quit", "Q"), ("down", "n")]).unwrap();
+        let find = |key: &str| keys.find(Scope::Rows, key.parse().unwrap()).map(|b| b.action);
+        assert_eq!(find("Q"), Some(Action::Quit));
+        assert_eq!(find("q"), None);
+        assert_eq!(find("n"), Some(Action::Down));
+        let mistakes =
+            Keys::remapped([("quit", "f"), ("fly", "x"), ("help", "hyper"), ("live", "")])
+                .unwrap_err();
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with("there is no action \"fly\""), "{told:?}");
+        assert!(told[1].starts_with("help: \"hyper\" is not a key"), "{told:?}");
+        assert_eq!(told[2], "live has no key");
+        assert!(told[3].contains("f means both"), "{told:?}");
+    }
+
+    #[test]
+    fn nothing_destructive_is_a_slip_away_from_scrolling() {
+        for key in ["ctrl-d", "ctrl-k", "ctrl-u", "enter", "space"] {
+            let keys = Keys::default();
+            for (scope, _) in Scope::ALL {
+                let found = keys.find(scope, key.parse().unwrap());
+                assert!(found.is_none_or(|binding| !binding.dangerous), "{key}");
+            }
+        }
+    }
+}
