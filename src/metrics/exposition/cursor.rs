@@ -4,6 +4,29 @@ use super::{Format, MAX_TEXT};
 use crate::domain::harmless_within;
 use std::borrow::Cow;
 
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const COLON: u8 = 3;
+
+/// What each byte is in a bare name; 0 for what cannot be in one.
+const NAME: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        kinds[byte as usize] = if byte.is_ascii_alphabetic() || byte == b'_' {
+            LETTER
+        } else if byte.is_ascii_digit() {
+            DIGIT
+        } else if byte == b':' {
+            COLON
+        } else {
+            0
+        };
+        byte += 1;
+    }
+    kinds
+};
+
 /// Why a line cannot be read: where in it, and what is wrong there.
 pub(super) struct Fault {
     /// Bytes from the line's beginning.
@@ -70,14 +93,14 @@ impl<'a> Cursor<'a> {
     /// `:` where `colons` says so. Empty where none begins here.
     pub(super) fn bare_name(&mut self, colons: bool) -> &'a str {
         let rest = self.rest();
-        let bytes = rest.as_bytes();
-        let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_' || (colons && b == b':');
-        let end = match bytes.first() {
-            Some(&first) if letter(first) => {
-                bytes.iter().position(|&b| !letter(b) && !b.is_ascii_digit()).unwrap_or(bytes.len())
+        let mut end = 0;
+        for &byte in rest.as_bytes() {
+            let kind = NAME[usize::from(byte)];
+            if kind == 0 || (kind == DIGIT && end == 0) || (kind == COLON && !colons) {
+                break;
             }
-            _ => 0,
-        };
+            end += 1;
+        }
         self.at += end;
         &rest[..end]
     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 /// Samples by name, labels and moment.
 #[derive(Default)]
-struct Table(Vec<(String, BTreeMap<String, String>, u64, Option<i64>)>);
+struct Table(Vec<Row>);
+
+type Row = (String, BTreeMap<String, String>, u64, Option<i64>);
 
 impl Sink for Table {
     fn sample(&mut self, sample: &SampleLine<'_, '_>) {
@@ -160,7 +162,7 @@ proptest! {
         for (name, labels, value) in &lines {
             let labels: Vec<String> =
                 labels.iter().map(|(n, v)| format!(",{}={}", quoted(n), quoted(v))).collect();
-            body += &format!("{{{}{}}} {value}\n", quoted(name), labels.concat());
+            body.extend(["{", &quoted(name), &labels.concat(), "} ", &value.to_string(), "\n"]);
         }
         let wanted: Vec<_> = lines
             .into_iter()

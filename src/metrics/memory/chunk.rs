@@ -6,8 +6,6 @@
 //! that stays, a byte or two for a counter that moves, and the bits that
 //! changed for other numbers. Every value comes back to the last bit.
 
-use std::collections::VecDeque;
-
 /// A chunk with so many samples is full.
 pub(super) const FULL: u16 = 64;
 
@@ -17,13 +15,13 @@ pub(super) struct Times {
     /// The place of the first moment that is still kept.
     pub(super) first: u32,
     /// The moments, growing.
-    pub(super) at: VecDeque<i64>,
+    pub(super) at: Vec<i64>,
 }
 
 impl Times {
     /// Adds a moment; its place.
     pub(super) fn push(&mut self, at: i64) -> u32 {
-        self.at.push_back(at);
+        self.at.push(at);
         self.next() - 1
     }
 
@@ -32,15 +30,18 @@ impl Times {
         self.first.wrapping_add(u32::try_from(self.at.len()).unwrap_or(u32::MAX))
     }
 
-    fn get(&self, place: u32) -> Option<i64> {
-        self.at.get(place.checked_sub(self.first)? as usize).copied()
+    /// The moments from `place` on.
+    fn from(&self, place: u32) -> &[i64] {
+        let skipped =
+            place.checked_sub(self.first).and_then(|skipped| usize::try_from(skipped).ok());
+        skipped.and_then(|skipped| self.at.get(skipped..)).unwrap_or_default()
     }
 
     /// Forgets the places before `place`.
     pub(super) fn forget_before(&mut self, place: u32) {
-        while self.first < place && self.at.pop_front().is_some() {
-            self.first += 1;
-        }
+        let gone = place.saturating_sub(self.first).min(self.next().wrapping_sub(self.first));
+        self.at.drain(..(gone as usize).min(self.at.len()));
+        self.first += gone;
     }
 }
 
@@ -176,34 +177,33 @@ impl Chunk {
 
     /// Hands over the samples in order until `each` says that it is enough.
     /// Bytes that make no sense end it.
-    pub(super) fn samples(&self, times: &Times, each: &mut dyn FnMut(i64, f64) -> bool) {
-        let mut bytes = Bytes(&self.bytes);
-        let mut place = self.start;
-        let mut at = self.first_at;
-        let mut value = 0.0;
-        let mut left = self.count;
-        let mut more = true;
-        while more && left > 0 && !bytes.0.is_empty() {
-            if self.timed {
-                let Some(by) = bytes.varint() else { return };
+    pub(super) fn samples(&self, times: &Times, mut each: impl FnMut(i64, f64) -> bool) {
+        let mut values = Values { bytes: Bytes(&self.bytes), last: 0.0, whole: Some(0) };
+        if self.timed {
+            let mut at = self.first_at;
+            for _ in 0..self.count {
+                let Some(by) = values.bytes.varint() else { return };
                 at = at.saturating_add_unsigned(by);
+                if values.next().is_none() || !each(at, values.last) {
+                    return;
+                }
             }
-            let Some((now, repeats)) = bytes.value(value) else { return };
-            value = now;
-            for _ in 0..repeats.min(left) {
-                more = more
-                    && if self.timed {
-                        each(at, value)
-                    } else {
-                        times.get(place).is_none_or(|at| each(at, value))
-                    };
-                place = place.wrapping_add(1);
-                left -= 1;
+            return;
+        }
+        let mut moments = times.from(self.start).iter().take(usize::from(self.count));
+        while !values.bytes.0.is_empty() {
+            let Some(repeats) = values.next() else { return };
+            for _ in 0..repeats {
+                match moments.next() {
+                    Some(&at) if each(at, values.last) => {}
+                    _ => return,
+                }
             }
         }
-        for _ in 0..u16::from(self.run).min(left) {
-            more = more && times.get(place).is_none_or(|at| each(at, value));
-            place = place.wrapping_add(1);
+        for &at in moments.take(usize::from(self.run)) {
+            if !each(at, values.last) {
+                return;
+            }
         }
     }
 }
@@ -256,29 +256,47 @@ impl Bytes<'_> {
         whole.get_mut(..count)?.copy_from_slice(self.take(count)?);
         Some(u64::from_le_bytes(whole))
     }
+}
 
-    /// The next value after `before`, and how many times it comes.
-    fn value(&mut self, before: f64) -> Option<(f64, u16)> {
-        let head = self.byte()?;
+/// The packed values, one after the other.
+struct Values<'a> {
+    bytes: Bytes<'a>,
+    /// The value that was read last.
+    last: f64,
+    /// The same as a whole number, where that is known.
+    whole: Option<i64>,
+}
+
+impl Values<'_> {
+    /// Reads on: how many times the value comes that is the last one now.
+    fn next(&mut self) -> Option<u16> {
+        let bytes = &mut self.bytes;
+        let head = bytes.byte()?;
         let zigzag = match head {
-            0x00..DELTA_6 => return Some((before, u16::from(head) + 1)),
+            0x00..DELTA_6 => return Some(u16::from(head) + 1),
             DELTA_6..DELTA_14 => u64::from(head & 0x3f),
-            DELTA_14..DELTA_21 => u64::from(head & 0x3f) << 8 | u64::from(self.byte()?),
+            DELTA_14..DELTA_21 => u64::from(head & 0x3f) << 8 | u64::from(bytes.byte()?),
             DELTA_21..DELTA_BYTES => {
                 let high = u64::from(head & 0x1f) << 16;
-                high | u64::from(self.byte()?) << 8 | u64::from(self.byte()?)
+                high | u64::from(bytes.byte()?) << 8 | u64::from(bytes.byte()?)
             }
-            DELTA_BYTES..BITS => self.little_endian(usize::from(head & 0x0f))?,
+            DELTA_BYTES..BITS => bytes.little_endian(usize::from(head & 0x0f))?,
             BITS.. => {
                 let front = usize::from(head & 0x07);
-                let end = if head >= BITS_CUT { usize::from(self.byte()?) } else { 0 };
-                let bits = self.little_endian(8_usize.checked_sub(front + end)?)?;
+                let end = if head >= BITS_CUT { usize::from(bytes.byte()?) } else { 0 };
+                let bits = bytes.little_endian(8_usize.checked_sub(front + end)?)?;
                 let bits = bits.checked_shl(u32::try_from(end).ok()? * 8)?;
-                return Some((f64::from_bits(before.to_bits() ^ bits), 1));
+                self.last = f64::from_bits(self.last.to_bits() ^ bits);
+                self.whole = None;
+                return Some(1);
             }
         };
         let difference = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
-        Some((whole(before)?.checked_add(difference)? as f64, 1))
+        let before = self.whole.or_else(|| whole(self.last))?;
+        let now = before.checked_add(difference)?;
+        self.whole = Some(now);
+        self.last = now as f64;
+        Some(1)
     }
 }
 
@@ -302,7 +320,7 @@ mod tests {
 
     fn unpacked(chunk: &Chunk, times: &Times) -> Vec<(i64, u64)> {
         let mut samples = Vec::new();
-        chunk.samples(times, &mut |at, value| {
+        chunk.samples(times, |at, value| {
             samples.push((at, value.to_bits()));
             true
         });

@@ -90,7 +90,7 @@ impl Memory {
     fn forget_targets(&mut self, oldest: i64) {
         for slot in &mut self.targets {
             let gone = slot.as_ref().is_some_and(|watched| {
-                watched.series == 0 && watched.times.at.back().is_none_or(|&last| last < oldest)
+                watched.series == 0 && watched.times.at.last().is_none_or(|&last| last < oldest)
             });
             if gone && let Some(watched) = slot.take() {
                 self.by_target.remove(&watched.target);

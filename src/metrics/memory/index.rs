@@ -3,6 +3,7 @@
 use super::series::{NONE, Series, SeriesId};
 use crate::domain::Labels;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The place of a label pair in the index.
@@ -16,11 +17,38 @@ pub(super) struct Pair {
     pub(super) series: Vec<SeriesId>,
 }
 
+/// Labels whose values are those of the index's pairs, one place in memory for
+/// each pair: two such sets are equal where these places are.
+#[derive(Clone, Debug)]
+struct Interned(Labels);
+
+impl Interned {
+    fn places(&self) -> impl Iterator<Item = *const u8> {
+        self.0.iter().map(|(_, value)| value.as_ptr())
+    }
+}
+
+impl PartialEq for Interned {
+    fn eq(&self, other: &Self) -> bool {
+        self.places().eq(other.places())
+    }
+}
+
+impl Eq for Interned {}
+
+impl Hash for Interned {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for place in self.places() {
+            place.hash(hasher);
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     names: HashMap<Arc<str>, HashMap<Arc<str>, PairId>>,
     pairs: Vec<Pair>,
-    by_labels: HashMap<Labels, SeriesId>,
+    by_labels: HashMap<Interned, SeriesId>,
     /// Bytes of the pairs' texts.
     bytes: usize,
 }
@@ -49,8 +77,15 @@ impl Index {
         id
     }
 
+    /// The labels that the pairs make.
+    pub(super) fn labels(&self, pairs: &[PairId]) -> Labels {
+        let pairs = pairs.iter().filter_map(|&id| self.pair(id));
+        Labels::new(pairs.map(|pair| (pair.name.clone(), pair.value.clone())))
+    }
+
+    /// The series with these labels, which [`Index::labels`] made.
     pub(super) fn find(&self, labels: &Labels) -> Option<SeriesId> {
-        self.by_labels.get(labels).copied()
+        self.by_labels.get(&Interned(labels.clone())).copied()
     }
 
     /// Enters a series; `id` is greater than all before it.
@@ -60,16 +95,17 @@ impl Index {
                 pair.series.push(id);
             }
         }
-        self.by_labels.insert(labels.clone(), id);
+        self.by_labels.insert(Interned(labels.clone()), id);
     }
 
     /// Everything anew from a list of series; `None` where two have the same labels.
-    pub(super) fn rebuild(series: &[Series]) -> Option<Self> {
+    pub(super) fn rebuild(series: &mut [Series]) -> Option<Self> {
         let mut index = Self::default();
         let mut pairs = Vec::new();
-        for (id, one) in (0..).zip(series) {
+        for (id, one) in (0..).zip(series.iter_mut()) {
             pairs.clear();
             pairs.extend(one.labels.iter().map(|(name, value)| index.make_pair(name, value)));
+            one.labels = index.labels(&pairs);
             index.add(&one.labels, &pairs, id);
         }
         (index.by_labels.len() == series.len()).then_some(index)

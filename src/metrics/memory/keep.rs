@@ -121,7 +121,7 @@ impl Memory {
             let (help, unit) = (from.text()?.to_owned(), from.text()?.to_owned());
             memory.metadata.insert(family, Metadata { kind, help, unit });
         }
-        memory.index = Index::rebuild(&memory.series)?;
+        memory.index = Index::rebuild(&mut memory.series)?;
         from.is_done().then_some(memory)
     }
 }

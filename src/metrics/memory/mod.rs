@@ -172,7 +172,7 @@ impl Memory {
         else {
             return;
         };
-        if watched.times.at.back().is_some_and(|&last| at.millis() <= last) {
+        if watched.times.at.last().is_some_and(|&last| at.millis() <= last) {
             return;
         }
         let place = watched.times.push(at.millis());

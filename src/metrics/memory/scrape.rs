@@ -45,7 +45,7 @@ impl Memory {
         let Some(mut watched) = self.targets.get_mut(slot as usize).and_then(Option::take) else {
             return Ok(PageSummary::default());
         };
-        let last = watched.times.at.back().copied();
+        let last = watched.times.at.last().copied();
         let late = last.is_some_and(|last| at.millis() <= last);
         if last.is_some_and(|last| at.since(Timestamp::from_millis(last)) > MAX_PAUSE) {
             watched.since = None;
@@ -188,18 +188,15 @@ impl Scrape<'_> {
     }
 
     fn own_series(&mut self, name: &str) -> SeriesId {
+        let index = &mut self.memory.index;
+        let mut pairs = vec![index.make_pair(METRIC_NAME, name)];
         let target = self.watched.target.labels().iter();
-        let labels = Labels::new(
-            target
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .chain([(METRIC_NAME.into(), name.into())]),
-        );
-        let known = self.memory.index.find(&labels);
-        known.unwrap_or_else(|| {
-            let index = &mut self.memory.index;
-            let pairs: Vec<_> = labels.iter().map(|(n, v)| index.make_pair(n, v)).collect();
-            self.add(labels, &pairs)
-        })
+        pairs.extend(target.map(|(name, value)| index.make_pair(name, value)));
+        let labels = index.labels(&pairs);
+        match index.find(&labels) {
+            Some(id) => id,
+            None => self.add(labels, &pairs),
+        }
     }
 
     fn add(&mut self, labels: Labels, pairs: &[PairId]) -> SeriesId {
@@ -287,8 +284,10 @@ impl Scrape<'_> {
                     known = false;
                     return;
                 };
-                recent.truncate(used);
-                recent.push(id);
+                match recent.get_mut(used) {
+                    Some(place) => *place = id,
+                    None => recent.push(id),
+                }
             }
             used += 1;
         };
@@ -307,8 +306,7 @@ impl Scrape<'_> {
         recent.truncate(used);
         let mut id = NONE;
         if known {
-            let pairs = recent.iter().filter_map(|&id| index.pair(id));
-            let labels = Labels::new(pairs.map(|pair| (pair.name.clone(), pair.value.clone())));
+            let labels = index.labels(&recent);
             id = index.find(&labels).unwrap_or(NONE);
             if id == NONE && room {
                 id = self.add(labels, &recent);

@@ -88,7 +88,7 @@ impl Series {
             if chunk.first_at > until {
                 break;
             }
-            chunk.samples(times, &mut |at, value| {
+            chunk.samples(times, |at, value| {
                 if at > after && at <= until {
                     into.push(Sample { at: Timestamp::from_millis(at), value });
                 }
