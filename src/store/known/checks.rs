@@ -69,7 +69,7 @@ impl Known {
             Err(error) => (Status::Unknown, error.message.as_str(), false),
         };
         let probe = Probe { at: polled.taken, status, reason, answered };
-        state.memory.fold.take(&rules(info), self.now, &probe)
+        state.memory.fold.take(&rules(info, polled.took), self.now, &probe)
     }
 
     /// How a check stands, from what was heard of it and the time.
@@ -80,9 +80,10 @@ impl Known {
         let Role::Check(role) = &info.role else { return };
         let offline = self.offline_since(info);
         let (now, started) = (self.now, self.started);
-        let reached = self.sources.get(id).and_then(|source| source.memory.reached);
+        let Some(source) = self.sources.get(id) else { return };
+        let (reached, took) = (source.memory.reached, source.took);
         let Some(state) = self.checks.get_mut(id) else { return };
-        let rules = rules(info);
+        let rules = rules(info, took);
         let fold = &state.memory.fold;
         let standing = masked(fold.standing(&rules, now, started), reached, offline);
         let mut turns = fold.stale_at(&rules).filter(|moment| *moment >= now);

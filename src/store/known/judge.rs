@@ -44,7 +44,7 @@ impl Requests {
     fn of(&self, labels: &Labels) -> Option<f64> {
         let Self::Told(points) = self else { return None };
         if let Some(point) = points.iter().find(|point| point.labels == *labels) {
-            return Some(point.value.0);
+            return Some(if point.value.0.is_nan() { 0.0 } else { point.value.0 });
         }
         Some(points.iter().map(|point| point.value.0).filter(|count| count.is_finite()).sum())
     }

@@ -37,14 +37,15 @@ impl Memory {
     }
 }
 
-/// How a source of this role is asked and confirmed.
-pub(super) fn rules(info: &SourceInfo) -> Rules {
+/// How a source of this role is asked and confirmed. One whose polls take
+/// longer than its interval cannot be asked as often as that.
+pub(super) fn rules(info: &SourceInfo, took: Duration) -> Rules {
     let (confirm, confirm_after) = match &info.role {
         Role::Check(role) => (role.confirm, role.confirm_after),
         Role::Scrape { .. } | Role::Server => (CONFIRM, CONFIRM_AFTER),
         Role::Canary => (CANARY_CONFIRM, CANARY_CONFIRM_AFTER),
     };
-    Rules { every: info.every, confirm, confirm_after }
+    Rules { every: info.every.max(took), confirm, confirm_after }
 }
 
 /// Whether a failed poll says no more than that this host has no network.
@@ -130,7 +131,7 @@ impl Known {
                 turn.sources.insert(info.id.clone());
                 let (status, reason, answered) = probe_of_source(&info.role, &polled.outcome);
                 let probe = Probe { at: taken, status, reason: &reason, answered };
-                state.memory.fold.take(&rules(info), now, &probe)
+                state.memory.fold.take(&rules(info, polled.took), now, &probe)
             }
         };
         if let Some(after) = again {
@@ -169,7 +170,7 @@ impl Known {
         let offline = self.offline_since(info);
         let (now, started) = (self.now, self.started);
         let Some(state) = self.sources.get_mut(id) else { return };
-        let rules = rules(info);
+        let rules = rules(info, state.took);
         let fold = &state.memory.fold;
         let reached = state.memory.reached;
         let standing = masked(fold.standing(&rules, now, started), reached, offline);
@@ -177,12 +178,18 @@ impl Known {
         state.memory.turns = stale_at.filter(|moment| *moment >= now);
         let before = std::mem::replace(&mut state.standing, standing);
         let after = &state.standing;
+        // A good scrape like the last one changes no host; its signals will.
+        let news = before.status != after.status
+            || before.reason != after.reason
+            || before.mark != after.mark;
         let (was, is) = (before.status == Status::Ok, after.status == Status::Ok);
         if was != is && !(is && before.is_waiting()) && !matches!(info.role, Role::Canary) {
             let reason = after.reason.clone();
             self.note(EventKind::SourceChanged { source: id.clone(), answers: is, reason });
         }
-        if let Role::Scrape { job } = &info.role {
+        if let Role::Scrape { job } = &info.role
+            && news
+        {
             let groups = inventory.hosts.iter().filter(|group| group.job == *job);
             turn.groups.extend(groups.map(|group| group.name.clone()));
         }

@@ -238,3 +238,25 @@ fn an_unknown_source_and_a_late_answer_change_nothing() {
     world.known.take(before.now, &Msg::Polled(vec![late]));
     assert_eq!(world.known.checks, before.checks);
 }
+
+#[test]
+fn a_check_that_takes_longer_than_its_interval_is_not_stale_in_between() {
+    let mut world = shop();
+    let took = Duration::from_secs(25);
+    for _ in 0..3 {
+        let taken = world.now;
+        let polled = Polled {
+            source: HEALTH.into(),
+            taken,
+            next: taken + EVERY * 3,
+            took,
+            late: Duration::ZERO,
+            outcome: fine(),
+        };
+        world.later(took);
+        world.known.take(world.now, &Msg::Polled(vec![polled]));
+        world.seconds(4).tick();
+        assert_eq!(world.service("api").status, Status::Ok);
+        world.seconds(1);
+    }
+}
