@@ -57,6 +57,11 @@ impl Shared {
         if self.keep { "kept open" } else { "closed after each poll" }
     }
 
+    /// Connections are kept open between polls.
+    fn keeps(&self) -> bool {
+        self.keep
+    }
+
     /// The time since some fixed moment.
     pub(crate) fn monotonic(&self) -> Duration {
         (self.monotonic)()

@@ -168,10 +168,20 @@ impl Target {
         if let Some(body) = body {
             request = request.body(body);
         }
-        request
-            .send()
-            .await
-            .map_err(|error| FetchError::Failed(words::failed(&error, self.connect_timeout)))
+        // A kept connection may have been closed just before it was used again.
+        // What only reads is then asked once more, on a new one, as Go and browsers do.
+        let again = if shared.keeps() && matches!(*method, Method::GET | Method::HEAD) {
+            request.try_clone()
+        } else {
+            None
+        };
+        let mut sent = request.send().await;
+        if let (Err(error), Some(again)) = (&sent, again)
+            && words::was_closed(error)
+        {
+            sent = again.send().await;
+        }
+        sent.map_err(|error| FetchError::Failed(words::failed(&error, self.connect_timeout)))
     }
 
     /// The client for a URL. Where TLS shall ask for another name, that name

@@ -34,6 +34,28 @@ pub(super) fn failed(error: &reqwest::Error, connect_timeout: Duration) -> PollE
     PollError::new(PollFailure::Network, "the connection broke in the middle of the answer")
 }
 
+/// Whether the connection was closed before anything of the answer came.
+pub(super) fn was_closed(error: &reqwest::Error) -> bool {
+    if error.is_connect() || error.is_timeout() {
+        return false;
+    }
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(http) = error.downcast_ref::<hyper::Error>()
+            && (http.is_incomplete_message() || http.is_canceled() || http.is_closed())
+        {
+            return true;
+        }
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && matches!(io.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 /// Looks through an error and what caused it for something that has a name.
 fn known_in(error: &(dyn Error + 'static)) -> Option<PollError> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {

@@ -1,0 +1,15 @@
+//! The sources against real servers, started here on free loopback ports in
+//! scratch folders and stopped at the end.
+//!
+//! Where a program is missing a test says so and passes; with `OPSROOM_REAL=all`,
+//! which `tests/run` sets, it fails.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
+mod nasty;
+mod nginx;
+mod plugins;
+mod prometheus;
+mod support;
+mod trust;
