@@ -1,24 +1,22 @@
-//! Keys of one's own: how keys and actions are written in the config.
+//! Keys of one's own: which keys do what.
 
 use super::keys::nearest;
-use super::mistakes::Mistakes;
+use super::mistakes::{Mistakes, Span};
 use super::table::{Table, Value};
-use crate::store::{Action, Key, KeyCode, Mods};
+use crate::store::{Action, Key};
 
-/// In `scope`, `key` does `action`.
+/// An action has these keys instead of its usual ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// `global`, or a panel's name; the console knows which there are.
-    pub scope: String,
-    /// The key.
-    pub key: Key,
-    /// What it does; nothing where it was set to `none`.
-    pub action: Option<Action>,
-    /// Where the scope stands in the file, for mistakes found later.
-    pub span: super::mistakes::Span,
+    /// The action's name.
+    pub action: String,
+    /// Its keys with blanks between them, as the console's key table takes them.
+    pub keys: String,
+    /// Where the keys stand in the file.
+    pub span: Span,
 }
 
-/// Every action by its name, pages aside.
+/// Every action, pages aside.
 const ACTIONS: &[Action] = &[
     Action::Up,
     Action::Down,
@@ -52,15 +50,7 @@ const ACTIONS: &[Action] = &[
     Action::Quit,
 ];
 
-/// The action called `name`: `half-down`, `page-3`.
-pub fn action(name: &str) -> Option<Action> {
-    if let Some(page) = name.strip_prefix("page-") {
-        return page.parse().ok().filter(|page| (1..=9).contains(page)).map(Action::Page);
-    }
-    ACTIONS.iter().copied().find(|known| action_name(*known) == name)
-}
-
-/// An action's name in the config.
+/// An action's name in the config: `half-down`, `page-3`.
 pub fn action_name(action: Action) -> String {
     match action {
         Action::Page(page) => format!("page-{page}"),
@@ -71,84 +61,31 @@ pub fn action_name(action: Action) -> String {
     }
 }
 
-/// The key that is written so: `g`, `ctrl-u`, `alt-enter`, `f5`, `space`.
-pub fn parse_key(text: &str) -> Option<Key> {
-    let mut mods = Mods::default();
-    let mut rest = text;
-    loop {
-        if let Some(after) = rest.strip_prefix("ctrl-").filter(|after| !after.is_empty()) {
-            mods.ctrl = true;
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("alt-").filter(|after| !after.is_empty()) {
-            mods.alt = true;
-            rest = after;
-        } else {
-            break;
-        }
-    }
-    let mut chars = rest.chars();
-    let code = match (chars.next(), chars.next()) {
-        (Some(one), None) if !one.is_control() => KeyCode::Char(one),
-        _ => match rest {
-            "space" => KeyCode::Char(' '),
-            "enter" => KeyCode::Enter,
-            "esc" => KeyCode::Esc,
-            "tab" => KeyCode::Tab,
-            "shift-tab" | "backtab" => KeyCode::BackTab,
-            "backspace" => KeyCode::Backspace,
-            "delete" => KeyCode::Delete,
-            "up" => KeyCode::Up,
-            "down" => KeyCode::Down,
-            "left" => KeyCode::Left,
-            "right" => KeyCode::Right,
-            "home" => KeyCode::Home,
-            "end" => KeyCode::End,
-            "pageup" => KeyCode::PageUp,
-            "pagedown" => KeyCode::PageDown,
-            _ => {
-                let number = rest.strip_prefix('f')?.parse().ok()?;
-                KeyCode::F(Some(number).filter(|number| (1..=24).contains(number))?)
-            }
-        },
-    };
-    Some(Key { code, mods })
-}
-
-/// The tables of `[keys]`.
+/// The table `[keys]`. That one key does not do two things, is for the
+/// console's key table to see: it knows the usual keys.
 pub(super) fn bindings(root: &Table, mistakes: &mut Mistakes) -> Vec<Binding> {
+    let pages = (1..=9).map(Action::Page);
+    let known: Vec<String> = ACTIONS.iter().copied().chain(pages).map(action_name).collect();
     let mut found = Vec::new();
-    for (scope, keys) in root.map("keys") {
-        let Value::Map(keys) = keys.it else { continue };
-        for (text, value) in keys {
-            let Value::Text(name) = value.it else { continue };
-            let key = parse_key(&text.it);
-            if key.is_none() {
-                let help = "write it as `g`, `ctrl-u`, `alt-enter`, `f5` or `space`";
-                mistakes.wrong_but(text.span, "there is no such key", help);
-            }
-            let does = (name != "none").then(|| action(&name));
-            if does == Some(None) {
-                let names: Vec<String> = ACTIONS.iter().copied().map(action_name).collect();
-                let names = || names.iter().map(String::as_str);
-                let help = match nearest(&name, names()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!(
-                        "known: none, page-1 to page-9, {}",
-                        names().collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                mistakes.wrong_but(value.span, "there is no such action", help);
-            }
-            if let (Some(key), None | Some(Some(_))) = (key, does) {
-                let scope_span = scope.span.clone();
-                found.push(Binding {
-                    scope: scope.it.clone(),
-                    key,
-                    action: does.flatten(),
-                    span: scope_span,
-                });
-            }
+    for (action, value) in root.map("keys") {
+        let Value::Text(keys) = value.it else { continue };
+        if !known.contains(&action.it) {
+            let names = || known.iter().map(String::as_str);
+            let help = match nearest(&action.it, names()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            mistakes.wrong_but(action.span, "there is no such action", help);
         }
+        if keys.trim().is_empty() {
+            let help = "an action without a key cannot be reached";
+            mistakes.wrong_but(value.span.clone(), "there is no key", help);
+        }
+        if let Some(error) = keys.split_whitespace().find_map(|key| key.parse::<Key>().err()) {
+            let help = "keys are written as `g`, `ctrl-u`, `alt-enter`, `f5` or `space`";
+            mistakes.wrong_but(value.span.clone(), error.to_string(), help);
+        }
+        found.push(Binding { action: action.it, keys, span: value.span });
     }
     found
 }

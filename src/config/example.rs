@@ -119,11 +119,6 @@ impl Writer<'_> {
                     }
                 }
             }
-            Shape::Map(_) => {
-                self.line("");
-                self.prose(key.doc);
-                self.line(&format!("#[{path}.global]\n#ctrl-r = \"poll-all\""));
-            }
             _ => {}
         }
     }
@@ -165,11 +160,7 @@ impl Writer<'_> {
 
 /// Written with a header of its own.
 fn is_table(shape: &Shape) -> bool {
-    match shape {
-        Shape::Table(_) | Shape::TableOr(..) | Shape::Named(_) | Shape::Kinds(_) => true,
-        Shape::Map(inner) => is_table(inner) || matches!(inner, Shape::Map(_)),
-        _ => false,
-    }
+    matches!(shape, Shape::Table(_) | Shape::TableOr(..) | Shape::Named(_) | Shape::Kinds(_))
 }
 
 /// The default of a key, or an example, as TOML.
@@ -277,7 +268,6 @@ mod tests {
                     | Shape::TableOr(_, keys)
                     | Shape::Named(keys)
                     | Shape::Kinds(keys) => walk(keys, &path),
-                    Shape::Map(Shape::Map(_)) => {}
                     shape => {
                         let text = key.default.or(key.example);
                         let text = text.unwrap_or_else(|| panic!("{path} shows nothing"));

@@ -18,10 +18,13 @@ pub const ROOT: Keys = &[&[
     key("poll", Shape::Table(POLL), "How everything is polled, unless it says otherwise itself."),
     key("memory", Shape::Table(MEMORY), "How much is kept of what was scraped."),
     key("screen", Shape::Table(SCREEN), "How the console looks."),
-    key("keys", Shape::Map(&BINDINGS), "Keys of your own: for each scope (`global`, or the name of a panel) a table from key to action."),
+    key(
+        "keys",
+        Shape::Map(&Shape::Text),
+        "Keys of your own: an action, and its keys instead of the usual ones. The help page names all actions.",
+    )
+    .like(r#"{ quit = "Q", reload = "ctrl-r f5" }"#),
 ]];
-
-const BINDINGS: Shape = Shape::Map(&Shape::Text);
 
 /// `[prometheus]`
 pub const PROMETHEUS: Keys = &[

@@ -3,7 +3,6 @@
 use super::*;
 use crate::config::keys::{Shape, key};
 use crate::domain::Unit;
-use crate::store::Action::{Page, PollAll, Reload};
 
 const KINDS: &[KindKeys] = &[
     KindKeys { name: "http", keys: &[&[key("http", Shape::Url, "URL.").needed()]] },
@@ -190,18 +189,20 @@ fn a_service_may_not_need_itself_and_a_long_chain_is_no_circle() {
 fn keys_of_ones_own_are_read() {
     let (config, mistakes) = read(
         r#"
-        [keys.global]
-        ctrl-r = "reload"
-        x = "none"
-        f5 = "poll-all"
-        hyper-x = "quit"
-        y = "qiut"
-        p = "page-3"
+        [keys]
+        reload = "ctrl-r f5"
+        page-3 = "a"
+        qiut = "Q"
+        help = "hyper-x"
+        up = " "
     "#,
     );
-    assert_eq!(mistakes, ["hyper-x: there is no such key", "\"qiut\": there is no such action"]);
-    let actions: Vec<_> = config.bindings.iter().map(|binding| binding.action).collect();
-    assert_eq!(actions, [Some(Reload), None, Some(PollAll), Some(Page(3))]);
+    assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    assert_eq!(mistakes[0], "qiut: there is no such action");
+    assert!(mistakes[1].starts_with("\"hyper-x\": "), "{mistakes:?}");
+    assert_eq!(mistakes[2], "\" \": there is no key");
+    let reload = &config.bindings[0];
+    assert_eq!((reload.action.as_str(), reload.keys.as_str()), ("reload", "ctrl-r f5"));
 }
 
 #[test]
