@@ -73,11 +73,13 @@ struct Running {
 }
 
 impl Running {
+    /// Kills it while its orders are still open: their end would tell it that
+    /// the console is gone, and that the folder has to go as well.
     fn end(mut self) {
-        drop(self.orders);
         // It may have ended by itself; either way it is waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        drop(self.orders);
     }
 }
 
