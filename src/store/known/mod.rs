@@ -28,8 +28,8 @@ use std::time::Duration;
 
 /// So many events are kept.
 const EVENTS: usize = 2_000;
-/// So many answers to questions of panels are kept.
-const ANSWERS: usize = 256;
+/// So many answers to questions of panels are kept: more than any screen asks.
+const ANSWERS: usize = 1_024;
 
 /// Everything known at `now`. All statuses in it already count staleness,
 /// confirming, flapping and the state of one's own network.

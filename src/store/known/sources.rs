@@ -2,7 +2,7 @@
 
 use super::{Known, Online, Turn};
 use crate::domain::{
-    Cause, EventKind, Fold, PollError, PollFailure, Probe, Reading, Role, Rules, SourceId,
+    Cause, EventKind, Fold, Mark, PollError, PollFailure, Probe, Reading, Role, Rules, SourceId,
     SourceInfo, Standing, Status, Timestamp,
 };
 use crate::store::{Effect, Polled};
@@ -16,8 +16,9 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(1);
 /// A canary is confirmed sooner than the checks that it excuses.
 const CANARY_CONFIRM: u32 = 1;
 const CANARY_CONFIRM_AFTER: Duration = Duration::from_millis(500);
-/// Canaries are asked out of turn at most this often.
-const NUDGE_EVERY: Duration = Duration::from_secs(2);
+/// Canaries are asked out of turn at most this often: a check's first two failures
+/// must both be able to ask them, or the third would count before they have answered.
+const NUDGE_EVERY: Duration = Duration::from_millis(500);
 
 /// What the rules remember of a source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -183,7 +184,9 @@ impl Known {
             || before.reason != after.reason
             || before.mark != after.mark;
         let (was, is) = (before.status == Status::Ok, after.status == Status::Ok);
-        if was != is && !(is && before.is_waiting()) && !matches!(info.role, Role::Canary) {
+        let own_network = [&before, after].iter().any(|is| is.mark == Some(Mark::Offline));
+        let learnt = is && before.is_waiting();
+        if was != is && !learnt && !own_network && !matches!(info.role, Role::Canary) {
             let reason = after.reason.clone();
             self.note(EventKind::SourceChanged { source: id.clone(), answers: is, reason });
         }
@@ -215,7 +218,7 @@ impl Known {
         let canaries = self.index.canaries.iter().filter_map(|id| self.sources.get(id));
         let standings: Vec<&Standing> = canaries.map(|state| &state.standing).collect();
         let fails = |standing: &&Standing| {
-            standing.status == Status::Critical && standing.mark != Some(crate::domain::Mark::Stale)
+            standing.status == Status::Critical && standing.mark != Some(Mark::Stale)
         };
         let online = if standings.iter().any(|standing| standing.status == Status::Ok) {
             Online::Yes
@@ -269,7 +272,7 @@ pub(super) fn masked(
             since,
             since_at_least: false,
             seen: standing.seen,
-            mark: Some(crate::domain::Mark::Offline),
+            mark: Some(Mark::Offline),
         },
         Some(_) | None => standing,
     }

@@ -72,6 +72,23 @@ fn a_host_whose_own_network_is_gone_blames_nobody() {
 }
 
 #[test]
+fn a_network_that_dies_right_after_the_canary_answered_is_found_out_in_time() {
+    let mut world = with_canary();
+    world.poll(HEALTH, fine());
+    world.seconds(9).poll(CANARY, fine());
+    let poll = Effect::PollNow(CANARY.into());
+    let effects = world.later(Duration::from_millis(400)).poll(HEALTH, cut_off());
+    assert!(!effects.contains(&poll), "it has just answered");
+    let effects = world.seconds(1).poll(HEALTH, cut_off());
+    assert!(effects.contains(&poll));
+    world.poll(CANARY, cut_off());
+    world.later(Duration::from_millis(500)).poll(CANARY, cut_off());
+    world.later(Duration::from_millis(500)).poll(HEALTH, cut_off());
+    assert_eq!(world.check(HEALTH).mark, Some(Mark::Offline));
+    assert!(world.known.alerts.is_empty());
+}
+
+#[test]
 fn while_offline_an_answer_from_nearby_is_believed() {
     let mut world = with_canary();
     for _ in 0..2 {
