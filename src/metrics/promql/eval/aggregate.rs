@@ -7,6 +7,7 @@ use super::{Engine, EvalError, Outcome, Steps};
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Num};
 use crate::metrics::promql::ast::{Aggregate, Aggregation, Span};
+use std::collections::HashMap;
 
 /// Which group each row belongs to.
 struct Groups {
@@ -76,7 +77,8 @@ impl Engine<'_> {
                 if label.is_empty() {
                     return Err(EvalError::new("count_values needs the name of a label", span));
                 }
-                count_values(&table, &groups(aggregate, &table), label).merge(span, false)
+                self.count_values(&table, &groups(aggregate, &table), label, span)?
+                    .merge(span, false)
             }
             Aggregation::Quantile => {
                 let wanted = number()?;
@@ -197,21 +199,35 @@ fn choose(table: &Table, groups: &Groups, wanted: &[f64], largest: bool) -> Tabl
     if table.steps == 1 { result.pick_rows(&chosen) } else { result }
 }
 
-/// How many series of a group have each value, the value in `label`.
-fn count_values(table: &Table, groups: &Groups, label: &str) -> Table {
-    let mut result = Table::new(table.steps);
-    let mut rows: std::collections::HashMap<(usize, u64), usize> = std::collections::HashMap::new();
-    for (row, group) in groups.of_row.iter().enumerate() {
-        for (step, value) in table.row(row).iter().enumerate() {
-            if !is_there(*value) {
-                continue;
+impl Engine<'_> {
+    /// How many series of a group have each value, the value in `label`.
+    fn count_values(
+        &self,
+        table: &Table,
+        groups: &Groups,
+        label: &str,
+        span: Span,
+    ) -> Outcome<Table> {
+        let mut result = Table::new(table.steps);
+        let mut rows: HashMap<(usize, u64), usize> = HashMap::new();
+        for (row, group) in groups.of_row.iter().enumerate() {
+            for (step, value) in table.row(row).iter().enumerate() {
+                if !is_there(*value) {
+                    continue;
+                }
+                let key = (*group, value.to_bits());
+                let to = if let Some(to) = rows.get(&key) {
+                    *to
+                } else {
+                    let labels = groups.labels[*group].with(label, &Num(*value).to_string());
+                    let to = self.add_row(&mut result, &labels, span)?;
+                    rows.insert(key, to);
+                    to
+                };
+                let before = result.at(to, step);
+                result.set(to, step, if is_there(before) { before + 1.0 } else { 1.0 });
             }
-            let to = *rows.entry((*group, value.to_bits())).or_insert_with(|| {
-                result.add(groups.labels[*group].with(label, &Num(*value).to_string()))
-            });
-            let before = result.at(to, step);
-            result.set(to, step, if is_there(before) { before + 1.0 } else { 1.0 });
         }
+        Ok(result)
     }
-    result
 }

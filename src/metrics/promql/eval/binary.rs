@@ -56,7 +56,7 @@ impl Engine<'_> {
                 let table = if op.is_set() {
                     sets(binary, &lhs, &rhs, span)?
                 } else {
-                    paired(binary, &lhs, &rhs, span)?
+                    paired(self, binary, &lhs, &rhs, span)?
                 };
                 Ok(Value::Vector(table))
             }
@@ -169,7 +169,13 @@ fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
 }
 
 /// Arithmetic and comparisons between series that match.
-fn paired(binary: &Binary, lhs: &Table, rhs: &Table, span: Span) -> Outcome<Table> {
+fn paired(
+    engine: &Engine<'_>,
+    binary: &Binary,
+    lhs: &Table,
+    rhs: &Table,
+    span: Span,
+) -> Outcome<Table> {
     let (left, right, groups) = matched(binary, lhs, rhs);
     let group = binary.matching.as_ref().and_then(|matching| matching.group.as_ref());
     let swapped = matches!(group, Some((Group::Right, _)));
@@ -216,9 +222,14 @@ fn paired(binary: &Binary, lhs: &Table, rhs: &Table, span: Span) -> Outcome<Tabl
                 );
                 return Err(EvalError::new(message, span));
             }
-            let to = *pairs.entry((row, other)).or_insert_with(|| {
-                result.add(result_labels(binary, &many.labels[row], &one.labels[other]))
-            });
+            let to = if let Some(to) = pairs.get(&(row, other)) {
+                *to
+            } else {
+                let labels = result_labels(binary, &many.labels[row], &one.labels[other]);
+                let to = engine.add_row(&mut result, &labels, span)?;
+                pairs.insert((row, other), to);
+                to
+            };
             result.set(to, step, computed);
         }
     }

@@ -58,7 +58,8 @@ impl Engine<'_> {
                 for (step, value) in found.row(row).iter().enumerate() {
                     // The quantile may change from step to step, and the label with it.
                     if step == 0 || quantiles[step].to_bits() != quantiles[step - 1].to_bits() {
-                        all.add(labels.with(label, &Num(quantiles[step]).to_string()));
+                        let labels = labels.with(label, &Num(quantiles[step]).to_string());
+                        self.add_row(&mut all, &labels, span)?;
                     }
                     let last = all.labels.len() - 1;
                     all.set(last, step, *value);

@@ -27,7 +27,8 @@ use table::{ABSENT, Table};
 /// How far an evaluation may go, and the settings that Prometheus calls global.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The most samples that may be looked at, those of overlapping windows each time.
+    /// The most samples that may be looked at, those of overlapping windows each
+    /// time. A value that is kept for a step counts as eight.
     pub samples: u64,
     /// The most steps of a range.
     pub steps: usize,
@@ -40,10 +41,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// As Prometheus has them: 50 million samples, 11,000 steps, 5 minutes, 1 minute.
+    /// As Prometheus has them, 11,000 steps, 5 minutes and 1 minute; and as many
+    /// samples as take about a second and 100 MB.
     fn default() -> Self {
         Self {
-            samples: 50_000_000,
+            samples: 100_000_000,
             steps: 11_000,
             lookback: Duration::from_mins(5),
             subquery_step: Duration::from_mins(1),
@@ -236,6 +238,11 @@ impl<'e> Engine<'e> {
             return Err(EvalError::new("the query was stopped", span));
         }
         Ok(())
+    }
+
+    /// Counts values that are about to be kept.
+    fn keep(&self, values: usize, span: Span) -> Outcome<()> {
+        self.spend(values.saturating_mul(8), span)
     }
 
     fn eval(&self, expr: &Expr, steps: Steps) -> Outcome<Value> {

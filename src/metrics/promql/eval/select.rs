@@ -52,6 +52,12 @@ impl Engine<'_> {
         Moments { steps, fixed: fixed.is_some() }
     }
 
+    /// Adds a row without values, where there is room for one.
+    pub(super) fn add_row(&self, table: &mut Table, labels: &Labels, span: Span) -> Outcome<usize> {
+        self.keep(table.steps, span)?;
+        Ok(table.add(labels.clone()))
+    }
+
     /// Asks the storage, and counts what comes.
     fn select(
         &self,
@@ -105,17 +111,17 @@ impl Engine<'_> {
                     continue;
                 }
                 let value = if taken { sample.at.seconds() } else { sample.value };
-                let row = *row.get_or_insert_with(|| table.add(labels.clone()));
+                let row = match row {
+                    Some(row) => row,
+                    None => *row.insert(self.add_row(&mut table, labels, span)?),
+                };
                 if moments.fixed {
                     table.values[row * steps.count..].fill(value);
                 } else {
                     table.set(row, step, value);
                 }
             }
-            match row {
-                Some(_) => self.spend(steps.count, span),
-                None => Ok(()),
-            }
+            Ok(())
         })?;
         Ok(table)
     }
@@ -200,7 +206,10 @@ impl Engine<'_> {
             let reached = if moments.fixed { steps.count } else { step + 1 };
             for step in step..reached {
                 if let Some(value) = kernel(&window, step) {
-                    let row = *row.get_or_insert_with(|| table.add(labels.clone()));
+                    let row = match row {
+                        Some(row) => row,
+                        None => *row.insert(self.add_row(table, labels, span)?),
+                    };
                     table.set(row, step, value);
                 }
             }
@@ -229,7 +238,7 @@ impl Engine<'_> {
         if count == 0 {
             return Ok((Table::new(0), grid));
         }
-        self.spend(count, span)?;
+        self.keep(count, span)?;
         let table = match self.eval(&subquery.expr, grid)? {
             super::Value::Vector(table) => table,
             super::Value::Scalar(values) => Table::of(Labels::default(), values),

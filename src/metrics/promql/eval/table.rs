@@ -126,6 +126,9 @@ impl Table {
         }
         let mut seen = vec![false; merged.labels.len()];
         for (row, &into) in to.iter().enumerate() {
+            if !self.row(row).iter().any(|value| is_there(*value)) {
+                continue;
+            }
             let again = std::mem::replace(&mut seen[into], true);
             for step in 0..self.steps {
                 let value = self.at(row, step);

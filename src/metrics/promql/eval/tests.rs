@@ -123,6 +123,39 @@ fn series_that_cannot_be_paired_are_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn a_series_that_was_filtered_out_is_in_nobodys_way() {
+    let storage = series(&[("x", "a", &[1.0]), ("y", "a", &[9.0])]);
+    assert_eq!(one("-({__name__=~\"x|y\"} > 5)", &storage, 0), Some(-9.0));
+    assert_eq!(one("abs({__name__=~\"x|y\"} > 5)", &storage, 0), Some(9.0));
+    assert_eq!(one("x * on () ({__name__=~\"x|y\"} > 5)", &storage, 0), Some(9.0));
+    assert_eq!(one("absent(x > 5)", &storage, 0), Some(1.0));
+    assert_eq!(one("scalar({__name__=~\"x|y\"} > 5)", &storage, 0), Some(9.0));
+    assert_eq!(one("count({__name__=~\"x|y\"} > 10) or vector(0)", &storage, 0), Some(0.0));
+}
+
+#[test]
+fn a_ratio_without_errors_is_zero_and_without_requests_unknown() {
+    let steady = [0.0, 10.0, 20.0, 30.0, 40.0];
+    let storage = series(&[("all", "a", &steady), ("idle", "a", &[5.0; 5])]);
+    let ratio = "(sum(rate(errors[1m])) or vector(0)) / sum(rate(all[1m]))";
+    assert_eq!(one(ratio, &storage, 60_000), Some(0.0));
+    let idle = "sum(rate(idle[1m])) / sum(rate(idle[1m]))";
+    assert!(one(idle, &storage, 60_000).unwrap().is_nan());
+    assert_eq!(one("sum(rate(nothing[1m]))", &storage, 60_000), None);
+}
+
+#[test]
+fn many_distinct_values_do_not_fill_the_memory() {
+    let values: Vec<f64> = (0..2_000_u32).map(f64::from).collect();
+    let storage = series(&[("x", "a", &values)]);
+    let moment = Timestamp::from_millis;
+    let expr = parse("count_values(\"v\", x)").unwrap();
+    let (end, step) = (moment(29_985_000), Duration::from_secs(15));
+    let limits = Limits { samples: 10_000_000, ..Limits::default() };
+    assert!(range(&expr, &storage, moment(0), end, step, &limits).is_err());
+}
+
+#[test]
 fn what_is_not_there_yet_says_so() {
     let storage = series(&[("x", "a", &[1.0])]);
     let error = at("histogram_count(x)", &storage, 0).unwrap_err();
