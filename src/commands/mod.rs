@@ -1,26 +1,36 @@
 //! One file per subcommand.
 
 mod completions;
+mod glance;
 mod info;
 mod man;
 mod practice_service;
+mod query;
 mod schema;
 mod validate;
 
 use crate::cli::{Cli, Command, UNKNOWN};
+use crate::store::AskRange;
 use color_eyre::Result;
+use std::io::IsTerminal;
 use std::io::{self, ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Something went wrong that is not the command line's fault.
 const FAILED: u8 = 1;
+/// The program failed; its panic has been reported. As Rust itself ends.
+const PANICKED: u8 = 101;
 
 /// Carries the command out and says with which code to end.
 pub fn run(cli: &Cli) -> ExitCode {
     let is_glance = matches!(cli.command, Some(Command::Glance { .. }));
-    match dispatch(cli) {
-        Ok(code) => code,
-        Err(failed) => {
+    // A glance that fails in any way must not look like `ok` or `warning`.
+    let done = catch_unwind(AssertUnwindSafe(|| dispatch(cli)));
+    match done {
+        Ok(Ok(code)) => code,
+        Err(_) => ExitCode::from(if is_glance { UNKNOWN } else { PANICKED }),
+        Ok(Err(failed)) => {
             complain(&format!("opsroom: {failed:#}"));
             ExitCode::from(if is_glance { UNKNOWN } else { FAILED })
         }
@@ -28,10 +38,18 @@ pub fn run(cli: &Cli) -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    let config = cli.config.as_deref();
     match &cli.command {
         Some(Command::Schema) => schema::run(),
-        Some(Command::Validate { live: false }) => validate::run(cli.config.as_deref()),
-        Some(Command::Info) => info::run(cli.config.as_deref()),
+        Some(Command::Validate { live }) => validate::run(config, *live),
+        Some(Command::Glance { json, cached, deadline }) => {
+            glance::run(config, *json, *cached, *deadline)
+        }
+        Some(Command::Query { expr, range, step, json }) => {
+            let range = range.map(|length| AskRange { length, step: *step });
+            query::run(config, expr, range, *json)
+        }
+        Some(Command::Info) => info::run(config),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),
         Some(Command::PracticeService { name, folder, seed, release_after, peers }) => {
@@ -65,4 +83,9 @@ pub fn print_to_end(text: &str) -> ExitCode {
 /// Writes a message to standard error. Where even that fails there is nobody to tell.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether messages may be in colour.
+fn colored() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }

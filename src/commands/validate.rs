@@ -1,18 +1,68 @@
 //! `opsroom validate [--live]`: everything that is wrong with the config.
 
-use crate::config::{Config, Mistakes, discover, render};
-use crate::sources::kind_keys;
+use super::{FAILED, colored, complain, print};
+use crate::config::discover::discover;
+use crate::domain::{Reading, SourceInfo, Status, harmless, units};
+use crate::runtime::assemble::Assembled;
+use crate::runtime::headless;
+use crate::runtime::poller::PollEnd;
+use crate::sources::Brought;
 use color_eyre::Result;
-use std::io::IsTerminal;
+use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
-    let found = discover::discover(config)?;
-    let mut mistakes = Mistakes::default();
-    let config = Config::read(&found.text, &kind_keys(), &mut mistakes);
-    let color = std::io::stderr().is_terminal();
-    super::complain(&render(&found.path, &found.text, &mistakes, color));
-    let _ = config;
-    Ok(ExitCode::SUCCESS)
+/// How long the sources have to answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
+    let found = discover(config)?;
+    let assembled = match Assembled::of(&found, colored()) {
+        Ok(assembled) => assembled,
+        Err(mistakes) => {
+            complain(mistakes.text.trim_end());
+            let plural = if mistakes.count == 1 { "" } else { "s" };
+            complain(&format!("{} mistake{plural}", mistakes.count));
+            return Ok(ExitCode::from(FAILED));
+        }
+    };
+    if !assembled.advice.is_empty() {
+        complain(assembled.advice.trim_end());
+    }
+    let inventory = &assembled.inventory;
+    let mut out = format!(
+        "{}: no mistakes; {} services, {} sources, {} signals\n",
+        harmless(&found.path.to_string_lossy()),
+        inventory.services.len(),
+        inventory.sources.len(),
+        inventory.signals.len(),
+    );
+    let mut all_answer = true;
+    if live {
+        for end in headless::poll_once(&assembled, DEADLINE)? {
+            let info = inventory.sources.iter().find(|info| info.id == end.source);
+            if let Some(info) = info {
+                all_answer &= report(info, &end, &mut out)?;
+            }
+        }
+    }
+    print(&out)?;
+    Ok(if all_answer { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// One line for a source; whether it could be asked and answered well.
+fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
+    let (status, said) = match &end.outcome {
+        Ok(Brought::Reading(Reading::Check(check))) => (check.status, check.summary.clone()),
+        Ok(Brought::Reading(Reading::Server(server))) => {
+            (Status::Ok, server.version.clone().unwrap_or_else(|| "answers".into()))
+        }
+        Ok(Brought::Reading(Reading::Scrape(_))) => (Status::Ok, "answers".into()),
+        Ok(Brought::Page(page)) => (Status::Ok, units::bytes(page.body.len() as f64)),
+        Err(failed) => (Status::Unknown, failed.to_string()),
+    };
+    let took = units::duration(end.took);
+    writeln!(out, "{status:<8}  {:<28}  {}, {took}", info.label, harmless(&said))?;
+    Ok(status == Status::Ok)
 }

@@ -1,0 +1,52 @@
+//! `opsroom glance`: what is wrong, in a few lines.
+
+use super::print;
+use crate::config::discover::discover;
+use crate::runtime::assemble::Assembled;
+use crate::runtime::clock::Clock;
+use crate::runtime::headless;
+use crate::runtime::paths::StateFolder;
+use crate::runtime::state_file;
+use crate::store::Glance;
+use color_eyre::Result;
+use color_eyre::eyre::{bail, eyre};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(super) fn run(
+    config: Option<&Path>,
+    json: bool,
+    cached: bool,
+    deadline: Duration,
+) -> Result<ExitCode> {
+    let found = discover(config)?;
+    let state = StateFolder::of_this_user();
+    let clock = Clock::Wall;
+    let glance = if cached {
+        let path = std::fs::canonicalize(&found.path).unwrap_or(found.path);
+        let state = state.ok_or_else(|| eyre!("no state folder: this user has no home"))?;
+        match state_file::read_summary(&state.summary(&path))? {
+            Some(glance) => glance,
+            None => bail!(
+                "no console has written a summary for {} yet: start one, or ask afresh without --cached",
+                crate::domain::harmless(&path.to_string_lossy())
+            ),
+        }
+    } else {
+        let assembled = Assembled::of(&found, false)?;
+        if assembled.config.is_empty() {
+            bail!("{}: nothing is configured", found.path.display());
+        }
+        let window = state.map(|state| state.window(&assembled.path));
+        Glance::of(&headless::look(assembled, window, deadline)?)
+    };
+    let now = clock.now();
+    let glance = glance.read_at(now);
+    if json {
+        print(&format!("{}\n", glance.json(now)))?;
+    } else {
+        print(&glance.text(now))?;
+    }
+    Ok(ExitCode::from(glance.verdict.exit_code()))
+}
