@@ -1,12 +1,23 @@
 //! What is on the pages: one file a panel, one line each in `KINDS`.
 
+pub mod alert;
 pub mod alerts;
 pub mod cells;
+pub mod charts;
+pub mod checks;
+pub mod history;
 pub mod hosts;
 pub mod index;
+pub mod logs;
+pub mod metrics;
+mod plot;
 pub mod range;
 pub mod rows;
 pub mod services;
+pub mod signals;
+pub mod source;
+pub mod sources;
+mod texts;
 
 use crate::domain::{EngineKind, ServiceName, SignalId, SourceId, Timestamp};
 use crate::store::{Action, AskId, AskRange, Effect, Known};
@@ -147,7 +158,20 @@ pub struct Kind {
 }
 
 /// All kinds of panels.
-pub const KINDS: &[Kind] = &[alerts::KIND, services::KIND, hosts::KIND];
+pub const KINDS: &[Kind] = &[
+    alerts::KIND,
+    alert::KIND,
+    services::KIND,
+    hosts::KIND,
+    charts::KIND,
+    checks::KIND,
+    history::KIND,
+    signals::KIND,
+    metrics::KIND,
+    sources::KIND,
+    source::KIND,
+    logs::KIND,
+];
 
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static Kind> {

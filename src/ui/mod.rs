@@ -1,5 +1,6 @@
 //! How things look: styles by meaning, glyphs, geometry, widgets, keys. No state of its own.
 
+pub mod chart;
 pub mod depth;
 pub mod fuzzy;
 pub mod glyphs;

@@ -1,0 +1,115 @@
+//! One source: what it is asked, what it last brought, what could not be read.
+
+use super::texts::{Parts, draw, fact, plain};
+use super::{ActCx, Chosen, Kind, Panel, ViewCx};
+use crate::domain::{Reading, Role, SourceInfo, units};
+use crate::store::{Action, Effect};
+use crate::ui::Scope;
+use crate::ui::layout::Need;
+use crate::ui::table::rule;
+use crate::ui::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// As the registry knows it.
+pub const KIND: Kind = Kind { name: "source", filtered: false, build: || Box::new(OneSource) };
+
+#[derive(Debug)]
+struct OneSource;
+
+fn chosen<'a>(cx: &ActCx<'a>) -> Option<&'a SourceInfo> {
+    let Some(Chosen::Source(id)) = cx.subject else { return None };
+    cx.index.source(id)
+}
+
+impl Panel for OneSource {
+    fn scope(&self) -> Scope {
+        Scope::Text
+    }
+
+    fn need(&self, _: &ActCx<'_>) -> Need {
+        Need { least: 8, most: u16::MAX, order: 1 }
+    }
+
+    fn refresh(&mut self, _: &ActCx<'_>) {}
+
+    fn act(&mut self, _: Action, _: &ActCx<'_>) -> Option<Vec<Effect>> {
+        None
+    }
+
+    fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
+        None
+    }
+
+    fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
+        chosen(cx).map(|source| source.asks.clone())
+    }
+
+    fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
+        if let Some(line) = text::line_of(area, 0) {
+            rule(cx.theme, line, buf, "SOURCE", cx.focused);
+        }
+        let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let lines = match chosen(&cx.act) {
+            Some(source) => lines(cx, source, area.width),
+            None => vec![plain(cx, "no source is selected")],
+        };
+        draw(cx, body, buf, lines);
+        None
+    }
+}
+
+fn lines(cx: &ViewCx<'_>, source: &SourceInfo, width: u16) -> Vec<Parts> {
+    let mut lines = Vec::new();
+    let mut add = |name: &str, value: &str| lines.extend(fact(cx, width, name, value));
+    add("asks", &source.asks);
+    let role = match &source.role {
+        Role::Check(role) => format!("check {} of service {}", role.name, role.service),
+        Role::Scrape { job } => format!("samples of job {job}"),
+        Role::Server => "metrics server".into(),
+        Role::Canary => "tells whether this host has a network".into(),
+    };
+    let every = units::duration(source.every);
+    add("for", &format!("{role}; every {every}, {} at most", units::duration(source.timeout)));
+    if let Some(note) = &source.note {
+        add("note", note);
+    }
+    let Some(state) = cx.act.known.sources.get(&source.id) else { return lines };
+    if let Some((since, error)) = &state.failing {
+        let for_how_long = text::age_in_steps(cx.act.now.since(*since));
+        add("fails", &format!("{} (for {for_how_long})", error.message));
+    }
+    let answered = state.answered.map_or_else(
+        || "never since the start".into(),
+        |at| {
+            let clock = text::clock_s(at, cx.offset_min);
+            format!("{clock}, {} ago", text::age_in_steps(cx.act.now.since(at)))
+        },
+    );
+    add("answered", &answered);
+    let took = units::duration(state.took);
+    let late = units::duration(state.late);
+    let polls = state.polls;
+    add("polls", &format!("{polls}, {} failed; the last took {took}, {late} late", state.failures));
+    match &state.reading {
+        Some(Reading::Scrape(page)) => {
+            let bytes = units::bytes(page.bytes as f64);
+            let counts = format!("{} samples, {} series in memory", page.samples, page.series);
+            add("page", &format!("{counts}, {bytes} in {}", units::duration(page.took)));
+            if page.malformed > 0 {
+                add("malformed", &format!("{} lines could not be read", page.malformed));
+            }
+            for line in &page.first_malformed {
+                let place = format!("line {}, column {}: {}", line.line, line.column, line.message);
+                add("", &place);
+            }
+        }
+        Some(Reading::Server(server)) => {
+            let version = server.version.as_deref().unwrap_or("does not tell its version");
+            add("server", version);
+        }
+        Some(Reading::Check(check)) => add("says", &check.summary),
+        None => {}
+    }
+    lines
+}

@@ -1,0 +1,408 @@
+//! A line chart with axes, units, threshold lines and visible gaps: in braille
+//! dots, or in marks where only ASCII can be shown.
+
+use super::table::rule;
+use super::text;
+use super::theme::Theme;
+use crate::domain::{Num, Thresholds, Timestamp, Unit, units};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// One line of a chart.
+#[derive(Clone, Debug)]
+pub struct Series<'a> {
+    /// Its name, harmless.
+    pub name: Cow<'a, str>,
+    /// Moments and values, in the order of time.
+    pub points: &'a [(Timestamp, Num)],
+}
+
+/// A chart as it is drawn once.
+#[derive(Debug)]
+pub struct Chart<'a> {
+    /// What it shows.
+    pub title: &'a str,
+    /// What must be known beside it: coverage, warnings.
+    pub note: &'a str,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// The first moment it shows.
+    pub from: Timestamp,
+    /// The last one.
+    pub until: Timestamp,
+    /// Points further apart than this have a gap between them.
+    pub gap: Duration,
+    /// Where warning and critical begin.
+    pub thresholds: Thresholds,
+    /// Its lines, the most important first.
+    pub series: &'a [Series<'a>],
+    /// What stands there when no line has a point.
+    pub empty: &'a str,
+    /// Minutes east of UTC.
+    pub offset_min: i32,
+    /// Whether keys go to it.
+    pub focused: bool,
+}
+
+/// The scale of the vertical axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    bottom: f64,
+    top: f64,
+}
+
+impl Scale {
+    fn share(self, value: f64) -> f64 {
+        (value - self.bottom) / (self.top - self.bottom)
+    }
+}
+
+/// A grid of dots, `wide` and `high` in dots, each with the series it belongs to.
+struct Dots {
+    wide: usize,
+    high: usize,
+    of: Vec<Option<usize>>,
+}
+
+impl Dots {
+    fn new(wide: usize, high: usize) -> Self {
+        Self { wide, high, of: vec![None; wide * high] }
+    }
+
+    fn set(&mut self, x: usize, y: usize, series: usize) {
+        if x < self.wide && y < self.high {
+            self.of[y * self.wide + x] = Some(series);
+        }
+    }
+
+    fn get(&self, x: usize, y: usize) -> Option<usize> {
+        if x < self.wide && y < self.high { self.of[y * self.wide + x] } else { None }
+    }
+
+    fn line(&mut self, from: (usize, usize), to: (usize, usize), series: usize) {
+        let across = to.0.abs_diff(from.0);
+        let down = to.1.abs_diff(from.1);
+        let steps = across.max(down);
+        let part = |a: usize, b: usize, i: usize| {
+            let moved = (a.abs_diff(b) * i + steps / 2) / steps.max(1);
+            if b >= a { a + moved } else { a - moved }
+        };
+        for i in 0..=steps {
+            self.set(part(from.0, to.0, i), part(from.1, to.1, i), series);
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share between 0 and 1 of a number of dots on a screen"
+)]
+fn dot(share: f64, dots: usize) -> usize {
+    (share.clamp(0.0, 1.0) * dots.saturating_sub(1) as f64).round() as usize
+}
+
+/// The next of 1, 2, 2.5, 5, 10 times a power of ten, not below `value`.
+fn round_up(value: f64) -> f64 {
+    if value <= 0.0 || !value.is_finite() {
+        return 1.0;
+    }
+    let power = 10f64.powf(value.log10().floor());
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let fits = |step: &&f64| **step * power >= value * 0.999_999;
+    steps.iter().find(fits).map_or(value, |step| step * power)
+}
+
+impl Chart<'_> {
+    fn values(&self) -> impl Iterator<Item = f64> {
+        let within = |at: Timestamp| at >= self.from && at <= self.until;
+        self.series
+            .iter()
+            .flat_map(|series| series.points)
+            .filter(move |(at, value)| within(*at) && value.0.is_finite())
+            .map(|(_, value)| value.0)
+    }
+
+    /// From zero, unless there are values below it; a threshold that is not far
+    /// off is on it too.
+    fn scale(&self) -> Option<Scale> {
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in self.values() {
+            least = least.min(value);
+            most = most.max(value);
+        }
+        if least > most {
+            return None;
+        }
+        for (threshold, reach) in [(self.thresholds.warning, 8.0), (self.thresholds.critical, 3.0)]
+        {
+            if let Some(threshold) = threshold
+                && threshold <= most * reach
+            {
+                most = most.max(threshold);
+            }
+        }
+        let bottom = if least < 0.0 { -round_up(-least) } else { 0.0 };
+        let top = if most > 0.0 { round_up(most) } else { 0.0 };
+        let ratio_cap = if self.unit == Unit::Ratio && most <= 1.0 { 1.0 } else { f64::INFINITY };
+        let top = top.min(ratio_cap);
+        Some(Scale { bottom, top: if top > bottom { top } else { bottom + 1.0 } })
+    }
+
+    /// Draws it; under four lines only its title with the last values.
+    pub fn draw(&self, theme: &Theme, area: Rect, buf: &mut Buffer) {
+        let Some(title) = text::line_of(area, 0) else { return };
+        self.draw_title(theme, title, buf);
+        if area.height < 4 || area.width < 16 {
+            return;
+        }
+        let Some(scale) = self.scale() else {
+            if let Some(line) = text::line_of(area, 1) {
+                let parts = [(format!("  {}", self.empty).into(), theme.faint())];
+                text::write(buf, line, parts, theme.glyphs.cut);
+            }
+            return;
+        };
+        let labels = [scale.top, f64::midpoint(scale.top, scale.bottom), scale.bottom]
+            .map(|value| units::value(value, self.unit));
+        let wide = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
+        let left = u16::try_from(wide).unwrap_or(0).min(area.width / 3);
+        let plot = Rect {
+            x: area.x + left + 1,
+            y: area.y + 1,
+            width: area.width - left - 1,
+            height: area.height - 3,
+        };
+        self.draw_axes(theme, area, plot, buf, &labels, left);
+        self.draw_thresholds(theme, plot, buf, scale);
+        self.draw_lines(theme, plot, buf, scale);
+    }
+
+    fn draw_title(&self, theme: &Theme, line: Rect, buf: &mut Buffer) {
+        rule(theme, line, buf, self.title, self.focused);
+        let used = u16::try_from(text::width(self.title)).unwrap_or(u16::MAX).saturating_add(1);
+        if used >= line.width {
+            return;
+        }
+        let place = Rect { x: line.x + used, width: line.width - used, ..line };
+        let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
+        for (i, series) in self.series.iter().enumerate() {
+            let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
+            let Some((at, value)) = last else { continue };
+            let old = self.until.since(*at) > self.gap;
+            let shown = if old { "-".into() } else { units::value(value.0, self.unit) };
+            let mark = theme.glyphs.marks[i % theme.glyphs.marks.len()];
+            parts.push((format!("{mark}{} {shown}", series.name).into(), theme.series(i)));
+            parts.push((" ".into(), theme.faint()));
+        }
+        if !self.note.is_empty() {
+            parts.push((self.note.into(), theme.stale()));
+            parts.push((" ".into(), theme.faint()));
+        }
+        text::write(buf, place, parts, theme.glyphs.cut);
+    }
+
+    fn draw_axes(
+        &self,
+        theme: &Theme,
+        area: Rect,
+        plot: Rect,
+        buf: &mut Buffer,
+        labels: &[String; 3],
+        left: u16,
+    ) {
+        let glyphs = theme.glyphs;
+        for y in plot.top()..plot.bottom() {
+            buf.set_stringn(plot.x - 1, y, glyphs.axis_vertical, 1, theme.axis());
+        }
+        buf.set_stringn(plot.x - 1, plot.bottom(), glyphs.axis_corner, 1, theme.axis());
+        let line = glyphs.axis_horizontal.repeat(plot.width.into());
+        buf.set_stringn(plot.x, plot.bottom(), line, plot.width.into(), theme.axis());
+        let mut rows = vec![(plot.y, &labels[0]), (plot.bottom() - 1, &labels[2])];
+        if plot.height >= 5 {
+            rows.push((plot.y + (plot.height - 1) / 2, &labels[1]));
+        }
+        if plot.height < 2 {
+            rows.truncate(1);
+        }
+        for (y, label) in rows {
+            let shown = text::pad(label, left.into(), true, glyphs.cut);
+            buf.set_stringn(area.x, y, shown, left.into(), theme.axis());
+        }
+        let clock = |at| text::clock(at, self.offset_min);
+        let y = plot.bottom() + 1;
+        let long = self.until.since(self.from) >= Duration::from_hours(48);
+        let shown =
+            |at| if long { text::moment(at, self.until, self.offset_min) } else { clock(at) };
+        let begin = shown(self.from);
+        let end = shown(self.until);
+        buf.set_stringn(plot.x, y, &begin, plot.width.into(), theme.axis());
+        let wide = u16::try_from(end.len()).unwrap_or(0);
+        if plot.width > wide * 3 {
+            buf.set_stringn(plot.right() - wide, y, &end, wide.into(), theme.axis());
+        }
+        let length = format!("{} to now", units::age(self.until.since(self.from)));
+        let length_wide = u16::try_from(length.len()).unwrap_or(0);
+        if plot.width > wide * 2 + length_wide + 4 {
+            let x = plot.x + (plot.width - length_wide) / 2;
+            buf.set_stringn(x, y, &length, length.len(), theme.axis());
+        }
+    }
+
+    fn draw_thresholds(&self, theme: &Theme, plot: Rect, buf: &mut Buffer, scale: Scale) {
+        for (threshold, style) in [
+            (self.thresholds.warning, theme.threshold_warning()),
+            (self.thresholds.critical, theme.threshold_critical()),
+        ] {
+            let Some(threshold) = threshold else { continue };
+            let share = scale.share(threshold);
+            if (0.0..=1.0).contains(&share) {
+                let y = plot.y + row(share, plot.height);
+                let line = theme.glyphs.threshold.repeat(plot.width.into());
+                buf.set_stringn(plot.x, y, line, plot.width.into(), style);
+                let label = units::value(threshold, self.unit);
+                buf.set_stringn(plot.x + 1, y, label, plot.width.saturating_sub(1).into(), style);
+            }
+        }
+    }
+
+    fn draw_lines(&self, theme: &Theme, plot: Rect, buf: &mut Buffer, scale: Scale) {
+        let (across, down) = if theme.glyphs.braille { (2, 4) } else { (1, 1) };
+        let mut dots = Dots::new(usize::from(plot.width) * across, usize::from(plot.height) * down);
+        let span = self.until.since(self.from).as_secs_f64().max(0.001);
+        // The first series is the most important: it is drawn last, over the others.
+        for (i, series) in self.series.iter().enumerate().rev() {
+            let mut before: Option<(Timestamp, (usize, usize))> = None;
+            for (at, value) in series.points {
+                if *at < self.from || *at > self.until || !value.0.is_finite() {
+                    before = before.filter(|_| value.0.is_finite());
+                    continue;
+                }
+                let x = dot(at.since(self.from).as_secs_f64() / span, dots.wide);
+                let y = dot(1.0 - scale.share(value.0), dots.high);
+                match before.filter(|(earlier, _)| at.since(*earlier) <= self.gap) {
+                    Some((_, from)) => dots.line(from, (x, y), i),
+                    None => dots.set(x, y, i),
+                }
+                before = Some((*at, (x, y)));
+            }
+        }
+        for row in 0..plot.height {
+            for column in 0..plot.width {
+                let (symbol, series) = if theme.glyphs.braille {
+                    braille(&dots, column.into(), row.into())
+                } else {
+                    let series = dots.get(column.into(), row.into());
+                    let marks = &theme.glyphs.marks;
+                    (series.map(|i| Cow::Borrowed(marks[i % marks.len()])), series)
+                };
+                if let (Some(symbol), Some(series)) = (symbol, series) {
+                    let (x, y) = (plot.x + column, plot.y + row);
+                    buf[(x, y)]
+                        .set_symbol(&symbol)
+                        .set_style(Style::reset().patch(theme.series(series)));
+                }
+            }
+        }
+    }
+}
+
+fn row(share: f64, height: u16) -> u16 {
+    u16::try_from(dot(1.0 - share, height.into())).unwrap_or(0)
+}
+
+/// The braille character of a cell (Unicode 15, "Braille Patterns": dots 1 to 8
+/// are bits 0 to 7), and the most important series in it.
+fn braille(dots: &Dots, column: usize, row: usize) -> (Option<Cow<'static, str>>, Option<usize>) {
+    const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+    let mut pattern = 0;
+    let mut first: Option<usize> = None;
+    for (y, bits) in BITS.iter().enumerate() {
+        for (x, bit) in bits.iter().enumerate() {
+            if let Some(series) = dots.get(column * 2 + x, row * 4 + y) {
+                pattern |= bit;
+                first = Some(first.map_or(series, |known| known.min(series)));
+            }
+        }
+    }
+    let symbol = char::from_u32(0x2800 + pattern).filter(|_| pattern > 0);
+    (symbol.map(|symbol| symbol.to_string().into()), first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::glyphs::ASCII;
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1000)
+    }
+
+    fn drawn(series: &[Series<'_>], ascii: bool, height: u16) -> String {
+        let mut theme = Theme::named("dark").unwrap();
+        if ascii {
+            theme = theme.with_glyphs(&ASCII);
+        }
+        let area = Rect::new(0, 0, 40, height);
+        let mut buf = Buffer::empty(area);
+        let chart = Chart {
+            title: "5xx",
+            note: "",
+            unit: Unit::Ratio,
+            from: at(0),
+            until: at(600),
+            gap: Duration::from_secs(30),
+            thresholds: Thresholds { below: false, warning: Some(0.01), critical: Some(0.05) },
+            series,
+            empty: "no data in this range",
+            offset_min: 0,
+            focused: false,
+        };
+        chart.draw(&theme, area, &mut buf);
+        let line = |y| (0..40).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
+        (0..height).map(|y| format!("{}\n", line(y).trim_end())).collect()
+    }
+
+    fn points() -> Vec<(Timestamp, Num)> {
+        let value = |s: i64| if s < 300 { 0.004 } else { 0.06 };
+        (0..=40)
+            .map(|i| i * 15)
+            .filter(|s| !(120..240).contains(s))
+            .map(|s| (at(s), Num(value(s))))
+            .collect()
+    }
+
+    #[test]
+    fn a_line_with_a_gap_and_both_thresholds() {
+        let points = points();
+        let series = [Series { name: "api".into(), points: &points }];
+        insta::assert_snapshot!(drawn(&series, false, 10));
+        insta::assert_snapshot!(drawn(&series, true, 10));
+    }
+
+    #[test]
+    fn without_data_it_says_why() {
+        assert!(drawn(&[], false, 10).contains("no data in this range"));
+        let points = [(at(5), Num(f64::NAN))];
+        let series = [Series { name: "x".into(), points: &points }];
+        assert!(drawn(&series, false, 10).contains("no data in this range"));
+    }
+
+    #[test]
+    fn no_size_and_no_value_is_too_odd_to_be_drawn() {
+        let points = [(at(1), Num(f64::MAX)), (at(2), Num(-f64::MAX)), (at(3), Num(1e-300))];
+        let series = [Series { name: "x".into(), points: &points }];
+        for height in 0..12 {
+            drawn(&series, false, height);
+            drawn(&series, true, height);
+        }
+    }
+
+    #[test]
+    fn scales_end_at_round_numbers() {
+        assert_eq!([0.0, 0.9, 1.0, 2.2, 7.0, 12.0].map(round_up), [1.0, 1.0, 1.0, 2.5, 8.0, 15.0]);
+    }
+}
