@@ -5,7 +5,7 @@ use super::service::{Limits, OwnSignal, Requests, Service};
 use super::shape::{Config, Hosts};
 use crate::domain::{
     self, EngineKind, HostGroup, Inventory, Labels, Signal, SignalId, SignalKind, Status,
-    Thresholds, Unit,
+    Thresholds, Unit, harmless,
 };
 use crate::metrics::promql::{LabelMatch, MatchKind, parse, selectors};
 use std::time::Duration;
@@ -28,8 +28,8 @@ impl Config {
             self.host_signals(hosts, &mut signals);
         }
         Inventory {
-            environment: self.environment.clone(),
-            site: self.site.clone(),
+            environment: harmless(&self.environment).into_owned(),
+            site: harmless(&self.site).into_owned(),
             sources: Vec::new(),
             services: self.services.iter().map(known_service).collect(),
             signals,
@@ -127,8 +127,6 @@ impl Config {
                 Unit::Seconds,
                 requests.latency,
             ),
-            (SignalKind::Custom, "p50", "p50", requests.latency(0.5), Unit::Seconds, SHOWN),
-            (SignalKind::Custom, "p99", "p99", requests.latency(0.99), Unit::Seconds, SHOWN),
             (SignalKind::Traffic, "traffic", "req/s", requests.traffic(), Unit::PerSecond, SHOWN),
         ];
         all.into_iter()
@@ -207,7 +205,7 @@ fn own_signal(id: SignalId, own: &OwnSignal, engine: EngineKind) -> Signal {
         service: None,
         hosts: None,
         kind: own.kind(),
-        label: own.label.clone(),
+        label: harmless(&own.label).into_owned(),
         expr: own.expr.as_str().into(),
         engine,
         unit: own.unit,
@@ -220,11 +218,12 @@ fn own_signal(id: SignalId, own: &OwnSignal, engine: EngineKind) -> Signal {
 }
 
 fn known_service(service: &Service) -> domain::Service {
+    let shown = |text: &Option<String>| text.as_deref().map(|text| harmless(text).into_owned());
     domain::Service {
         name: service.name.clone(),
-        owner: service.owner.clone(),
-        contact: service.contact.clone(),
-        link: service.link.clone(),
+        owner: shown(&service.owner),
+        contact: shown(&service.contact),
+        link: shown(&service.link),
         depends_on: service.depends_on.clone(),
         has_logs: service.logs.is_some(),
     }
@@ -264,7 +263,7 @@ mod tests {
              min_requests = 7",
         );
         let ids: Vec<&str> = inventory.signals.iter().map(|signal| signal.id.as_str()).collect();
-        assert_eq!(ids, ["api/errors", "api/latency", "api/p50", "api/p99", "api/traffic"]);
+        assert_eq!(ids, ["api/errors", "api/latency", "api/traffic"]);
         let errors = signal(&inventory, "api/errors");
         let all =
             "sum(rate(http_server_requests_seconds_count{job=\"api\",status=~\"[1-5]..\"}[5m]))";
@@ -324,7 +323,7 @@ mod tests {
         let latency = signal(&inventory, "db/latency");
         assert_eq!((latency.unit, latency.thresholds.warning), (Unit::Seconds, Some(1.0)));
         assert_eq!(latency.thresholds.critical, None);
-        assert_eq!(inventory.signals.len(), 6);
+        assert_eq!(inventory.signals.len(), 4);
     }
 
     #[test]
@@ -368,7 +367,7 @@ mod tests {
                  preset = '{preset}'"
             );
             let inventory = inventory(&text);
-            assert_eq!(inventory.signals.len(), if *preset == "none" { 12 } else { 17 });
+            assert_eq!(inventory.signals.len(), if *preset == "none" { 12 } else { 15 });
             for signal in &inventory.signals {
                 let counts = signal.min_requests.as_ref().map(|(count, _)| count);
                 for expr in std::iter::once(&signal.expr).chain(counts) {

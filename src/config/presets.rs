@@ -59,9 +59,11 @@ fn families(requests: &Requests) -> Vec<Family> {
         found.push(family("http_server_requests_seconds_count", &["status"]));
     }
     if takes("opentelemetry") {
-        // Semantic conventions of HTTP, stable, and before 1.20.
-        let stable = "http_server_request_duration_seconds_count";
-        found.push(family(stable, &["http_response_status_code"]));
+        let name = "http_server_request_duration_seconds_count";
+        found.push(family(name, &["http_response_status_code"]));
+    }
+    if requests.preset == "opentelemetry-old" {
+        // Semantic conventions of HTTP before 1.20.
         found.push(family("http_server_duration_milliseconds_count", &["http_status_code"]));
     }
     if requests.preset == "grpc" {
@@ -86,6 +88,8 @@ fn histograms(requests: &Requests) -> Vec<Histogram> {
     }
     if takes("opentelemetry") {
         found.push(seconds("http_server_request_duration_seconds"));
+    }
+    if requests.preset == "opentelemetry-old" {
         let name = "http_server_duration_milliseconds".into();
         found.push(Histogram { name, millis: true });
     }
@@ -169,15 +173,27 @@ impl Requests {
         first_of(families(self).iter().map(rate))
     }
 
-    /// Latency in seconds under which the share `quantile` of all requests stays.
+    /// Latency in seconds under which the share `quantile` of all requests
+    /// stays. Names the share once, so that another one is easily asked for.
     pub fn latency(&self, quantile: f64) -> Option<String> {
         let (matchers, window) = (self.matchers(""), self.window());
-        let latency = |histogram: &Histogram| {
-            let rate = format!("rate({}_bucket{matchers}[{window}])", histogram.name);
-            let scale = if histogram.millis { " / 1000" } else { "" };
-            format!("histogram_quantile({quantile}, sum by (le) ({rate})){scale}")
-        };
-        first_of(histograms(self).iter().map(latency))
+        let histograms = histograms(self);
+        let millis = histograms.iter().any(|histogram| histogram.millis);
+        let rate =
+            |histogram: &Histogram| format!("rate({}_bucket{matchers}[{window}])", histogram.name);
+        let mut buckets = String::new();
+        for (i, histogram) in histograms.iter().enumerate() {
+            if i > 0 {
+                buckets.push_str(" or ");
+            }
+            buckets += &format!("sum by (le) ({})", rate(histogram));
+            // Buckets of two histograms must not end up in one.
+            for earlier in &histograms[..i] {
+                buckets += &format!(" unless on () sum({})", rate(earlier));
+            }
+        }
+        let scale = if millis { " / 1000" } else { "" };
+        (!buckets.is_empty()).then(|| format!("histogram_quantile({quantile}, {buckets}){scale}"))
     }
 }
 

@@ -172,15 +172,23 @@ fn latency_is_in_seconds_whatever_the_histogram_counts_in() {
             )
         }
     };
-    for (name, scale) in [
-        ("http_request_duration_seconds", 1.0),
-        ("http_server_requests_seconds", 1.0),
-        ("http_server_duration_milliseconds", 1_000.0),
+    for (name, scale, preset) in [
+        ("http_request_duration_seconds", 1.0, "auto"),
+        ("http_server_requests_seconds", 1.0, "auto"),
+        ("http_server_request_duration_seconds", 1.0, "auto"),
+        ("http_server_duration_milliseconds", 1_000.0, "opentelemetry-old"),
     ] {
         let fed = fed(600, page(name, scale));
-        assert_eq!(answer(&fed, &requests("").latency(0.95).unwrap()), ["{} 0.400"], "{name}");
-        assert_eq!(answer(&fed, &requests("").latency_count().unwrap()), ["{} 3000.000"]);
+        let requests = requests(&format!("preset = '{preset}'"));
+        assert_eq!(answer(&fed, &requests.latency(0.95).unwrap()), ["{} 0.400"], "{name}");
+        assert_eq!(answer(&fed, &requests.latency_count().unwrap()), ["{} 3000.000"]);
     }
+    // Of two histograms the first one counts, and they are not mixed.
+    let (one, two) =
+        (page("http_request_duration_seconds", 1.0), page("http_server_requests_seconds", 3.0));
+    let both = fed(600, |t| one(t) + &two(t));
+    assert_eq!(answer(&both, &requests("").latency(0.95).unwrap()), ["{} 0.400"]);
+    assert_eq!(requests("").latency(0.95).unwrap().matches("0.95").count(), 1);
 }
 
 #[test]

@@ -370,7 +370,11 @@ impl Reader<'_> {
             }
             Shape::Url => {
                 if let Some(span) = password_in(text, &value.span()) {
-                    self.mistakes.hide(span);
+                    self.mistakes.hide(span.clone());
+                    let message =
+                        format!("`{}` holds a password in plain text", short(&place.path));
+                    let help = "write `auth = { basic = { user = ..., password = \"env:NAME\" } }`";
+                    self.mistakes.unwise(span, message, help);
                 }
                 match web_address(text) {
                     Ok(()) => Some(Value::Text(text.into())),

@@ -158,7 +158,7 @@ fn what_may_be_a_secret_is_hidden() {
     let (_, mistakes) = read(text);
     let hidden: Vec<&str> = mistakes.hidden().iter().map(|span| &text[span.clone()]).collect();
     assert_eq!(hidden, ["\"abc\"", "\"http://u:p@h/\"", "\"tok\"", "\"tik\""]);
-    assert_eq!(mistakes.advisories(), 1);
+    assert_eq!(mistakes.advisories(), 2);
 }
 
 #[test]
@@ -183,5 +183,17 @@ proptest::proptest! {
         value in r#"[0-9]{1,25}|-?[0-9]\.[0-9]|nan|-inf|true|"[a-z0-9:%/ .]{0,12}"|\[\]|\{\}|\[1, "x"\]|\{ http = 1 \}|\{ url = "" \}|1979-05-27|0xff"#,
     ) {
         read(&format!("{name} = {value}"));
+    }
+}
+
+#[test]
+fn keys_nested_without_end_end_in_a_mistake() {
+    for text in [
+        format!("{}a = 1", "a.".repeat(300_000)),
+        format!("[{}a]", "a.".repeat(300_000)),
+        format!("site = {}", "{a=".repeat(100_000)),
+        "[a]\n[a.a]\n".repeat(10_000),
+    ] {
+        assert!(!read(&text).1.is_empty());
     }
 }

@@ -84,7 +84,8 @@ const SIGNALS: &[Key] = &[
 ];
 
 /// The names of presets.
-pub const PRESETS: &[&str] = &["auto", "prometheus", "micrometer", "opentelemetry", "grpc", "none"];
+pub const PRESETS: &[&str] =
+    &["auto", "prometheus", "micrometer", "opentelemetry", "opentelemetry-old", "grpc", "none"];
 
 const AT_MOST: Key = key(
     "at_most",

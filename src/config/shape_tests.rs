@@ -226,3 +226,73 @@ fn expressions_are_checked_where_opsroom_answers_them() {
         read("prometheus = 'http://p'\n[service.a.signal.x]\nexpr = 'keep_last_value(up)'");
     assert!(mistakes[0].contains("not PromQL as opsroom knows it"), "{mistakes:?}");
 }
+
+/// Every way that leads to a value: `service.a.errors.warning`.
+fn paths(keys: crate::config::Keys, before: &str, into: &mut Vec<String>) {
+    for key in crate::config::keys::all(keys) {
+        let path = format!("{before}{}", key.name);
+        match key.shape {
+            Shape::Table(keys) | Shape::TableOr(_, keys) => paths(keys, &format!("{path}."), into),
+            Shape::Named(keys) | Shape::Kinds(keys) => paths(keys, &format!("{path}.a."), into),
+            _ => {}
+        }
+        into.push(path);
+    }
+}
+
+const VALUES: &[&str] = &[
+    "1",
+    "-1",
+    "0",
+    "9223372036854775807",
+    "0x10",
+    "1.5",
+    "nan",
+    "inf",
+    "true",
+    "1979-05-27",
+    "\"\"",
+    "\"x\"",
+    "\"10s\"",
+    "\"5%\"",
+    "\"1 MiB\"",
+    "\"a:1\"",
+    "\"http://x/\"",
+    "\"env:X\"",
+    "\"/p\"",
+    "\"auto\"",
+    "\"critical\"",
+    "\"\\u001b[31m\"",
+    "\"sum(up\"",
+    "[]",
+    "[1, \"x\", []]",
+    "[\"a\", \"a:1\"]",
+    "{}",
+    "{ a = 1 }",
+    "{ a = \"b\" }",
+    "{ a = {} }",
+    "{ a = { http = \"http://x\" } }",
+    "{ warning = \"1s\" }",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_config_makes_the_program_fall_over(
+        lines in proptest::collection::vec((0..10_000_usize, 0..VALUES.len()), 1..12),
+    ) {
+        let mut all = Vec::new();
+        paths(super::ROOT, "", &mut all);
+        let line = |(path, value): &(usize, usize)| {
+            format!("{} = {}", all[path % all.len()], VALUES[*value])
+        };
+        let text = lines.iter().map(line).collect::<Vec<_>>().join("\n");
+        let mut mistakes = Mistakes::default();
+        let config = Config::read(&text, KINDS, &mut mistakes);
+        let inventory = config.inventory();
+        let shown = inventory.services.iter().flat_map(|service| [&service.owner, &service.contact]);
+        for text in shown.flatten().chain([&inventory.environment, &inventory.site]) {
+            proptest::prop_assert!(!text.chars().any(char::is_control));
+        }
+        crate::config::render("x".as_ref(), &text, &mistakes, true);
+    }
+}
