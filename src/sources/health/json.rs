@@ -32,21 +32,34 @@ fn read_object(map: &Object, depth: usize) -> Body {
     let own = Verdict::of(map, depth);
     let mut parts = Parts::default();
     parts.of_object(map, "", depth);
-    let wrapped = own.status.is_none() && own.unclear.is_none() && parts.list.is_empty();
-    if wrapped && depth < DEEPEST {
-        // `{"code": 0, "data": {"status": "UP"}}`
-        for key in ["data", "payload", "response", "body", "result"] {
-            if let Some(Value::Object(inner)) = map.get(key) {
-                let body = read_object(inner, depth + 1);
-                if body.status.is_some() {
-                    return body;
-                }
-            }
+    // `{"code": 0, "data": {"status": "UP"}}`: an envelope, and the health inside of it.
+    let inside = WRAPPERS.iter().find_map(|key| match map.get(*key) {
+        Some(Value::Object(inner)) if depth < DEEPEST && speaks_of_health(inner, depth) => {
+            Some(read_object(inner, depth + 1))
         }
+        _ => None,
+    });
+    if let Some(inside) = inside.filter(|_| parts.list.is_empty())
+        && own.unclear.is_none()
+        && (own.status.is_none() || inside.status > own.status)
+    {
+        return inside;
     }
     let code_is_state = map.get("initialized").is_some_and(Value::is_boolean)
         && map.get("sealed").is_some_and(Value::is_boolean);
     Body { code_is_state, ..parts.into_body(own, complaint(map)) }
+}
+
+/// Keys of envelopes that hold the health itself.
+const WRAPPERS: &[&str] = &["data", "payload", "response", "body", "result", "page"];
+
+/// Whether an object gives a verdict or lists parts.
+fn speaks_of_health(map: &Object, depth: usize) -> bool {
+    Verdict::of(map, depth).status.is_some()
+        || map.iter().any(|(key, value)| {
+            keys::is_container(&keys::normal(key)) && (value.is_object() || value.is_array())
+                || keys::names_a_part(key) && value.as_str().and_then(words::phrase).is_some()
+        })
 }
 
 fn by_bool(good: bool) -> Status {
@@ -86,6 +99,14 @@ impl Verdict {
                 }
             } else if let (Some(failure), Value::Bool(true)) = (keys::inverse(&normal), value) {
                 found.worse(if failure { Status::Critical } else { Status::Warning }, key);
+            } else if let ("code", Value::String(text)) = (&*normal, value) {
+                if let (Some(status), None) = (words::word(text), &weak) {
+                    weak = Some((status, text.clone()));
+                }
+            } else if let ("unhealthycount", Some(1..)) = (&*normal, value.as_u64()) {
+                let none = map.get("healthy_count").and_then(Value::as_u64) == Some(0);
+                let status = if none { Status::Critical } else { Status::Warning };
+                found.worse(status, &format!("{key} {value}"));
             } else if let ("code" | "statuscode", Some(code)) = (&*normal, value.as_u64()) {
                 if (400..600).contains(&code) {
                     found.worse(Status::Critical, &format!("{key} {code}"));
@@ -292,7 +313,11 @@ impl Parts {
             let path = || format!("{prefix}{key}");
             match value {
                 Value::Object(inner) if keys::is_strong(normal) => {
-                    self.of_object(inner, prefix, depth + 1);
+                    if Verdict::of(inner, depth + 1).as_part().is_some() {
+                        self.of_object(inner, prefix, depth + 1);
+                    } else {
+                        self.children(inner, prefix, false, depth + 1);
+                    }
                 }
                 Value::Array(items) if keys::is_strong(normal) => {
                     self.items(items, prefix, depth + 1);

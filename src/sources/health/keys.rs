@@ -100,6 +100,7 @@ const ELSEWHERE: &[&str] = &[
     "page",
     "params",
     "request",
+    "responseheader",
     "scheduledmaintenances",
     "settings",
     "toggles",
@@ -331,6 +332,7 @@ pub(super) fn own_name(map: &serde_json::Map<String, Value>) -> Option<String> {
         "key",
         "type",
         "resource",
+        "system",
     ];
     // Consul's check ids are unique, its names are not.
     let consul = map.get("CheckID").and_then(Value::as_str);

@@ -1,7 +1,7 @@
 //! Health answers in plain text and HTML.
 
-use super::words;
 use super::{Body, MOST_COMPONENTS, detail, name};
+use super::{keys, words};
 use crate::domain::{Component, Status};
 
 /// Longer texts are pages, not words.
@@ -20,11 +20,15 @@ pub(super) fn read(text: &str) -> Body {
     if text.starts_with('<') {
         return Body { status: page_colour(text), ..Body::default() };
     }
-    if text.len() <= LONGEST_WORD {
-        let status = words::phrase(text);
-        return Body { status, word: status.map(|_| detail(text)), ..Body::default() };
-    }
-    Body::default()
+    let first = text.lines().next().unwrap_or_default().trim();
+    let status = if text.len() <= LONGEST_WORD {
+        words::phrase(text).or_else(|| words::word(first))
+    } else if text.len() <= 8 * LONGEST_WORD {
+        words::word(first)
+    } else {
+        None
+    };
+    Body { status, word: status.map(|_| detail(first)), ..Body::default() }
 }
 
 /// `[+]etcd ok`, `[-]etcd failed: reason withheld`
@@ -63,14 +67,24 @@ fn marked_lines(text: &str) -> Option<Body> {
 /// `database: PASSED Schema version: 1 (0.02s)` in every line.
 fn named_lines(text: &str) -> Option<Body> {
     let mut components = Vec::new();
+    let mut whole: Option<Status> = None;
     for line in text.lines().take(MOST_COMPONENTS) {
-        let (called, says) = line.split_once(": ")?;
+        let (called, says) = line.split_once(": ").or_else(|| line.split_once('='))?;
         let first = says.split_whitespace().next()?;
         let status = words::word(first)?;
+        if keys::is_strong(&keys::normal(called)) {
+            whole = whole.max(Some(status));
+            continue;
+        }
         let reason = if status == Status::Ok { "" } else { says };
         components.push(Component { name: name(called), status, detail: detail(reason) });
     }
-    let status = components.iter().map(|component| component.status).max()?;
+    let worst = components.iter().map(|component| component.status).max();
+    let status = match (whole, worst) {
+        (Some(Status::Ok), Some(Status::Critical)) => Status::Warning,
+        (Some(whole), _) => whole,
+        (None, worst) => worst?,
+    };
     Some(Body { status: Some(status), components, ..Body::default() })
 }
 
@@ -116,5 +130,8 @@ mod tests {
         }
         assert_eq!(read("Ok.\n").status, Some(Status::Ok));
         assert_eq!(read("DRAINING").status, Some(Status::Critical));
+        assert_eq!(read("healthy\nversion 1.2, built today").status, Some(Status::Ok));
+        assert_eq!(read("status: DOWN\ndb: OK\n").status, Some(Status::Critical));
+        assert_eq!(read("status=ok").components.len(), 0);
     }
 }

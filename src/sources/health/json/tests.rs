@@ -136,3 +136,33 @@ fn a_body_without_end_is_read_within_bounds() {
     let deep = format!("{}1{}", "{\"checks\":{\"a\":".repeat(50), "}}".repeat(50));
     assert_eq!(body(&deep).0, None);
 }
+
+#[test]
+fn envelopes_and_older_shapes_are_looked_into() {
+    assert_eq!(body(r#"{"status":{"code":"UP","description":""}}"#).0, Some(OK));
+    assert_eq!(body(r#"{"status":"success","data":{"db":"down"}}"#).0, Some(BAD));
+    assert_eq!(body(r#"{"status":"success","data":{"order":{"status":"failed"}}}"#).0, Some(OK));
+    assert_eq!(body(r#"{"page":{"name":"x","status":"HASISSUES"}}"#).0, Some(Status::Warning));
+    let sentry =
+        r#"{"problems":[],"healthy":{"WarningStatusCheck":true,"CeleryAliveCheck":false}}"#;
+    let expected = vec![part("WarningStatusCheck", OK), part("CeleryAliveCheck", BAD)];
+    assert_eq!(body(sentry), (Some(BAD), expected));
+    let heroku =
+        r#"{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"yellow"}]}"#;
+    let expected = vec![part("Apps", OK), part("Data", Status::Warning)];
+    assert_eq!(body(heroku), (Some(Status::Warning), expected));
+    let solr = r#"{"responseHeader":{"status":0,"QTime":1},"status":"OK"}"#;
+    assert_eq!(body(solr), (Some(OK), vec![]));
+    assert_eq!(body(r#"{"healthy_count":2,"unhealthy_count":1}"#).0, Some(Status::Warning));
+    let symfony = r#"{"checks":[{"checkName":"Disk","status":1,"status_name":"check_result_critical"}],"globalStatus":"KO"}"#;
+    assert_eq!(body(symfony), (Some(BAD), vec![part("Disk", BAD)]));
+    let nomad = r#"{"server":{"ok":true,"message":"ok"},"client":{"ok":false,"message":"lost"}}"#;
+    assert_eq!(body(nomad), (Some(BAD), vec![part("server", OK), part("client", BAD)]));
+    let docker = r#"{"State":{"Status":"running","Health":{"Status":"unhealthy"}}}"#;
+    assert_eq!(body(docker).0, Some(BAD));
+    let ksql = r#"{"isHealthy":true,"details":{"kafka":{"isHealthy":true}},"serverState":"READY"}"#;
+    assert_eq!(body(ksql), (Some(OK), vec![part("kafka", OK)]));
+    let consul = r#"[{"Node":{"Node":"a"},"Service":{"ID":"web"},"Checks":[{"CheckID":"serfHealth","Status":"passing"},{"CheckID":"web","Status":"warning"}]}]"#;
+    let expected = vec![part("serfHealth", OK), part("web", Status::Warning)];
+    assert_eq!(body(consul), (Some(Status::Warning), expected));
+}
