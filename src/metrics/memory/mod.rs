@@ -5,6 +5,7 @@ mod chunk;
 mod evict;
 mod index;
 mod keep;
+mod naming;
 mod pages;
 mod scrape;
 mod select;
