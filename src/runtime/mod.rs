@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod clock;
+pub mod console;
 pub mod engine;
 pub mod event_loop;
 pub mod headless;

@@ -1,5 +1,6 @@
 //! The terminal: taken over without a question, written without waiting, given back whatever happens.
 
+use super::isolate::is_isolated;
 use super::pen::Pen;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
@@ -8,7 +9,7 @@ use rustix::io::Errno;
 use rustix::termios::{OptionalActions, QueueSelector, Termios};
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::io::unix::AsyncFd;
 
@@ -119,6 +120,11 @@ impl Tty {
         raw.make_raw();
         rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, &raw)?;
         self.taken = true;
+        *rescue() = Some(Rescue {
+            fd: self.fd.clone(),
+            saved: self.saved.clone(),
+            thread: std::thread::current().id(),
+        });
         self.out.clear();
         self.written = 0;
         self.out.extend_from_slice(ENTER.as_bytes());
@@ -132,29 +138,11 @@ impl Tty {
         if !std::mem::take(&mut self.taken) {
             return;
         }
-        let fd = self.fd.get_ref();
         let stalled = self.written < self.out.len();
         self.out.clear();
         self.written = 0;
-        if stalled {
-            let _ = rustix::termios::tcflush(fd, QueueSelector::OFlush);
-        }
-        let mut left = LEAVE.as_bytes();
-        let mut patience = 3;
-        while !left.is_empty() && patience > 0 {
-            match rustix::io::write(fd, left) {
-                Ok(count) => left = &left[count..],
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    patience -= 1;
-                    let mut fds = [rustix::event::PollFd::new(fd, rustix::event::PollFlags::OUT)];
-                    let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
-                    let _ = rustix::event::poll(&mut fds, Some(&wait));
-                }
-                Err(_) => break,
-            }
-        }
-        let _ = rustix::termios::tcsetattr(fd, OptionalActions::Now, &self.saved);
+        let _ = rescue().take();
+        leave(self.fd.get_ref(), &self.saved, stalled);
     }
 
     /// Writes as much as the terminal takes now.
@@ -249,6 +237,62 @@ impl Drop for Tty {
     fn drop(&mut self) {
         self.give_back();
     }
+}
+
+/// Writes what gives the terminal back, and its modes.
+fn leave(fd: &OwnedFd, saved: &Termios, stalled: bool) {
+    if stalled {
+        let _ = rustix::termios::tcflush(fd, QueueSelector::OFlush);
+    }
+    let mut left = LEAVE.as_bytes();
+    let mut patience = 3;
+    while !left.is_empty() && patience > 0 {
+        match rustix::io::write(fd, left) {
+            Ok(count) => left = &left[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                patience -= 1;
+                let mut fds = [rustix::event::PollFd::new(fd, rustix::event::PollFlags::OUT)];
+                let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
+                let _ = rustix::event::poll(&mut fds, Some(&wait));
+            }
+            Err(_) => break,
+        }
+    }
+    let _ = rustix::termios::tcsetattr(fd, OptionalActions::Now, saved);
+}
+
+/// What it takes to give the terminal back from a panic hook.
+struct Rescue {
+    fd: Arc<AsyncFd<OwnedFd>>,
+    saved: Termios,
+    thread: std::thread::ThreadId,
+}
+
+static RESCUE: Mutex<Option<Rescue>> = Mutex::new(None);
+
+fn rescue() -> MutexGuard<'static, Option<Rescue>> {
+    RESCUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on a panic that ends the console gives the terminal back before it
+/// is reported; one that ends a single source or evaluation is only logged.
+pub fn rescue_at_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut rescue = rescue();
+        let ends_console = !is_isolated()
+            && rescue.as_ref().is_some_and(|rescue| rescue.thread == std::thread::current().id());
+        if ends_console && let Some(Rescue { fd, saved, .. }) = rescue.take() {
+            leave(fd.get_ref(), &saved, true);
+            report(panic);
+        } else if rescue.is_none() {
+            report(panic);
+        } else {
+            let at = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(at, "a part has panicked");
+        }
+    }));
 }
 
 /// Opens the terminal anew, so that "do not wait" is not set for the shell's

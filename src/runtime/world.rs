@@ -5,6 +5,7 @@ use super::assemble::Assembled;
 use super::clock::Clock;
 use super::engine::{AskServer, Engine};
 use super::event_loop::Execute;
+use super::isolate::isolated;
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::state_file;
 use crate::config::discover;
@@ -253,14 +254,23 @@ impl Execute for World {
             }
             Effect::PollAll => self.0.poller.order(Order::All),
             Effect::Ask(ask) => self.0.engine.ask(ask),
-            Effect::ReadLogs(service) => drop(tokio::spawn(world.read_logs(service))),
-            Effect::Copy(text) => drop(tokio::spawn(copy_into_tmux(text))),
-            Effect::Practice(name) => drop(tokio::spawn(world.call_fault(name))),
-            Effect::Reload => drop(tokio::spawn(async move { world.reload().await })),
+            Effect::ReadLogs(service) => alone(world.read_logs(service)),
+            Effect::Copy(text) => alone(copy_into_tmux(text)),
+            Effect::Practice(name) => alone(world.call_fault(name)),
+            Effect::Reload => alone(async move { world.reload().await }),
             // The loop itself sees to these.
             Effect::Suspend | Effect::Redraw | Effect::Quit => {}
         }
     }
+}
+
+/// Lets a task go on by itself; its panic ends nothing else.
+fn alone(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        if let Err(words) = isolated(task).await {
+            tracing::error!(words, "a task has panicked");
+        }
+    });
 }
 
 /// The poller, its handle, and where the pages come that it brings.

@@ -1,0 +1,323 @@
+//! The console: terminal, loop, program and world put together.
+
+use super::assemble::Assembled;
+use super::clock::Clock;
+use super::event_loop::{Ended, EventLoop, Program};
+use super::input::TtyInputs;
+use super::logging;
+use super::paths::StateFolder;
+use super::state_file;
+use super::terminal::{Display, TerminalError, Tty, rescue_at_panic};
+use super::world::{CallFault, MESSAGES, World};
+use crate::app::{self, Setting, State};
+use crate::config::{Colors, Config, Glyphs};
+use crate::domain::{Inventory, Timestamp, harmless};
+use crate::store::{Effect, Glance, Msg, Stamped};
+use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
+use ratatui::Frame;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+/// The summary is written at most this often, when it has changed.
+const SUMMARY: Duration = Duration::from_secs(3);
+/// It is written this often although nothing has changed, so that it stays fresh.
+const SUMMARY_ANYWAY: Duration = Duration::from_secs(15);
+/// At the end the window is kept a last time; nobody waits longer for it.
+const LAST_KEEP: Duration = Duration::from_millis(500);
+/// The same where the terminal is gone and the process shall be, too.
+const LAST_KEEP_GONE: Duration = Duration::from_millis(20);
+
+/// What a console is started with.
+pub struct Setup {
+    /// The config, read.
+    pub assembled: Assembled,
+    /// Where log, summary and window lie; none where the user has no home.
+    pub state: Option<StateFolder>,
+    /// The faults of a practice environment, and what starts them.
+    pub practice: Option<(Vec<String>, CallFault)>,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup").field("assembled", &self.assembled).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no console.
+#[derive(Debug, Error)]
+pub enum ConsoleError {
+    /// The terminal is not fit for one, or cannot be used.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    /// The system refused something.
+    #[error("the console cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// The theme or the keys of the config cannot be used.
+    #[error("{0}")]
+    Look(String),
+}
+
+/// Shows the console until the operator quits, the process is told to end, or
+/// the terminal is gone.
+pub fn run(setup: Setup) -> Result<Ended, ConsoleError> {
+    Tty::check_fit()?;
+    let theme = theme(&setup.assembled.config)?;
+    let keys = keys(&setup.assembled.config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()?;
+    let ended = runtime.block_on(shown(setup, theme, keys));
+    // What still hangs in a name server or on a disk is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleError> {
+    let Setup { assembled, state, practice } = setup;
+    let clock = Clock::Wall;
+    let (faults, call) = practice.map_or((Vec::new(), None), |(faults, call)| (faults, Some(call)));
+    let setting = setting(state.as_ref(), faults);
+    let inventory = assembled.inventory.clone();
+
+    // The first frame is there before anything is asked, opened or started.
+    let mut display = Tty::take()?;
+    rescue_at_panic();
+    let inputs = TtyInputs::listen(display.input())?;
+    let mut program = Console::new(inventory, setting, keys, theme, &display, clock.now());
+    // A terminal that is gone already shows at the loop's first turn.
+    let _ = display.draw(&mut |frame| program.draw(frame));
+
+    let log = state.as_ref().map(logging::start);
+    let (out, messages) = mpsc::channel(MESSAGES);
+    if let Some(Err(error)) = &log {
+        let text = format!("nothing is logged: {error}");
+        let _ = out.try_send(Msg::Said { text, bad: true });
+    }
+    let (limits, path) = (assembled.limits(), assembled.path.clone());
+    tracing::info!(config = %path.display(), sources = assembled.sources.len(), "console starts");
+    let (world, _engine) = World::start(assembled, clock, out, call)?;
+    let window = state.as_ref().map(|state| state.window(&path));
+    if let (Some(state), Some(window)) = (&state, &window) {
+        world.load_window(window.clone(), limits);
+        tokio::spawn(world.clone().keep_window(window.clone()));
+        program.summaries = Some(keep_summaries(state.summary(&path)));
+    }
+    tokio::spawn(world.clone().follow_config());
+
+    let mut event_loop = EventLoop {
+        program,
+        display,
+        inputs,
+        executor: world.clone(),
+        messages,
+        clock,
+        redraw: false,
+    };
+    let ended = event_loop.run().await;
+    event_loop.display.give_back();
+    tracing::info!(?ended, "console ends");
+    if let Some(window) = window {
+        let patience = if ended == Ended::Gone { LAST_KEEP_GONE } else { LAST_KEEP };
+        world.keep_window_now(window, patience);
+    }
+    Ok(ended)
+}
+
+/// Writes each summary that is sent; the newest one where the disk is slow.
+fn keep_summaries(path: PathBuf) -> mpsc::UnboundedSender<Glance> {
+    let (sender, mut summaries) = mpsc::unbounded_channel::<Glance>();
+    tokio::spawn(async move {
+        while let Some(mut summary) = summaries.recv().await {
+            while let Ok(newer) = summaries.try_recv() {
+                summary = newer;
+            }
+            let path = path.clone();
+            let written =
+                tokio::task::spawn_blocking(move || state_file::write_summary(&path, &summary));
+            if let Ok(Err(error)) = written.await {
+                tracing::warn!(%error, "the summary was not written");
+            }
+        }
+    });
+    sender
+}
+
+/// The program with what it needs beside its state.
+struct Console {
+    state: State,
+    theme: Theme,
+    drawn: Option<u64>,
+    summaries: Option<mpsc::UnboundedSender<Glance>>,
+    summarized: Option<Glance>,
+}
+
+impl Console {
+    fn new(
+        inventory: Arc<Inventory>,
+        setting: Setting,
+        keys: Keys,
+        theme: Theme,
+        display: &Tty,
+        now: Timestamp,
+    ) -> Self {
+        let size = display.size();
+        let state = State::new(inventory, setting, keys, (size.width, size.height), now);
+        Self { state, theme, drawn: None, summaries: None, summarized: None }
+    }
+
+    fn summarize(&mut self, now: Timestamp) {
+        let Some(summaries) = &self.summaries else { return };
+        let age = self.summarized.as_ref().map(|last| now.since(last.taken));
+        if age.is_some_and(|age| age < SUMMARY) {
+            return;
+        }
+        let mut summary = Glance::of(self.state.known());
+        let changed = self.summarized.as_ref().is_none_or(|last| {
+            let taken = std::mem::replace(&mut summary.taken, last.taken);
+            let same = *last == summary;
+            summary.taken = taken;
+            !same
+        });
+        if changed || age.is_none_or(|age| age >= SUMMARY_ANYWAY) {
+            // The writer lives as long as the runtime.
+            let _ = summaries.send(summary.clone());
+            self.summarized = Some(summary);
+        }
+    }
+}
+
+impl Program for Console {
+    fn update(&mut self, stamped: Stamped) -> Vec<Effect> {
+        let (at, ticked) = (stamped.at, stamped.msg == Msg::Ticked);
+        let effects = app::update(&mut self.state, stamped);
+        if ticked {
+            self.summarize(at);
+        }
+        effects
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.drawn != Some(self.state.generation())
+    }
+
+    fn draw(&mut self, frame: &mut Frame<'_>) {
+        self.drawn = Some(self.state.generation());
+        app::view(&self.state, &self.theme, frame);
+    }
+}
+
+fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    Setting {
+        host: harmless(&host).into_owned(),
+        user: harmless(&user).into_owned(),
+        offset_min: offset_min(Clock::Wall.now()),
+        practice,
+        configured: true,
+        log: state.map(|state| harmless(&state.log().to_string_lossy()).into_owned()),
+    }
+}
+
+/// Minutes east of UTC at a moment, as the system's time zone has them.
+fn offset_min(at: Timestamp) -> i32 {
+    use chrono::{Local, Offset, TimeZone};
+    let offset = Local.timestamp_millis_opt(at.millis()).single();
+    offset.map_or(0, |moment| moment.offset().fix().local_minus_utc() / 60)
+}
+
+fn keys(config: &Config) -> Result<Keys, ConsoleError> {
+    let _ = config;
+    Ok(Keys::default())
+}
+
+fn theme(config: &Config) -> Result<Theme, ConsoleError> {
+    let name = &config.screen.theme;
+    let wrong = |why: String| ConsoleError::Look(format!("theme {}: {why}", harmless(name)));
+    let theme = if name.contains('/') || name.ends_with(".toml") {
+        let path = crate::config::home_path(name);
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        Theme::from_toml(&text).map_err(|mistake| wrong(mistake.to_string()))?
+    } else {
+        Theme::named(name).map_err(|mistake| wrong(mistake.to_string()))?
+    };
+    let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let glyphs = if draws_unicode(config.screen.glyphs, &of) { &UNICODE } else { &ASCII };
+    Ok(theme.at_depth(depth(config.screen.colors, &of)).with_glyphs(glyphs))
+}
+
+/// How many colours there are, as the config or the environment says.
+fn depth(colors: Colors, env: &dyn Fn(&str) -> Option<String>) -> Depth {
+    match colors {
+        Colors::None => Depth::None,
+        Colors::Ansi => Depth::Ansi16,
+        Colors::Indexed => Depth::Ansi256,
+        Colors::True => Depth::True,
+        Colors::Auto => {
+            let term = env("TERM").unwrap_or_default();
+            if env("NO_COLOR").is_some() || term.starts_with("vt") {
+                Depth::None
+            } else if env("COLORTERM").is_some_and(|c| c == "truecolor" || c == "24bit")
+                || term.ends_with("-direct")
+            {
+                Depth::True
+            } else if term.contains("256color") {
+                Depth::Ansi256
+            } else {
+                Depth::Ansi16
+            }
+        }
+    }
+}
+
+/// Whether the locale and the terminal have more than ASCII. In CJK locales the
+/// glyphs that others see in one cell may take two.
+fn draws_unicode(glyphs: Glyphs, env: &dyn Fn(&str) -> Option<String>) -> bool {
+    match glyphs {
+        Glyphs::Unicode => true,
+        Glyphs::Ascii => false,
+        Glyphs::Auto => {
+            let locale = env("LC_ALL").or_else(|| env("LC_CTYPE")).or_else(|| env("LANG"));
+            let locale = locale.unwrap_or_default().to_lowercase();
+            let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+            let cjk = ["zh", "ja", "ko"].iter().any(|language| locale.starts_with(language));
+            utf8 && !cjk && env("TERM").as_deref() != Some("linux")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        move |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+    }
+
+    #[test]
+    fn colours_follow_the_environment_unless_the_config_says() {
+        let auto = |set: &[(&str, &str)]| depth(Colors::Auto, &env(set));
+        assert_eq!(auto(&[("TERM", "xterm-256color"), ("NO_COLOR", "1")]), Depth::None);
+        assert_eq!(auto(&[("TERM", "xterm-256color")]), Depth::Ansi256);
+        assert_eq!(auto(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), Depth::True);
+        assert_eq!(auto(&[("TERM", "linux")]), Depth::Ansi16);
+        assert_eq!(auto(&[("TERM", "vt220")]), Depth::None);
+        assert_eq!(depth(Colors::Indexed, &env(&[("NO_COLOR", "1")])), Depth::Ansi256);
+    }
+
+    #[test]
+    fn ascii_is_drawn_where_other_glyphs_may_be_missing_or_wide() {
+        let auto = |set: &[(&str, &str)]| draws_unicode(Glyphs::Auto, &env(set));
+        assert!(auto(&[("LANG", "en_GB.UTF-8"), ("TERM", "xterm")]));
+        assert!(!auto(&[("LANG", "C"), ("TERM", "xterm")]));
+        assert!(!auto(&[("LANG", "zh_CN.UTF-8"), ("TERM", "xterm")]));
+        assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("TERM", "linux")]));
+        assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")]));
+    }
+}
