@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 mod completions;
+mod console;
 mod glance;
 mod info;
 mod man;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let config = cli.config.as_deref();
     match &cli.command {
+        None => console::run(config),
         Some(Command::Schema) => schema::run(),
         Some(Command::Validate { live }) => validate::run(config, *live),
         Some(Command::Glance { json, cached, deadline }) => {

@@ -233,8 +233,13 @@ fn offset_min(at: Timestamp) -> i32 {
 }
 
 fn keys(config: &Config) -> Result<Keys, ConsoleError> {
-    let _ = config;
-    Ok(Keys::default())
+    let own = config.bindings.iter();
+    Keys::remapped(own.map(|binding| (binding.action.as_str(), binding.keys.as_str()))).map_err(
+        |mistakes| {
+            let words: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            ConsoleError::Look(harmless(&format!("keys: {}", words.join("; "))).into_owned())
+        },
+    )
 }
 
 fn theme(config: &Config) -> Result<Theme, ConsoleError> {

@@ -1,0 +1,36 @@
+//! `opsroom` without a command: the console.
+
+use crate::cli::USAGE;
+use crate::config::discover;
+use crate::runtime::assemble::Assembled;
+use crate::runtime::console::{ConsoleError, Setup, run as show};
+use crate::runtime::paths::StateFolder;
+use crate::runtime::terminal::{TerminalError, Tty};
+use color_eyre::Result;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
+    if let Err(unfit) = Tty::check_fit() {
+        super::complain(&format!("opsroom: {unfit}"));
+        return Ok(ExitCode::from(USAGE));
+    }
+    let found = discover::discover(config)?;
+    let assembled = match Assembled::of(&found, std::io::stderr().is_terminal()) {
+        Ok(assembled) => assembled,
+        Err(mistakes) => {
+            super::complain(mistakes.text.trim_end());
+            return Ok(ExitCode::from(super::FAILED));
+        }
+    };
+    let state = StateFolder::of_this_user();
+    match show(Setup { assembled, state, practice: None }) {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(ConsoleError::Terminal(unfit @ TerminalError::Unfit(_))) => {
+            super::complain(&format!("opsroom: {unfit}"));
+            Ok(ExitCode::from(USAGE))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
