@@ -4,8 +4,8 @@
 
 use divan::Bencher;
 use opsroom::domain::Timestamp;
-use opsroom::metrics::promql::{Limits, instant, parse, range};
-use opsroom::metrics::{Memory, Target};
+use opsroom::metrics::promql::{Limits, instant, parse, range, selectors};
+use opsroom::metrics::{Memory, Storage, Target};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -79,6 +79,20 @@ fn latest_values_summed(bencher: Bencher<'_, '_>, series: usize) {
     let memory = filled(series);
     let expr = parse("sum(x_bucket)").unwrap();
     bencher.bench(|| instant(&expr, &memory, end(), &Limits::default()).unwrap());
+}
+
+/// What of it the storage takes.
+#[divan::bench(args = [1_100, 11_000, 110_000], sample_count = 20)]
+fn selecting_alone(bencher: Bencher<'_, '_>, series: usize) {
+    let memory = filled(series);
+    let expr = parse(P95).unwrap();
+    let matchers = &selectors(&expr)[0].matchers;
+    let after = Timestamp::from_millis(end().millis() - 300_000);
+    bencher.bench(|| {
+        let mut samples = 0;
+        memory.select(matchers, after, end(), &mut |_, found| samples += found.len());
+        samples
+    });
 }
 
 #[divan::bench]

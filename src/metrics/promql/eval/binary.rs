@@ -1,7 +1,7 @@
 //! Operators: scalars, a vector with a scalar, two vectors by matching labels, sets.
 
 use super::group::{Grouper, Pick};
-use super::table::{Names, Table, is_there};
+use super::table::{Names, Table, is_there, short};
 use super::{Engine, EvalError, Outcome, Steps, Value};
 use crate::domain::Labels;
 use crate::domain::labels::METRIC_NAME;
@@ -198,7 +198,7 @@ fn paired(
             }
             let before = std::mem::replace(&mut partner[*group], row);
             if before != nobody {
-                let (a, b) = (&one.labels[before], &one.labels[row]);
+                let (a, b) = (short(&one.labels[before]), short(&one.labels[row]));
                 let message = format!(
                     "several series on the {one_side} side match the same labels: {a} and {b}; say with on or ignoring which labels count"
                 );
@@ -216,7 +216,7 @@ fn paired(
                 continue;
             };
             if group.is_none() && std::mem::replace(&mut taken[*at], step) == step {
-                let labels = &many.labels[row];
+                let labels = short(&many.labels[row]);
                 let message = format!(
                     "several series on the left side match the same one, {labels} among them; that must be said with group_left or group_right"
                 );

@@ -2,8 +2,8 @@
 
 use super::group::{Grouper, Pick};
 use super::{EvalError, Outcome};
-use crate::domain::Labels;
 use crate::domain::labels::METRIC_NAME;
+use crate::domain::{Labels, harmless_within};
 use crate::metrics::promql::Span;
 use crate::metrics::{STALE_BITS, is_stale};
 
@@ -14,6 +14,11 @@ pub(super) const ABSENT: f64 = f64::from_bits(STALE_BITS);
 /// Whether a series has a value here.
 pub(super) fn is_there(value: f64) -> bool {
     !is_stale(value)
+}
+
+/// Labels for a message; they come from outside.
+pub(super) fn short(labels: &Labels) -> String {
+    harmless_within(&labels.to_string(), 200)
 }
 
 /// What is known of the metric names in a table.
@@ -136,7 +141,7 @@ impl Table {
                     continue;
                 }
                 if again && (strict || is_there(merged.at(into, step))) {
-                    let labels = &merged.labels[into];
+                    let labels = short(&merged.labels[into]);
                     let message = format!("two series have the same labels {labels}");
                     return Err(EvalError::new(message, span));
                 }

@@ -123,6 +123,14 @@ fn series_that_cannot_be_paired_are_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn hostile_labels_are_harmless_and_short_in_errors() {
+    let long = "\u{1b}[2J\u{202e}".repeat(100_000);
+    let storage = series(&[("x", &long, &[1.0]), ("x", "b", &[1.0])]);
+    let error = at("x + on () x", &storage, 0).unwrap_err();
+    assert!(error.len() < 1_000 && !error.contains(['\u{1b}', '\u{202e}']), "{error}");
+}
+
+#[test]
 fn a_series_that_was_filtered_out_is_in_nobodys_way() {
     let storage = series(&[("x", "a", &[1.0]), ("y", "a", &[9.0])]);
     assert_eq!(one("-({__name__=~\"x|y\"} > 5)", &storage, 0), Some(-9.0));
