@@ -42,7 +42,7 @@ printf '[service.till]\nhealth = "%s/healthz"\n' "$well" >"$scratch/one.toml"
 {
   printf '[poll]\nevery = "1h"\n'
   for ((i = 0; i < 10000; i++)); do
-    printf '[service.s%05d]\nhealth = " %s/%d"\n' "$i" "$well" "$i"
+    printf '[service.s%05d]\nhealth = "%s/%d"\n' "$i" "$well" "$i"
   done
 } >"$scratch/many.toml"
 

@@ -7,10 +7,11 @@ use super::folder;
 use super::log::Log;
 use super::shop::Member;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -114,7 +115,14 @@ impl Practice {
             sockets.insert(member, socket);
         }
         practice.config = config::text(&practice.addresses, &practice.folder);
-        fs::write(practice.config_path(), &practice.config).map_err(in_folder)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            // A config holds commands: nobody else may write it, whatever the umask.
+            .mode(0o600)
+            .open(practice.config_path())
+            .map_err(in_folder)?;
+        file.write_all(practice.config.as_bytes()).map_err(in_folder)?;
         for member in Member::ALL {
             let release = (member == Member::Api).then_some(RELEASE_AFTER_S);
             practice.launch(member, sockets.remove(&member), release)?;
@@ -171,6 +179,13 @@ impl Practice {
             }
             other => Err(PracticeError::NoSuchFault(other.into())),
         }
+    }
+
+    /// Ends it, as a drop does, where others still hold it.
+    pub fn end(&self) {
+        let running = std::mem::take(&mut *self.running());
+        running.into_values().for_each(Running::end);
+        folder::remove(&self.folder);
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<Member, Running>> {
@@ -261,9 +276,7 @@ impl Practice {
 
 impl Drop for Practice {
     fn drop(&mut self) {
-        let running = std::mem::take(&mut *self.running());
-        running.into_values().for_each(Running::end);
-        folder::remove(&self.folder);
+        self.end();
     }
 }
 

@@ -77,6 +77,12 @@ fn the_shop_is_well_and_busy_and_leaves_nothing_behind() {
     assert!(shop.page("worker").contains("jobs_processed_total{result=\"failed\"} 0"));
     let folder = shop.practice.folder().to_owned();
     assert_eq!(processes_of(&folder), 7);
+    let validate = std::process::Command::new(env!("CARGO_BIN_EXE_opsroom"))
+        .args(["validate", "--live", "--config"])
+        .arg(shop.practice.config_path())
+        .output()
+        .unwrap();
+    assert!(validate.status.success(), "{}", String::from_utf8_lossy(&validate.stdout));
     let log = std::fs::read_to_string(folder.join("api.log")).unwrap();
     assert!(log.lines().any(|line| line.contains(" INFO  api v141 GET /")), "{log}");
     drop(shop);
