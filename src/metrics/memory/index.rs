@@ -79,8 +79,17 @@ impl Index {
 
     /// The labels that the pairs make.
     pub(super) fn labels(&self, pairs: &[PairId]) -> Labels {
-        let pairs = pairs.iter().filter_map(|&id| self.pair(id));
-        Labels::new(pairs.map(|pair| (pair.name.clone(), pair.value.clone())))
+        // One pair for each id, so that the list is made at its size at once; a
+        // pair that is not there has no text and so makes no label.
+        Labels::new(pairs.iter().map(|&id| {
+            let pair = self.pair(id).map(|pair| (pair.name.clone(), pair.value.clone()));
+            pair.unwrap_or_else(|| (Arc::default(), Arc::default()))
+        }))
+    }
+
+    /// Makes room for so many more series.
+    pub(super) fn reserve(&mut self, series: usize) {
+        self.by_labels.reserve(series);
     }
 
     /// The series with these labels, which [`Index::labels`] made.

@@ -67,6 +67,12 @@ impl Pages {
         }
     }
 
+    /// Makes room for a page of so many bytes and lines.
+    pub(super) fn reserve(&mut self, bytes: usize, lines: usize) {
+        self.text.reserve(bytes);
+        self.rows.reserve(lines);
+    }
+
     pub(super) fn shrink(&mut self) {
         self.text.shrink_to_fit();
         self.rows.shrink_to_fit();

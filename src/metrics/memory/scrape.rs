@@ -129,6 +129,9 @@ impl Scrape<'_> {
     fn run(&mut self, page: Option<(&str, &[u8])>) -> Result<(), PageError> {
         let Some((content_type, body)) = page else { return Ok(()) };
         let format = Format::from_content_type(content_type, body)?;
+        if self.watched.pages.rows.is_empty() && !self.late {
+            self.reserve(body);
+        }
         let faults = parse(body, format, self);
         if self.scraped == 0
             && let Some(first) = faults.first.first()
@@ -139,6 +142,21 @@ impl Scrape<'_> {
         let unread = std::mem::take(&mut self.unread);
         describe(&mut self.summary, 0, unread);
         Ok(())
+    }
+
+    /// Makes room for a target's first page at once: growing by and by copies
+    /// and hashes what is there again and again.
+    fn reserve(&mut self, body: &[u8]) {
+        let lines = body.iter().map(|&byte| usize::from(byte == b'\n')).sum::<usize>();
+        let room = self.memory.limits.series_per_target.saturating_sub(self.watched.series);
+        let bytes = self.memory.limits.bytes.saturating_sub(self.used);
+        // A series takes some hundred bytes, so that not more of them find room.
+        let series = lines.min(room).min(bytes / 512);
+        self.memory.series.reserve(series);
+        self.memory.index.reserve(series);
+        let mut fresh = Pages::default();
+        fresh.reserve(body.len().min(bytes), series);
+        self.fresh = Some(fresh);
     }
 
     /// Ends what is on the target's page no more and adds the scrape's own samples.
