@@ -3,6 +3,7 @@
 
 use super::assemble::Assembled;
 use super::clock::{self, Clock};
+use super::descriptors;
 use super::event_loop::Execute;
 use super::poller::{Order, PollEnd, Poller};
 use super::world::{MESSAGES, World};
@@ -125,6 +126,7 @@ fn scraped(sources: &[crate::domain::SourceInfo]) -> BTreeSet<SourceId> {
 
 async fn polled_once(assembled: &Assembled, deadline: Duration) -> Vec<PollEnd> {
     let clock = Clock::Wall;
+    descriptors::make_room_for(assembled.sources.len());
     let over = clock::instant() + deadline;
     let (sender, mut ends) = mpsc::unbounded_channel();
     let deliver = move |ends: Vec<PollEnd>| {

@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod clock;
 pub mod console;
+pub mod descriptors;
 pub mod engine;
 pub mod event_loop;
 pub mod headless;

@@ -23,8 +23,15 @@ const FIRST_ROUND: Duration = Duration::from_micros(1_500);
 const CEILING: Duration = Duration::from_mins(5);
 /// How long a source may go on after its limit to end what it began and to say why.
 const OVERTIME: Duration = Duration::from_secs(2);
-/// So many polls are under way at once, so that their timings stay true.
-pub const IN_FLIGHT: usize = 256;
+/// So many polls are under way at once unless the config says otherwise, so
+/// that their timings stay true.
+pub const IN_FLIGHT: usize = 64;
+/// A poll that goes on for longer than this waits for somebody else and costs
+/// nothing here: it no longer counts among those that are under way. Hundreds
+/// of hung targets must not hold up those that answer.
+const YOUNG: Duration = Duration::from_secs(1);
+/// So many polls are under way at most, whatever they wait for.
+const FLIGHTS: usize = 8_192;
 
 /// One poll of one source ended.
 #[derive(Clone, Debug)]
@@ -97,6 +104,7 @@ struct Slot {
 
 struct Done {
     key: Key,
+    began: Instant,
     taken: Timestamp,
     took: Duration,
     late: Duration,
@@ -118,6 +126,8 @@ pub struct Poller {
     /// When, whom, and whether it is the schedule or beside it.
     timers: BinaryHeap<Reverse<(Instant, Key, bool)>>,
     queue: VecDeque<(Key, Instant)>,
+    /// Polls that count among those under way, oldest first.
+    young: VecDeque<(Key, Instant)>,
     flights: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
@@ -144,6 +154,7 @@ impl Poller {
             last_key: 0,
             timers: BinaryHeap::new(),
             queue: VecDeque::new(),
+            young: VecDeque::new(),
             flights: FuturesUnordered::new(),
         };
         (poller, PollerHandle(sender))
@@ -153,6 +164,8 @@ impl Poller {
     pub async fn run(mut self) {
         loop {
             let due = self.timers.peek().map(|Reverse((due, ..))| *due);
+            let room = self.young.front().map(|(_, began)| *began + YOUNG);
+            let due = if self.queue.is_empty() { due } else { due.into_iter().chain(room).min() };
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
@@ -232,6 +245,10 @@ impl Poller {
     /// Begins all that is due.
     fn begin_due(&mut self) {
         let now = clock::instant();
+        while self.young.front().is_some_and(|(_, began)| *began + YOUNG <= now) {
+            self.young.pop_front();
+        }
+        self.begin_queued();
         while let Some(Reverse((due, key, scheduled))) = self.timers.peek().copied() {
             if due > now {
                 break;
@@ -258,17 +275,18 @@ impl Poller {
         if slot.in_flight || slot.queued {
             return;
         }
-        if self.flights.len() >= self.most {
+        if self.young.len() >= self.most || self.flights.len() >= FLIGHTS {
             slot.queued = true;
             self.queue.push_back((key, due));
             return;
         }
         slot.in_flight = true;
         let source = slot.source.clone();
-        let late = clock::instant() - due;
+        let began = clock::instant();
+        self.young.push_back((key, began));
+        let late = began - due;
         let taken = self.clock.now();
         self.flights.push(Box::pin(async move {
-            let began = clock::instant();
             // A source keeps to its limit itself and then tells why; this ends one that does not.
             let limit = source.info().timeout;
             let last = limit + OVERTIME;
@@ -283,7 +301,7 @@ impl Poller {
                     format!("no answer within {}", units::duration(limit)),
                 )),
             };
-            Done { key, taken, took: clock::instant() - began, late, outcome }
+            Done { key, began, taken, took: clock::instant() - began, late, outcome }
         }));
     }
 
@@ -295,7 +313,16 @@ impl Poller {
             ends.extend(self.end(done));
             next = self.flights.next().now_or_never().flatten();
         }
-        while self.flights.len() < self.most
+        self.begin_queued();
+        if !ends.is_empty() {
+            (self.deliver)(ends);
+        }
+    }
+
+    /// Begins what waited, as far as there is room.
+    fn begin_queued(&mut self) {
+        while self.young.len() < self.most
+            && self.flights.len() < FLIGHTS
             && let Some((key, due)) = self.queue.pop_front()
         {
             if let Some(slot) = self.slots.get_mut(&key) {
@@ -303,14 +330,14 @@ impl Poller {
                 self.begin(key, due);
             }
         }
-        if !ends.is_empty() {
-            (self.deliver)(ends);
-        }
     }
 
     /// What a poll of a source that is still there brought.
     fn end(&mut self, done: Done) -> Option<PollEnd> {
-        let Done { key, taken, took, late, outcome } = done;
+        let Done { key, began, taken, took, late, outcome } = done;
+        if let Some(place) = self.young.iter().position(|young| *young == (key, began)) {
+            self.young.remove(place);
+        }
         let slot = self.slots.get_mut(&key)?;
         slot.in_flight = false;
         let info = slot.source.info();

@@ -3,6 +3,7 @@
 
 use super::assemble::Assembled;
 use super::clock::Clock;
+use super::descriptors;
 use super::engine::{AskServer, Engine};
 use super::event_loop::Execute;
 use super::isolate::isolated;
@@ -76,6 +77,7 @@ impl World {
         practice: Option<CallFault>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let limits = assembled.limits();
+        descriptors::make_room_for(assembled.sources.len());
         let Assembled { path, config, sources, targets, logs, server, .. } = assembled;
         let made = Arc::new(Mutex::new(Made { targets, logs, server }));
         let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
@@ -199,6 +201,7 @@ impl World {
     }
 
     async fn apply(&self, assembled: Assembled) {
+        descriptors::make_room_for(assembled.sources.len());
         let Assembled { inventory, sources, targets, logs, server, .. } = assembled;
         let now = self.0.clock.now();
         let old = std::mem::replace(&mut *self.made(), Made { targets, logs, server });

@@ -205,6 +205,22 @@ async fn no_more_polls_are_under_way_than_allowed_and_waiting_shows_as_lateness(
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_hung_sources_do_not_hold_up_those_that_answer() {
+    let bench = Bench::new(16);
+    let mut sources: Vec<_> =
+        (0..500).map(|n| bench.source(&format!("hung/{n}"), Does::Hang, canary())).collect();
+    sources.extend((0..20).map(|n| bench.source(&format!("well/{n}"), Does::Answer, canary())));
+    bench.sources(sources);
+    bench.run(60).await;
+    let ends = bench.run(60).await;
+    let well: Vec<_> = ends.iter().filter(|end| end.source.as_str().starts_with("well")).collect();
+    // 500 that each count for a second, 16 at a time, take longer than their
+    // interval; nobody is left out for that.
+    assert!(well.len() >= 20 * 2, "{}", well.len());
+    assert!(ends.len() >= 16 * 55, "{}", ends.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_is_asked_less_and_less_often_while_it_fails_and_a_check_is_not() {
     let bench = Bench::new(8);
     bench.sources(vec![
