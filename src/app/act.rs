@@ -1,6 +1,7 @@
 //! Carrying out what the operator wants.
 
 use super::pages::Page;
+use super::palette;
 use super::state::{Frozen, Overlay, State};
 use super::typing::{Typing, What};
 use crate::domain::{Role, harmless_within};
@@ -32,7 +33,10 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Back => back(state),
         Action::Help => state.overlay = Some(Overlay::Help { from: 0 }),
         Action::Filter => type_filter(state),
-        Action::Palette => type_line(state, What::Palette { chosen: None }, ""),
+        Action::Palette => {
+            let found = palette::found(state, "");
+            type_line(state, What::Palette { chosen: None, found }, "");
+        }
         Action::Edit => {
             go(state, Page::Metrics);
             let text = state.words.expression.clone();
@@ -60,8 +64,14 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Quit],
-        Action::Up | Action::Down | Action::Left | Action::Right => {}
-        Action::HalfUp | Action::HalfDown | Action::First | Action::Last => {}
+        Action::Up
+        | Action::Down
+        | Action::Left
+        | Action::Right
+        | Action::HalfUp
+        | Action::HalfDown
+        | Action::First
+        | Action::Last => {}
     }
     Vec::new()
 }

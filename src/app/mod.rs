@@ -6,6 +6,7 @@ mod help;
 mod pages;
 mod palette;
 mod state;
+mod strip;
 mod typing;
 mod update;
 mod view;

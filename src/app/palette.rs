@@ -92,9 +92,8 @@ pub(crate) fn step(from: Option<usize>, down: bool, count: usize) -> Option<usiz
     })
 }
 
-pub(crate) fn run(state: &mut State, typed: &str, by_hand: Option<usize>) -> Vec<Effect> {
-    let found = found(state, typed);
-    let Some(command) = chosen(&found, by_hand).and_then(|row| found.get(row)) else {
+pub(crate) fn run(state: &mut State, found: &[Command], by_hand: Option<usize>) -> Vec<Effect> {
+    let Some(command) = chosen(found, by_hand).and_then(|row| found.get(row)) else {
         let why = if found.is_empty() {
             "no command has this name"
         } else {

@@ -1,6 +1,7 @@
 //! The console's state: what is known, and what the operator looks at.
 
 use super::pages::Page;
+use super::strip::Survey;
 use super::typing::Typing;
 use crate::domain::{Inventory, ServiceName, Timestamp};
 use crate::panels::{ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
@@ -85,6 +86,7 @@ pub struct State {
     pub(crate) range: Range,
     pub(crate) words: Words,
     pub(crate) index: Index,
+    pub(crate) survey: Survey,
     pub(crate) asked: BTreeMap<AskId, Ask>,
     /// The last moment at which ages were drawn anew.
     pub(crate) aged: Timestamp,
@@ -117,6 +119,7 @@ impl State {
             range: Range::default(),
             words: Words::default(),
             index,
+            survey: Survey::default(),
             asked: BTreeMap::new(),
             aged: now,
             generation: 1,
@@ -256,6 +259,9 @@ impl State {
         let fresh = kept.is_none();
         changed |= fresh;
         let mut sheet = kept.unwrap_or_else(|| Sheet::of(&self.page));
+        if changed {
+            self.survey = Survey::of(self.shown(), self.shown_at());
+        }
         let body = self.body().unwrap_or_default();
         // Twice: what a panel shows may depend on what is selected in another.
         for _ in 0..2 {

@@ -1,6 +1,6 @@
 //! Lines of text that are typed: filter, expression, label, command.
 
-use super::palette;
+use super::palette::{self, Command};
 use super::state::{Overlay, State};
 use crate::domain::harmless;
 use crate::store::{Effect, Key, KeyCode};
@@ -23,7 +23,7 @@ pub(crate) enum What {
     /// The label to split charts by.
     Split,
     /// A command; the row that is chosen by hand, if one is.
-    Palette { chosen: Option<usize> },
+    Palette { chosen: Option<usize>, found: Vec<Command> },
 }
 
 impl Typing {
@@ -44,11 +44,10 @@ impl Typing {
 
 /// A key while a line is typed.
 pub(crate) fn press(state: &mut State, mut typing: Typing, key: Key) -> Vec<Effect> {
-    if let What::Palette { chosen } = &mut typing.what
+    if let What::Palette { chosen, found } = &mut typing.what
         && let Some(down) = direction(key)
     {
-        let found = palette::found(state, typing.line.text()).len();
-        *chosen = palette::step(*chosen, down, found);
+        *chosen = palette::step(*chosen, down, found.len());
         state.overlay = Some(Overlay::Typing(typing));
         return Vec::new();
     }
@@ -83,11 +82,14 @@ fn left(state: &mut State, typing: Typing) -> Vec<Effect> {
 fn after(state: &mut State, mut typing: Typing, heard: Heard) -> Vec<Effect> {
     match heard {
         Heard::Left => left(state, typing),
-        Heard::Done => done(state, typing),
+        Heard::Done => done(state, &typing),
         Heard::Changed => {
             match &mut typing.what {
                 What::Filter { .. } => set_filter(state, typing.line.text().to_lowercase()),
-                What::Palette { chosen } => *chosen = None,
+                What::Palette { chosen, found } => {
+                    *chosen = None;
+                    *found = palette::found(state, typing.line.text());
+                }
                 What::Expression | What::Split => {}
             }
             state.overlay = Some(Overlay::Typing(typing));
@@ -107,9 +109,9 @@ fn set_filter(state: &mut State, filter: String) {
     state.settle(true);
 }
 
-fn done(state: &mut State, typing: Typing) -> Vec<Effect> {
+fn done(state: &mut State, typing: &Typing) -> Vec<Effect> {
     let text = typing.line.text().trim();
-    match typing.what {
+    match &typing.what {
         What::Filter { .. } => {}
         What::Expression => state.words.expression = harmless(text).into_owned(),
         What::Split => {
@@ -121,7 +123,7 @@ fn done(state: &mut State, typing: Typing) -> Vec<Effect> {
                 state.say(format!("{} is not the name of a label", harmless(text)), true);
             }
         }
-        What::Palette { chosen } => return palette::run(state, typing.line.text(), chosen),
+        What::Palette { chosen, found } => return palette::run(state, found, *chosen),
     }
     Vec::new()
 }

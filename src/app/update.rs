@@ -2,6 +2,7 @@
 
 use super::act::{self, act};
 use super::state::{Overlay, State};
+use super::strip::Survey;
 use super::{ages, typing, wants};
 use crate::domain::{Event, harmless, harmless_within};
 use crate::panels::Logs;
@@ -14,6 +15,8 @@ const LONGEST_NOTICE: usize = 400;
 /// More lines of a log are not kept; the last ones are.
 const MOST_LINES: usize = 1_000;
 const LONGEST_LINE: usize = 2_000;
+/// Up to so many sources the strip is counted anew with every poll; beyond, every second.
+const FEW_SOURCES: usize = 300;
 
 /// Takes a message in. Pure: the same state and message give the same state
 /// and effects.
@@ -23,6 +26,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     let mut effects = state.known.take(at, &msg);
     let mut changed = before != marker(state);
     let mut visible = true;
+    let mut survey = false;
     match msg {
         Msg::KeyPressed(key) => effects.extend(press(state, key)),
         Msg::Pasted(text) => match state.overlay.take() {
@@ -33,7 +37,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             }
         },
         Msg::Resized { width, height } => state.size = (width, height),
-        Msg::Polled(_) => {}
+        Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
         Msg::Answered(answers) => keep_for_frozen(state, &answers),
         Msg::LogsRead { service, lines } => {
             let wanted = state.words.logs.as_ref().is_some_and(|logs| logs.service == service);
@@ -58,8 +62,12 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Terminated => effects.push(Effect::Quit),
         Msg::Ticked => {
             visible = changed || ages::change(state, state.aged, at);
+            survey = visible;
             state.aged = at;
         }
+    }
+    if survey && state.frozen.is_none() {
+        state.survey = Survey::of(&state.known, at);
     }
     if visible || changed {
         state.settle(changed);
@@ -103,14 +111,15 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             in_help(state, from, key);
             Vec::new()
         }
-        None => match state.keys.find(state.scope(), key).map(|binding| binding.action) {
-            Some(action) => act(state, action),
-            None => {
-                let key = harmless(&key.to_string()).into_owned();
-                state.say(format!("{key} does nothing here; ? shows the keys"), false);
-                Vec::new()
+        None => {
+            let found = state.keys.find(state.scope(), key).map(|binding| binding.action);
+            if let Some(action) = found {
+                return act(state, action);
             }
-        },
+            let key = harmless(&key.to_string()).into_owned();
+            state.say(format!("{key} does nothing here; ? shows the keys"), false);
+            Vec::new()
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Drawing the state. Writes nothing but the frame.
 
+use super::palette::Command;
 use super::state::{Overlay, State};
 use super::typing::{Typing, What};
-use super::{ages, help, palette};
-use crate::domain::{Role, Status, harmless_within, units};
+use super::{ages, help, palette, strip};
+use crate::domain::{Status, harmless_within, units};
 use crate::panels::ViewCx;
-use crate::store::{Online, SourceState};
 use crate::ui::glyphs::short_word;
 use crate::ui::{Theme, layout, text};
 use ratatui::Frame;
@@ -32,7 +32,7 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
     };
     frame_line(state, theme, outer.frame, buf);
     if state.setting.configured {
-        strip(state, theme, outer.strip, buf);
+        strip::draw(state, theme, outer.strip, buf);
     }
     let mut cursor = None;
     match &state.overlay {
@@ -42,8 +42,8 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
     }
     match &state.overlay {
         Some(Overlay::Typing(typing)) => {
-            if let What::Palette { chosen } = typing.what {
-                commands(state, theme, outer.body, buf, typing, chosen);
+            if let What::Palette { chosen, found } = &typing.what {
+                commands(theme, outer.body, buf, found, *chosen);
             }
             cursor = Some(typed(theme, outer.hint, buf, typing));
         }
@@ -91,7 +91,7 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let bar: Part<'_> = (format!(" {} ", theme.glyphs.bar).into(), theme.faint());
 
     let mut right: Vec<Part<'_>> = Vec::new();
-    let counts = state.shown().counts();
+    let counts = state.survey.counts;
     for (status, count) in [
         (Status::Critical, counts.critical),
         (Status::Warning, counts.warning),
@@ -141,87 +141,6 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let wide = u16::try_from(width_of(&right)).unwrap_or(u16::MAX).min(area.width);
     let place = Rect { x: area.right() - wide, width: wide, ..area };
     text::write(buf, place, right, theme.glyphs.cut);
-}
-
-/// What is polled: what fails first, then the rest as far as there is room.
-fn strip(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let known = state.shown();
-    let now = state.shown_at();
-    let mut bad: Vec<Part<'_>> = Vec::new();
-    let mut good: Vec<Part<'_>> = Vec::new();
-    for source in &known.inventory.sources {
-        let fallback = SourceState::default();
-        let of = known.sources.get(&source.id).unwrap_or(&fallback);
-        let label = harmless_within(&source.label, 24);
-        let age = of.answered.map(|answered| text::age_in_steps(now.since(answered)));
-        let stale = of.is_stale(now, source.every);
-        let unknown = theme.glyphs.status(Status::Unknown);
-        match (age, stale, of.failing.is_some()) {
-            (Some(age), true, _) => {
-                bad.push((
-                    format!("{unknown} {label} STALE {age}").into(),
-                    theme.status(Status::Unknown),
-                ));
-            }
-            (Some(age), false, true) => {
-                bad.push((
-                    format!("{unknown} {label} failing, {age}").into(),
-                    theme.status(Status::Unknown),
-                ));
-            }
-            (None, _, true) => {
-                bad.push((
-                    format!("{unknown} {label} no answer").into(),
-                    theme.status(Status::Unknown),
-                ));
-            }
-            (None, _, false) => bad.push((format!("{label} wait").into(), theme.faint())),
-            (Some(age), false, false)
-                if matches!(source.role, Role::Server | Role::Scrape { .. }) =>
-            {
-                good.insert(0, (format!("{label} {age}").into(), theme.text()));
-            }
-            (Some(age), false, false) => good.push((format!("{label} {age}").into(), theme.text())),
-        }
-    }
-    let network: Part<'_> = match known.online {
-        Online::Untold => ("".into(), theme.faint()),
-        Online::Yes => ("own net ok".into(), theme.text()),
-        Online::No { since } => {
-            let age = text::age_in_steps(now.since(since));
-            (format!("THIS HOST IS OFFLINE {age}").into(), theme.status(Status::Critical))
-        }
-    };
-    let reserved = text::width(&network.0) + 16;
-    let room = usize::from(area.width).saturating_sub(reserved);
-    let mut parts: Vec<Part<'_>> = Vec::new();
-    let (mut used, mut left_out) = (0, 0);
-    for part in bad.iter().chain(&good) {
-        let wide = text::width(&part.0) + 2;
-        if used + wide > room {
-            left_out += 1;
-            continue;
-        }
-        used += wide;
-        parts.push(part.clone());
-        parts.push(("  ".into(), theme.text()));
-    }
-    if left_out > 0 {
-        let more: Part<'_> = match left_out {
-            more if more > good.len() => {
-                (format!("+{more}, not all answer").into(), theme.status(Status::Unknown))
-            }
-            more => (format!("+{more} answer").into(), theme.faint()),
-        };
-        parts.push(more);
-    }
-    if parts.is_empty() {
-        parts.push(("nothing is polled: the config names no sources".into(), theme.faint()));
-    }
-    text::write(buf, area, parts, theme.glyphs.cut);
-    let wide = u16::try_from(text::width(&network.0)).unwrap_or(0).min(area.width);
-    let place = Rect { x: area.right() - wide, width: wide, ..area };
-    text::write(buf, place, [network], theme.glyphs.cut);
 }
 
 fn page(state: &State, theme: &Theme, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -303,15 +222,13 @@ fn typed(theme: &Theme, area: Rect, buf: &mut Buffer, typing: &Typing) -> Positi
 }
 
 fn commands(
-    state: &State,
     theme: &Theme,
     body: Rect,
     buf: &mut Buffer,
-    typing: &Typing,
+    found: &[Command],
     by_hand: Option<usize>,
 ) {
-    let found = palette::found(state, typing.line.text());
-    let chosen = palette::chosen(&found, by_hand);
+    let chosen = palette::chosen(found, by_hand);
     let shown = u16::try_from(found.len()).unwrap_or(u16::MAX).clamp(1, 12);
     let height = (shown + 1).min(body.height);
     let area = Rect { y: body.bottom() - height, height, ..body };

@@ -17,6 +17,8 @@ pub const KIND: Kind =
 #[derive(Debug, Default)]
 struct Alerts {
     rows: Rows<u64>,
+    /// Where each row stood in what is known when the rows were taken in.
+    places: Vec<usize>,
     all: usize,
 }
 
@@ -39,6 +41,15 @@ fn find<'a>(cx: &ActCx<'a>, identity: u64) -> Option<&'a Alert> {
     cx.known.alerts.iter().find(|alert| alert.identity() == identity)
 }
 
+impl Alerts {
+    /// The alert of a row.
+    fn at<'a>(&self, cx: &ActCx<'a>, row: usize) -> Option<&'a Alert> {
+        let identity = *self.rows.get(row)?;
+        let there = self.places.get(row).and_then(|place| cx.known.alerts.get(*place));
+        there.filter(|alert| alert.identity() == identity).or_else(|| find(cx, identity))
+    }
+}
+
 impl Panel for Alerts {
     fn scope(&self) -> Scope {
         Scope::Rows
@@ -51,12 +62,17 @@ impl Panel for Alerts {
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
         let known = &cx.known.alerts;
+        if !cx.changed && self.all == known.len() {
+            return;
+        }
         self.all = known.len();
-        let passes = |alert: &&Alert| {
+        let passes = |alert: &Alert| {
             let service = alert.service.as_ref().map_or("", |name| name.as_str());
             cells::passes(cx.filter, [alert.name(), service, &alert.reason, alert.severity_word()])
         };
-        let list = known.iter().filter(passes).map(Alert::identity).collect();
+        let shown = known.iter().enumerate().filter(|(_, alert)| passes(alert));
+        let (places, list) = shown.map(|(place, alert)| (place, alert.identity())).unzip();
+        self.places = places;
         self.rows.set(list, |identity| find(cx, *identity).is_some());
     }
 
@@ -81,7 +97,7 @@ impl Panel for Alerts {
         } else {
             format!("ALERTS {count} of {}", self.all)
         };
-        let unknown = cx.act.known.counts().unknown;
+        let unknown = if self.all == 0 { cx.act.known.counts().unknown } else { 0 };
         let empty = match (self.all, unknown) {
             (0, 0) => "no alert fires".to_owned(),
             (0, 1) => "no alert fires; 1 thing is unknown".to_owned(),
@@ -98,8 +114,7 @@ impl Panel for Alerts {
             empty: &empty,
         };
         table.draw(cx.theme, area, buf, |i| {
-            let found = self.rows.get(i).and_then(|identity| find(&cx.act, *identity));
-            found.map_or_else(Vec::new, |alert| row(cx, alert))
+            self.at(&cx.act, i).map_or_else(Vec::new, |alert| row(cx, alert))
         });
         None
     }

@@ -74,8 +74,8 @@ pub fn value(cx: &ViewCx<'_>, signal: &Signal, state: Option<&SignalState>) -> C
 }
 
 /// How long ago something was seen.
-pub fn age(cx: &ViewCx<'_>, seen: Option<Timestamp>, stale: bool) -> Cell<'static> {
-    let style = if stale { cx.theme.stale() } else { cx.theme.faint() };
+pub fn age(cx: &ViewCx<'_>, seen: Option<Timestamp>, old: bool) -> Cell<'static> {
+    let style = if old { cx.theme.stale() } else { cx.theme.faint() };
     match seen {
         Some(seen) => Cell::new(text::age_in_steps(cx.act.now.since(seen)), style),
         None => Cell::new("-", cx.theme.faint()),

@@ -104,16 +104,16 @@ impl Panel for Checks {
         let mut list = Vec::new();
         for (source, role) in service(cx).into_iter().flat_map(|name| cx.index.checks_of(name)) {
             let state = cx.known.checks.get(&source.id);
-            let last = state.and_then(|state| state.last.as_ref());
+            let answer = state.and_then(|state| state.last.as_ref());
             if cells::passes(cx.filter, [role.name.as_str()]) {
                 list.push(Row::Check(source.id.clone()));
             }
-            for component in last.map_or(&[][..], |last| &last.components) {
+            for component in answer.map_or(&[][..], |answer| &answer.components) {
                 if cells::passes(cx.filter, [component.name.as_str(), component.status.word()]) {
                     list.push(Row::Component(source.id.clone(), component.name.clone()));
                 }
             }
-            if last.is_some_and(|last| last.certificate.is_some())
+            if answer.is_some_and(|answer| answer.certificate.is_some())
                 && cells::passes(cx.filter, ["certificate"])
             {
                 list.push(Row::Certificate(source.id.clone()));
@@ -245,7 +245,7 @@ fn check_row(cx: &ViewCx<'_>, id: &SourceId, state: &CheckState) -> Vec<Cell<'st
         reason = format!("{reason}, {}", harmless_within(note, 120));
     }
     let took = last.map_or_else(|| "-".into(), |last| units::duration(last.took));
-    let stale = state.standing.mark == Some(crate::store::Mark::Stale);
+    let old = state.standing.mark == Some(crate::store::Mark::Stale);
     vec![
         glyph,
         word,
@@ -253,7 +253,7 @@ fn check_row(cx: &ViewCx<'_>, id: &SourceId, state: &CheckState) -> Vec<Cell<'st
         Cell::new(reason, cx.theme.text()),
         Cell::new(took, cx.theme.faint()),
         cells::since(cx, &state.standing, cx.theme.faint()),
-        cells::age(cx, state.standing.seen, stale),
+        cells::age(cx, state.standing.seen, old),
     ]
 }
 

@@ -150,10 +150,10 @@ fn row(cx: &ViewCx<'_>, host: &Host, state: &HostState) -> Vec<Cell<'static>> {
                 if let Some(seen) = known.standing.seen {
                     oldest = Some(oldest.map_or(seen, |oldest| oldest.min(seen)));
                 }
-                let stale = matches!(known.standing.mark, Some(Mark::Stale | Mark::Offline));
-                old |= stale;
+                let unseen = matches!(known.standing.mark, Some(Mark::Stale | Mark::Offline));
+                old |= unseen;
                 values += 1;
-                value_cell(cx, signal, value, stale)
+                value_cell(cx, signal, value, unseen)
             }
             _ => Cell::new("-", cx.theme.faint()),
         });

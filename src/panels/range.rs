@@ -78,7 +78,7 @@ mod tests {
         for _ in 0..20 {
             range = range.shorter();
         }
-        assert_eq!(range.length(), Duration::from_secs(300));
+        assert_eq!(range.length(), Duration::from_mins(5));
         for _ in 0..20 {
             range = range.longer();
         }

@@ -39,8 +39,8 @@ const COLUMNS: [Column; 10] = [
 ];
 
 /// What sparklines show.
-const SPARK_LENGTH: Duration = Duration::from_secs(30 * 60);
-const SPARK_STEP: Duration = Duration::from_secs(60);
+const SPARK_LENGTH: Duration = Duration::from_mins(30);
+const SPARK_STEP: Duration = Duration::from_mins(1);
 /// An error rate of this much fills a sparkline, where no threshold says otherwise.
 const SPARK_TOP: f64 = 0.05;
 
@@ -185,8 +185,8 @@ fn row(
     let shown = if has_values && standing.status != Status::Ok { reason } else { String::new() };
     row.push(Cell::new(shown, cx.theme.text()));
     row.push(cells::since(cx, standing, cx.theme.faint()));
-    let stale = standing.mark == Some(crate::store::Mark::Stale);
-    row.push(cells::age(cx, standing.seen, stale));
+    let old = standing.mark == Some(crate::store::Mark::Stale);
+    row.push(cells::age(cx, standing.seen, old));
     row
 }
 

@@ -363,7 +363,7 @@ mod tests {
         };
         chart.draw(&theme, area, &mut buf);
         let line = |y| (0..40).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
-        (0..height).map(|y| format!("{}\n", line(y).trim_end())).collect()
+        (0..height).map(|y| line(y).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 
     fn points() -> Vec<(Timestamp, Num)> {
@@ -403,6 +403,7 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers() {
-        assert_eq!([0.0, 0.9, 1.0, 2.2, 7.0, 12.0].map(round_up), [1.0, 1.0, 1.0, 2.5, 8.0, 15.0]);
+        let ends = [0.0, 0.9, 1.0, 2.2, 7.0, 12.0].map(|value| round_up(value).to_string());
+        assert_eq!(ends, ["1", "1", "1", "2.5", "8", "15"]);
     }
 }

@@ -251,14 +251,37 @@ mod tests {
     fn all_actions() -> Vec<Action> {
         fn known(action: Action) {
             match action {
-                Action::Up | Action::Down | Action::Left | Action::Right => {}
-                Action::HalfUp | Action::HalfDown | Action::First | Action::Last => {}
-                Action::NextPanel | Action::PreviousPanel | Action::Open | Action::Back => {}
-                Action::Page(_) | Action::Help | Action::Filter | Action::Palette => {}
-                Action::Logs | Action::Split | Action::Copy | Action::Freeze | Action::Whole => {}
-                Action::ZoomIn | Action::ZoomOut | Action::Live => {}
-                Action::PollNow | Action::PollAll | Action::Edit | Action::Reload => {}
-                Action::Redraw | Action::Suspend | Action::Quit => {}
+                Action::Up
+                | Action::Down
+                | Action::Left
+                | Action::Right
+                | Action::HalfUp
+                | Action::HalfDown
+                | Action::First
+                | Action::Last
+                | Action::NextPanel
+                | Action::PreviousPanel
+                | Action::Open
+                | Action::Back
+                | Action::Page(_)
+                | Action::Help
+                | Action::Filter
+                | Action::Palette
+                | Action::Logs
+                | Action::Split
+                | Action::Copy
+                | Action::Freeze
+                | Action::Whole
+                | Action::ZoomIn
+                | Action::ZoomOut
+                | Action::Live
+                | Action::PollNow
+                | Action::PollAll
+                | Action::Edit
+                | Action::Reload
+                | Action::Redraw
+                | Action::Suspend
+                | Action::Quit => {}
             }
         }
         let mut all = vec![

@@ -60,21 +60,21 @@ mod tests {
     #[test]
     fn a_gap_is_a_gap_and_zero_is_not() {
         let points = [(minute(1), Num(0.0)), (minute(2), Num(1.0)), (minute(4), Num(0.5))];
-        let drawn = sparkline(&points, minute(5), Duration::from_secs(300), 5, 0.0, &UNICODE);
+        let drawn = sparkline(&points, minute(5), Duration::from_mins(5), 5, 0.0, &UNICODE);
         assert_eq!(drawn, " ▁█ ▅");
     }
 
     #[test]
     fn what_is_not_a_number_is_a_gap_too() {
         let points = [(minute(1), Num(f64::NAN)), (minute(2), Num(f64::INFINITY))];
-        let drawn = sparkline(&points, minute(3), Duration::from_secs(180), 3, 0.0, &UNICODE);
+        let drawn = sparkline(&points, minute(3), Duration::from_mins(3), 3, 0.0, &UNICODE);
         assert_eq!(drawn, "   ");
     }
 
     #[test]
     fn little_noise_below_the_scale_stays_little() {
         let points = [(minute(1), Num(0.001))];
-        let drawn = sparkline(&points, minute(1), Duration::from_secs(60), 1, 0.05, &UNICODE);
+        let drawn = sparkline(&points, minute(1), Duration::from_mins(1), 1, 0.05, &UNICODE);
         assert_eq!(drawn, "▁");
     }
 }

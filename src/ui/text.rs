@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(offset(480), "+08");
         assert_eq!(offset(-210), "-0330");
         assert_eq!(offset(0), "Z");
-        assert_eq!(moment(at, at + Duration::from_secs(60), 0), "22:13");
-        assert_eq!(moment(at, at + Duration::from_secs(86_400), 0), "11-14");
+        assert_eq!(moment(at, at + Duration::from_mins(1), 0), "22:13");
+        assert_eq!(moment(at, at + Duration::from_hours(24), 0), "11-14");
     }
 }

@@ -362,7 +362,7 @@ fn line(ask: &Ask, range: AskRange, job: &str) -> Line {
         let hole = (1200..1380).contains(&NOW.since(at).as_secs());
         if !hole {
             let wave = 1.0 + (i % 7) as f64 / 40.0;
-            let value = if NOW.since(at) < Duration::from_secs(660) { bad } else { calm };
+            let value = if NOW.since(at) < Duration::from_mins(11) { bad } else { calm };
             points.push((at, Num(value * wave)));
         }
     }

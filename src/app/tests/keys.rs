@@ -27,7 +27,7 @@ fn the_selection_stays_on_its_alert_when_a_worse_one_comes() {
     let before = state.chosen();
     assert!(matches!(before, Some(Chosen::Alert(_))));
     state.known.alerts.insert(0, alert("CheckFailing", "db", Severity::Critical, 5, "HTTP 503"));
-    send(&mut state, Msg::Polled(vec![]));
+    state.settle(true);
     assert_eq!(state.chosen(), before);
 }
 
