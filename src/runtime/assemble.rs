@@ -28,6 +28,8 @@ pub struct Assembled {
     pub logs: HashMap<ServiceName, String>,
     /// The metrics server.
     pub server: Option<Arc<Prometheus>>,
+    /// What its sources share: the values of secrets, to be masked.
+    pub shared: Arc<Shared>,
     /// What is unwise in the file, as text; may be empty.
     pub advice: String,
 }
@@ -84,6 +86,7 @@ impl Assembled {
             inventory: Arc::new(inventory),
             sources: made.all,
             server: made.server,
+            shared,
             config,
             advice,
         })

@@ -13,7 +13,7 @@ use crate::config::discover;
 use crate::domain::{ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
-use crate::sources::{Brought, logs};
+use crate::sources::{Brought, Shared, logs};
 use crate::store::{Ask, AskError, Effect, Msg, Polled};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,7 @@ struct Inner {
 struct Made {
     targets: HashMap<SourceId, Target>,
     logs: HashMap<ServiceName, String>,
+    shared: Arc<Shared>,
     server: Option<Arc<Prometheus>>,
 }
 
@@ -78,8 +79,8 @@ impl World {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let limits = assembled.limits();
         descriptors::make_room_for(assembled.sources.len());
-        let Assembled { path, config, sources, targets, logs, server, .. } = assembled;
-        let made = Arc::new(Mutex::new(Made { targets, logs, server }));
+        let Assembled { path, config, sources, targets, logs, server, shared, .. } = assembled;
+        let made = Arc::new(Mutex::new(Made { targets, logs, server, shared }));
         let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
         let ask = ask_server(made.clone());
         let (engine, thread) = Engine::start(Memory::new(limits), limits, Some(ask), out.clone())?;
@@ -202,9 +203,9 @@ impl World {
 
     async fn apply(&self, assembled: Assembled) {
         descriptors::make_room_for(assembled.sources.len());
-        let Assembled { inventory, sources, targets, logs, server, .. } = assembled;
+        let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
-        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, server });
+        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, server, shared });
         let kept: std::collections::HashSet<Target> =
             self.made().targets.values().cloned().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
@@ -224,9 +225,12 @@ impl World {
     }
 
     async fn read_logs(self, service: ServiceName) {
-        let command = self.made().logs.get(&service).cloned();
+        let (command, secrets) = {
+            let made = self.made();
+            (made.logs.get(&service).cloned(), made.shared.secrets())
+        };
         let lines = match command {
-            Some(command) => logs::read(&command, LOGS, &[]).await.map(Arc::from),
+            Some(command) => logs::read(&command, LOGS, &secrets).await.map(Arc::from),
             None => Err(format!("{service} has no `logs` command in the config")),
         };
         self.tell(Msg::LogsRead { service, lines }).await;

@@ -7,6 +7,7 @@ pub(crate) use fetch::{FetchError, Fetched, Target};
 pub(crate) use words::{cause, io_failed, said_status, shown, tls_failed};
 
 use super::trust::{Trust, Trusted, nobody};
+use crate::config::{Secret, SecretValue};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,9 @@ use tokio::sync::OnceCell;
 /// 22 MB per 1,000 targets and saves a third of the time. Beyond, they are closed.
 const KEEP_UP_TO: usize = 1_000;
 
+/// So many values of secrets are remembered.
+const MOST_SECRETS: usize = 1_000;
+
 /// What all sources share: the HTTP clients, the trusted authorities, a stopwatch.
 pub struct Shared {
     /// Time since some fixed moment; only differences of it are used.
@@ -24,6 +28,8 @@ pub struct Shared {
     keep: bool,
     clients: Once<ClientKey, reqwest::Client>,
     trusts: Once<Trust, Arc<Trusted>>,
+    /// What was sent as a secret, to be masked wherever it comes back.
+    secrets: Mutex<Vec<SecretValue>>,
 }
 
 /// Things that are made once a key; there are never more than a few.
@@ -49,12 +55,32 @@ impl Shared {
             keep: targets <= KEEP_UP_TO,
             clients: Mutex::new(Vec::new()),
             trusts: Mutex::new(Vec::new()),
+            secrets: Mutex::new(Vec::new()),
         })
     }
 
     /// How connections are treated between polls, for the sources page.
     pub fn connections(&self) -> &'static str {
         if self.keep { "kept open" } else { "closed after each poll" }
+    }
+
+    /// The values of all secrets that were sent so far, for masking.
+    pub fn secrets(&self) -> Vec<SecretValue> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads a secret, and remembers its value for masking.
+    pub(crate) async fn secret(&self, secret: &Secret) -> Result<SecretValue, String> {
+        let value = secret.resolve().await.map_err(|error| error.to_string())?;
+        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&value) {
+            // Those that were replaced long ago are of no use to anyone.
+            if known.len() >= MOST_SECRETS {
+                known.remove(0);
+            }
+            known.push(value.clone());
+        }
+        Ok(value)
     }
 
     /// Connections are kept open between polls.
@@ -87,7 +113,7 @@ impl Shared {
 
     async fn build(&self, key: &ClientKey) -> Result<reqwest::Client, String> {
         let config = match &key.trust {
-            Some(trust) => self.trusted(trust).await?.config.clone(),
+            Some(trust) => self.trusted(trust).await?.for_requests(trust)?,
             None => nobody()?,
         };
         let mut builder = reqwest::Client::builder()
@@ -132,5 +158,27 @@ impl Resolve for Elsewhere {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_secret_that_was_read_is_known_for_masking() {
+        let shared = Shared::new(|| Duration::ZERO, 1);
+        for _ in 0..2 {
+            shared.secret(&Secret::parse("swordfish")).await.unwrap();
+        }
+        assert!(shared.secret(&Secret::parse("env:OPSROOM_NO_SUCH")).await.is_err());
+        let known = shared.secrets();
+        assert_eq!(known.iter().map(SecretValue::reveal).collect::<Vec<_>>(), ["swordfish"]);
+    }
+
+    #[test]
+    fn few_connections_are_kept_and_many_are_closed() {
+        let told = |targets| Shared::new(|| Duration::ZERO, targets).connections();
+        assert_eq!([told(1_000), told(10_000)], ["kept open", "closed after each poll"]);
     }
 }

@@ -98,7 +98,7 @@ impl Command {
     async fn run(&self) -> Result<CheckReading, String> {
         let mut program = self.program.clone();
         for (name, secret) in &self.env {
-            let value = secret.resolve().await.map_err(|error| error.to_string())?;
+            let value = self.shared.secret(secret).await?;
             program.env.insert(name.clone(), value.reveal().to_owned());
         }
         let ran = match program.run().await {

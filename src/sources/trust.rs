@@ -40,7 +40,7 @@ impl From<&crate::config::Client> for Trust {
 pub(crate) struct Trusted {
     verifier: Arc<Verifier>,
     /// For connections that carry a request.
-    pub(crate) config: ClientConfig,
+    config: ClientConfig,
     /// For a look at the certificate alone: accepts anything.
     pub(crate) looking: Arc<ClientConfig>,
 }
@@ -58,6 +58,10 @@ impl Trust {
             None if self.skip_verify => Vec::new(),
             None => rustls_native_certs::load_native_certs().certs,
         };
+        self.with(named)
+    }
+
+    fn with(&self, named: Vec<CertificateDer<'static>>) -> Result<Trusted, String> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(named.iter().cloned());
         let pinned = if self.ca.is_some() { named } else { Vec::new() };
@@ -234,6 +238,15 @@ impl ServerCertVerifier for AcceptAny {
 }
 
 impl Trusted {
+    /// For requests; fails where there is nobody to trust.
+    pub(crate) fn for_requests(&self, trust: &Trust) -> Result<ClientConfig, String> {
+        let nobody = self.verifier.inner.is_none() && self.verifier.pinned.is_empty();
+        if nobody && !trust.skip_verify {
+            return Err(NO_AUTHORITIES.into());
+        }
+        Ok(self.config.clone())
+    }
+
     /// Reads the leaf of a chain as a server showed it, and judges it at `now`.
     pub(crate) fn judge(
         &self,
@@ -350,5 +363,37 @@ fn days(moment_s: i64, now: Timestamp) -> String {
     match seconds / 86_400 {
         0 | 1 => format!("{} h", seconds / 3_600),
         days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_authorities_says_so_and_asks_nobody() {
+        let trust = Trust::default();
+        let nobody = trust.with(Vec::new()).unwrap();
+        assert!(nobody.for_requests(&trust).unwrap_err().starts_with("no CA store"));
+        let any = Trust { skip_verify: true, ..Trust::default() };
+        assert!(any.with(Vec::new()).unwrap().for_requests(&any).is_ok());
+    }
+
+    #[test]
+    fn files_that_are_no_certificates_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, "hello").unwrap();
+        let trust = Trust { ca: Some(path.display().to_string()), ..Trust::default() };
+        assert!(trust.read().unwrap_err().ends_with("there is no certificate in it"));
+        let trust = Trust { ca: Some("/no/such.pem".into()), ..Trust::default() };
+        assert_eq!(trust.read().unwrap_err(), "/no/such.pem: no such file");
+    }
+
+    #[test]
+    fn times_are_told_in_days_and_below_two_in_hours() {
+        let now = Timestamp::from_millis(1_000_000_000_000);
+        assert_eq!(days(1_000_000_000 - 3 * 86_400 - 60, now), "3 days");
+        assert_eq!(days(1_000_000_000 + 7_200, now), "2 h");
     }
 }

@@ -1,7 +1,7 @@
 //! One request with its answer: redirects, credentials, time and size limits.
 
 use super::{ClientKey, Shared, words};
-use crate::config::{Auth, Client, Secret};
+use crate::config::{Auth, Client, Secret, SecretValue};
 use crate::domain::reading::PollFailure;
 use crate::domain::{PollError, units};
 use crate::sources::trust::Trust;
@@ -160,7 +160,7 @@ impl Target {
         let mut url = url.clone();
         let mut headers = self.headers.clone();
         if own {
-            headers.extend(self.secret_headers().await?);
+            headers.extend(self.secret_headers(shared).await?);
         }
         let key = self.client_key(&mut url, &mut headers, own);
         let client = shared.client(&key).await.map_err(FetchError::Setup)?;
@@ -211,7 +211,7 @@ impl Target {
     }
 
     /// Credentials and headers of the config. They are kept until they are refused.
-    async fn secret_headers(&self) -> Result<HeaderMap, FetchError> {
+    async fn secret_headers(&self, shared: &Shared) -> Result<HeaderMap, FetchError> {
         if self.client.auth.is_none() && self.client.headers.is_empty() {
             return Ok(HeaderMap::new());
         }
@@ -223,15 +223,15 @@ impl Target {
         for (name, secret) in &self.client.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| FetchError::Setup(format!("{name} is no name of a header")))?;
-            headers.append(name, value_of(secret, "").await?);
+            headers.append(name, value_of(shared, secret, "").await?);
         }
         match &self.client.auth {
             Some(Auth::Bearer(token)) => {
-                let value = value_of(token, "Bearer ").await?;
+                let value = value_of(shared, token, "Bearer ").await?;
                 headers.insert(reqwest::header::AUTHORIZATION, value);
             }
             Some(Auth::Basic { user, password }) => {
-                let password = resolved(password).await?;
+                let password = resolved(shared, password).await?;
                 let both = base64(format!("{user}:{}", password.reveal()).as_bytes());
                 let value = sensitive(&format!("Basic {both}"), "auth")?;
                 headers.insert(reqwest::header::AUTHORIZATION, value);
@@ -312,12 +312,16 @@ fn is_this_host(url: &Url) -> bool {
     }
 }
 
-async fn resolved(secret: &Secret) -> Result<crate::config::SecretValue, FetchError> {
-    secret.resolve().await.map_err(|error| FetchError::Setup(error.to_string()))
+async fn resolved(shared: &Shared, secret: &Secret) -> Result<SecretValue, FetchError> {
+    shared.secret(secret).await.map_err(FetchError::Setup)
 }
 
-async fn value_of(secret: &Secret, before: &str) -> Result<HeaderValue, FetchError> {
-    let value = resolved(secret).await?;
+async fn value_of(
+    shared: &Shared,
+    secret: &Secret,
+    before: &str,
+) -> Result<HeaderValue, FetchError> {
+    let value = resolved(shared, secret).await?;
     sensitive(&format!("{before}{}", value.reveal()), &secret.to_string())
 }
 
