@@ -173,7 +173,6 @@ impl Shape {
             Self::List(inner) | Self::OneOrMore(inner) => inner.may_hold_a_secret(),
             Self::Secret
             | Self::Header
-            | Self::Url
             | Self::Map(_)
             | Self::Table(_)
             | Self::TableOr(..)

@@ -181,17 +181,14 @@ impl Requests {
         let millis = histograms.iter().any(|histogram| histogram.millis);
         let rate =
             |histogram: &Histogram| format!("rate({}_bucket{matchers}[{window}])", histogram.name);
-        let mut buckets = String::new();
-        for (i, histogram) in histograms.iter().enumerate() {
-            if i > 0 {
-                buckets.push_str(" or ");
-            }
-            buckets += &format!("sum by (le) ({})", rate(histogram));
-            // Buckets of two histograms must not end up in one.
-            for earlier in &histograms[..i] {
-                buckets += &format!(" unless on () sum({})", rate(earlier));
-            }
-        }
+        // Buckets of two histograms must not end up in one.
+        let alone = |i: usize| {
+            let of_it = format!("sum by (le) ({})", rate(&histograms[i]));
+            let others = histograms[..i].iter();
+            let unless = others.map(|other| format!(" unless on () sum({})", rate(other)));
+            std::iter::once(of_it).chain(unless).collect::<String>()
+        };
+        let buckets = (0..histograms.len()).map(alone).collect::<Vec<_>>().join(" or ");
         let scale = if millis { " / 1000" } else { "" };
         (!buckets.is_empty()).then(|| format!("histogram_quantile({quantile}, {buckets}){scale}"))
     }
