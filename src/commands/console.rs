@@ -24,8 +24,12 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
             return Ok(ExitCode::from(super::FAILED));
         }
     };
-    let state = StateFolder::of_this_user();
-    match show(Setup { assembled, state, practice: None }) {
+    open(Setup { assembled, state: StateFolder::of_this_user(), practice: None })
+}
+
+/// Shows the console until it ends.
+pub(super) fn open(setup: Setup) -> Result<ExitCode> {
+    match show(setup) {
         Ok(_) => Ok(ExitCode::SUCCESS),
         Err(ConsoleError::Terminal(unfit @ TerminalError::Unfit(_))) => {
             super::complain(&format!("opsroom: {unfit}"));

@@ -2,6 +2,7 @@
 
 mod completions;
 mod console;
+mod demo;
 mod glance;
 mod info;
 mod man;
@@ -42,6 +43,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let config = cli.config.as_deref();
     match &cli.command {
         None => console::run(config),
+        Some(Command::Demo { seed }) => demo::run(*seed),
         Some(Command::Schema) => schema::run(),
         Some(Command::Validate { live }) => validate::run(config, *live),
         Some(Command::Glance { json, cached, deadline }) => {
@@ -57,7 +59,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::PracticeService { name, folder, seed, release_after, peers }) => {
             practice_service::run(name, folder, *seed, *release_after, peers)
         }
-        _ => Err(color_eyre::eyre::eyre!("not built yet")),
     }
 }
 
