@@ -49,8 +49,10 @@ pub struct Page {
 
 /// Something that can be asked for a reading.
 ///
-/// The poller owns schedule, time-out and back-off: a source neither sleeps
-/// nor retries, and its future can be dropped at any await.
+/// The poller owns schedule and back-off: a source neither sleeps nor asks
+/// again by itself. It ends within the `timeout` of its info and says why (a
+/// command that is being ended may take a second more); its future can be
+/// dropped at any await, and nothing that it began stays behind.
 pub trait Source: Send + Sync {
     /// What the config says of it.
     fn info(&self) -> &SourceInfo;
