@@ -275,3 +275,6 @@ impl Look {
             && !self.known.sources.values().any(|source| confirming(source.standing.mark))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,9 @@ use tokio::io::unix::AsyncFd;
 
 /// Alternate screen, bracketed paste, hidden cursor, cleared.
 const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J";
-/// All of that undone; CAN first ends a sequence that was cut off in the middle.
-const LEAVE: &str = "\x18\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h";
+/// All of that undone. CAN first ends a sequence that was cut off in the middle;
+/// the screen is cleared, since tmux after a resize leaves parts of it behind.
+const LEAVE: &str = "\x18\x1b[?2026l\x1b[0m\x1b[H\x1b[J\x1b[?2004l\x1b[?1049l\x1b[?25h";
 /// Frames between these are shown at once by terminals that know them.
 const SYNC: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
 /// What most terminals take of a text to be copied, in base64 (xterm's limit).

@@ -425,3 +425,6 @@ fn write_window(path: &Path, bytes: &[u8]) {
         tracing::warn!(path = %path.display(), %error, "the window was not kept");
     }
 }
+
+#[cfg(test)]
+mod tests;

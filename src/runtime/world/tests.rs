@@ -1,0 +1,154 @@
+//! Effects against a config in a scratch folder; nothing in it is ever reached.
+
+use super::*;
+use crate::domain::Role;
+use crate::sources::Page;
+use crate::store::AskId;
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
+use tokio::sync::mpsc::Receiver;
+
+struct Bench {
+    world: World,
+    messages: Receiver<Msg>,
+    scratch: TempDir,
+}
+
+fn write(scratch: &TempDir, text: &str) -> PathBuf {
+    let path = scratch.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn started(text: &str) -> Bench {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let found = discover::read(&write(&scratch, text)).unwrap();
+    let assembled = Assembled::of(&found, false).unwrap();
+    let (out, messages) = mpsc::channel(MESSAGES);
+    let practice: CallFault = Arc::new(|name| match name {
+        "hang" => Ok("api hangs".to_owned()),
+        _ => Err(format!("no fault {name}")),
+    });
+    let (world, _engine) = World::start(assembled, Clock::Wall, out, Some(practice)).unwrap();
+    Bench { world, messages, scratch }
+}
+
+impl Bench {
+    fn execute(&mut self, effect: Effect) {
+        self.world.execute(effect, Timestamp::default());
+    }
+
+    /// The first message that `wanted` makes something of.
+    async fn hear<T>(&mut self, wanted: impl Fn(Msg) -> Option<T>) -> T {
+        loop {
+            let msg = self.messages.recv().await.unwrap();
+            if let Some(found) = wanted(msg) {
+                return found;
+            }
+        }
+    }
+}
+
+const CONFIG: &str = "environment = 'test'\n\
+    [service.api]\nlogs = 'echo one; echo two'\ntcp = '127.0.0.1:1'\n\
+    [scrape.app]\ntargets = ['127.0.0.1:1']\n";
+
+fn reloaded(msg: Msg) -> Option<Result<Arc<crate::domain::Inventory>, String>> {
+    if let Msg::Reloaded(result) = msg { Some(result) } else { None }
+}
+
+#[tokio::test]
+async fn checks_and_failed_scrapes_come_as_readings() {
+    let mut bench = started(CONFIG);
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 2 {
+        let polls = bench.hear(|msg| if let Msg::Polled(p) = msg { Some(p) } else { None }).await;
+        seen.extend(polls.into_iter().map(|polled| polled.source.to_string()));
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["check/api/tcp", "scrape/app/127.0.0.1:1"]);
+}
+
+#[tokio::test]
+async fn logs_faults_and_questions_to_nobody_are_answered() {
+    let mut bench = started(CONFIG);
+    bench.execute(Effect::ReadLogs("api".into()));
+    let lines = bench
+        .hear(|msg| if let Msg::LogsRead { lines, .. } = msg { Some(lines) } else { None })
+        .await;
+    assert_eq!(&*lines.unwrap(), ["one".to_owned(), "two".to_owned()]);
+    bench.execute(Effect::Practice("hang".into()));
+    let said = |msg| if let Msg::Said { text, bad } = msg { Some((text, bad)) } else { None };
+    assert_eq!(bench.hear(said).await, ("api hangs".to_owned(), false));
+    bench.execute(Effect::Ask(Ask {
+        id: AskId("a".into()),
+        expr: "up".into(),
+        range: None,
+        at: Timestamp::default(),
+        engine: crate::domain::EngineKind::Server,
+    }));
+    let answers = bench.hear(|msg| if let Msg::Answered(a) = msg { Some(a) } else { None }).await;
+    let error = answers[0].answer.outcome.as_ref().unwrap_err();
+    assert!(error.message.starts_with("no metrics server is set"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_reload_takes_a_good_config_and_leaves_a_bad_one() {
+    let mut bench = started(CONFIG);
+    write(&bench.scratch, "environment = 'test'\n[service.shop]\ntcp = '127.0.0.1:1'\n");
+    bench.execute(Effect::Reload);
+    let inventory = bench.hear(reloaded).await.unwrap();
+    assert_eq!(inventory.services[0].name.as_str(), "shop");
+    assert!(bench.world.made().targets.is_empty());
+
+    write(&bench.scratch, "[service.shop]\ntpc = '127.0.0.1:1'\n");
+    bench.execute(Effect::Reload);
+    let mistake = bench.hear(reloaded).await.unwrap_err();
+    assert!(mistake.contains("`tpc`"), "{mistake}");
+
+    write(&bench.scratch, "environment = 'production'\n[service.shop]\ntcp = '127.0.0.1:1'\n");
+    bench.execute(Effect::Reload);
+    let refused = bench.hear(reloaded).await.unwrap_err();
+    assert!(refused.starts_with("this console watches test"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
+    let mut bench = started(CONFIG);
+    let window = bench.scratch.path().join("window.bin");
+    std::fs::write(&window, b"rubbish").unwrap();
+    let limits = crate::metrics::Limits::default();
+    bench.world.load_window(window.clone(), limits);
+    let said = bench
+        .hear(|msg| if let Msg::Said { text, bad: true } = msg { Some(text) } else { None })
+        .await;
+    assert!(said.contains("put aside"), "{said}");
+    assert!(!window.exists());
+
+    let target = bench.world.made().targets.values().next().cloned().unwrap();
+    let page =
+        Page { content_type: "text/plain".into(), body: "x 1\n".into(), took: Duration::ZERO };
+    let now = Clock::Wall.now();
+    bench.world.engine().take_page(target, page, now).await.unwrap();
+    bench.world.keep_window_now(window.clone(), Duration::from_secs(20));
+    let kept = state_file::read_window(&window, limits).unwrap().unwrap();
+    assert!(kept.stats().samples > 0);
+}
+
+#[test]
+fn what_the_engine_must_read_goes_there_and_all_else_to_the_loop() {
+    let refused = crate::domain::PollError::broken("no");
+    let end = |role| PollEnd {
+        source: "s".into(),
+        role,
+        taken: Timestamp::default(),
+        next: Timestamp::default(),
+        took: Duration::ZERO,
+        late: Duration::ZERO,
+        outcome: Err(refused.clone()),
+    };
+    assert!(reading(&end(Role::Canary)).is_some());
+    assert!(reading(&end(Role::Scrape { job: "a".into() })).is_none());
+}
