@@ -15,7 +15,7 @@ use crate::domain::{Inventory, Timestamp, harmless};
 use crate::store::{Effect, Glance, Msg, Stamped};
 use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
 use ratatui::Frame;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -213,8 +213,12 @@ impl Program for Console {
 
 fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = user_of(uid, &passwd)
+        .map(str::to_owned)
+        .or_else(|| std::env::var("USER").ok())
+        .unwrap_or_else(|| format!("uid {uid}"));
     Setting {
         host: harmless(&host).into_owned(),
         user: harmless(&user).into_owned(),
@@ -223,6 +227,16 @@ fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
         configured: true,
         log: state.map(|state| harmless(&state.log().to_string_lossy()).into_owned()),
     }
+}
+
+/// The name of a user in the text of passwd(5). It tells who one really is,
+/// which `$USER` does not after `sudo -E`.
+fn user_of(uid: u32, passwd: &str) -> Option<&str> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 /// Minutes east of UTC at a moment, as the system's time zone has them.
@@ -245,7 +259,7 @@ fn keys(config: &Config) -> Result<Keys, ConsoleError> {
 fn theme(config: &Config) -> Result<Theme, ConsoleError> {
     let name = &config.screen.theme;
     let wrong = |why: String| ConsoleError::Look(format!("theme {}: {why}", harmless(name)));
-    let theme = if name.contains('/') || name.ends_with(".toml") {
+    let theme = if name.contains('/') || Path::new(name).extension().is_some() {
         let path = crate::config::home_path(name);
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         Theme::from_toml(&text).map_err(|mistake| wrong(mistake.to_string()))?
@@ -324,5 +338,14 @@ mod tests {
         assert!(!auto(&[("LANG", "zh_CN.UTF-8"), ("TERM", "xterm")]));
         assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("TERM", "linux")]));
         assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")]));
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/bash\n\nbroken\nli:x:1000:1000::/home/li:/bin/sh\n";
+        assert_eq!(user_of(0, passwd), Some("root"));
+        assert_eq!(user_of(1000, passwd), Some("li"));
+        assert_eq!(user_of(7, passwd), None);
     }
 }

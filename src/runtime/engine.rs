@@ -26,8 +26,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const ASKED_AT_ONCE: usize = 4;
 /// Parsed expressions that are kept; a screen has some dozens.
 const EXPRESSIONS_KEPT: usize = 1_024;
-/// Samples that one evaluation may look at: about a second of work.
-const MOST_SAMPLES: u64 = 20_000_000;
 /// Answers that go out together.
 const BATCH: usize = 64;
 
@@ -281,11 +279,7 @@ impl Worker {
             Ok(expr) => expr,
             Err(wrong) => return (Err(wrong), Coverage::Whole, Vec::new()),
         };
-        let limits = promql::Limits {
-            samples: MOST_SAMPLES,
-            stop: Some(Arc::clone(stop)),
-            ..promql::Limits::default()
-        };
+        let limits = promql::Limits { stop: Some(Arc::clone(stop)), ..promql::Limits::default() };
         let evaluated = match ask.range {
             None => promql::instant(&expr, &self.memory, ask.at, &limits),
             Some(range) => {

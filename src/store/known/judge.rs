@@ -70,7 +70,11 @@ pub(super) fn judge(
             return Outcome::Failed { reason, for_good: error.span.is_some() };
         }
         if let Coverage::Partial { seen, wanted } = part.coverage {
-            let reason = format!("{} of {} seen", units::age(seen), units::age(wanted));
+            let reason = if seen.is_zero() {
+                "nothing has been scraped yet".to_owned()
+            } else {
+                format!("{} of {} seen", units::age(seen), units::age(wanted))
+            };
             return unknown(reason, Some(Mark::Uncovered { seen, wanted }), Vec::new());
         }
     }
