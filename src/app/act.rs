@@ -5,7 +5,7 @@ use super::palette;
 use super::state::{Frozen, Overlay, State};
 use super::typing::{Typing, What};
 use crate::domain::{Role, harmless_within};
-use crate::panels::{Chosen, Logs, Range};
+use crate::panels::{Chosen, Logs};
 use crate::store::{Action, Effect};
 use crate::ui::layout;
 use std::sync::Arc;
@@ -57,9 +57,9 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.say("polling all sources", false);
             return vec![Effect::PollAll];
         }
-        Action::ZoomIn => state.range = state.range.shorter(),
-        Action::ZoomOut => state.range = state.range.longer(),
-        Action::Live => state.range = Range::default(),
+        Action::ZoomIn => state.range = Some(state.range().shorter()),
+        Action::ZoomOut => state.range = Some(state.range().longer()),
+        Action::Live => state.range = None,
         Action::Reload => return vec![Effect::Reload],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],

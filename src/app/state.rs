@@ -3,7 +3,7 @@
 use super::pages::Page;
 use super::strip::Survey;
 use super::typing::Typing;
-use crate::domain::{Inventory, ServiceName, Timestamp};
+use crate::domain::{EngineKind, Inventory, ServiceName, Timestamp};
 use crate::panels::{ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
 use crate::store::{Ask, AskId, Known};
 use crate::ui::{Keys, Scope, layout};
@@ -83,7 +83,8 @@ pub struct State {
     pub(crate) frozen: Option<Frozen>,
     pub(crate) whole: bool,
     pub(crate) notices: Vec<Notice>,
-    pub(crate) range: Range,
+    /// The range of the charts, where the operator has chosen one.
+    pub(crate) range: Option<Range>,
     pub(crate) words: Words,
     pub(crate) index: Index,
     pub(crate) survey: Survey,
@@ -116,7 +117,7 @@ impl State {
             frozen: None,
             whole: false,
             notices: Vec::new(),
-            range: Range::default(),
+            range: None,
             words: Words::default(),
             index,
             survey: Survey::default(),
@@ -163,6 +164,20 @@ impl State {
     /// The moment that is shown.
     pub(crate) fn shown_at(&self) -> Timestamp {
         self.frozen.as_ref().map_or(self.known.now, |frozen| frozen.at)
+    }
+
+    /// The range of the charts: chosen, or no longer than what can have been
+    /// seen by an engine without a history of its own.
+    pub(crate) fn range(&self) -> Range {
+        self.range.unwrap_or_else(|| {
+            let known = self.shown();
+            let usual = Range::default();
+            if known.inventory.engine == Some(EngineKind::Embedded) {
+                Range::holding(self.shown_at().since(known.started)).min(usual)
+            } else {
+                usual
+            }
+        })
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>, bad: bool) {
@@ -219,7 +234,7 @@ impl State {
             filter: &sheet.filter,
             words: &self.words,
             subject,
-            range: self.range,
+            range: self.range(),
             changed,
             area,
         }

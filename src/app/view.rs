@@ -198,11 +198,8 @@ fn bottom(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         said.push((format!("split by {label}").into(), theme.input()));
         said.push(("  esc unsplits  ".into(), theme.faint()));
     }
-    if state.range != crate::panels::Range::default() {
-        said.push((
-            format!("charts: {}  ", units::age(state.range.length())).into(),
-            theme.input(),
-        ));
+    if let Some(range) = state.range {
+        said.push((format!("charts: {}  ", units::age(range.length())).into(), theme.input()));
     }
     let x = text::write(buf, area, said, theme.glyphs.cut);
     area.width = area.right().saturating_sub(x);

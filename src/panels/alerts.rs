@@ -25,7 +25,7 @@ struct Alerts {
 const COLUMNS: [Column; 7] = [
     Column::new("", 1),
     Column::new("", 4),
-    Column::new("", 12),
+    Column::new("", 15),
     Column::new("alert", 19).goes(3),
     Column::new("why", 30).flexible(),
     Column::new("for", 7).right(),
@@ -57,7 +57,7 @@ impl Panel for Alerts {
 
     fn need(&self, _: &ActCx<'_>) -> Need {
         let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
-        Need { least: 4.min(lines), most: lines, order: 0 }
+        Need { least: 10.min(lines), most: lines, order: 0 }
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
@@ -130,8 +130,12 @@ fn row(cx: &ViewCx<'_>, alert: &Alert) -> Vec<Cell<'static>> {
     );
     let pending = if alert.state == AlertState::Pending { "pending: " } else { "" };
     let why = format!("{pending}{}", harmless_within(&alert.reason, cells::LONGEST));
-    let sign = if alert.since_at_least { ">=" } else { "" };
-    let lasts = format!("{sign}{}", text::age_in_steps(cx.act.now.since(alert.since)));
+    let held = cx.act.now.since(alert.since);
+    let lasts = match text::age_in_steps(held) {
+        steps if !alert.since_at_least => steps,
+        steps if steps.starts_with('<') => ">=0s".to_owned(),
+        steps => format!(">={steps}"),
+    };
     vec![
         glyph,
         word,

@@ -23,7 +23,7 @@ const LADDER: [(u64, u64); 10] = [
 ];
 
 /// A range on the ladder of ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Range(usize);
 
 impl Default for Range {
@@ -33,6 +33,12 @@ impl Default for Range {
 }
 
 impl Range {
+    /// The shortest one that holds `length`, or the longest of all.
+    pub fn holding(length: Duration) -> Self {
+        let fits = |(long, _): &(u64, u64)| length <= Duration::from_secs(*long);
+        Self(LADDER.iter().position(fits).unwrap_or(LADDER.len() - 1))
+    }
+
     /// The next shorter one.
     #[must_use]
     pub fn shorter(self) -> Self {
@@ -83,6 +89,13 @@ mod tests {
             range = range.longer();
         }
         assert_eq!(range.length(), Duration::from_secs(7 * DAY));
+    }
+
+    #[test]
+    fn a_range_holds_what_was_seen() {
+        assert_eq!(Range::holding(Duration::ZERO).length(), Duration::from_mins(5));
+        assert_eq!(Range::holding(Duration::from_mins(6)).length(), Duration::from_mins(15));
+        assert_eq!(Range::holding(Duration::MAX).length(), Duration::from_secs(7 * DAY));
     }
 
     #[test]

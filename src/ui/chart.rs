@@ -194,8 +194,13 @@ impl Chart<'_> {
             let Some((at, value)) = last else { continue };
             let old = self.until.since(*at) > self.gap;
             let shown = if old { "-".into() } else { units::value(value.0, self.unit) };
-            let mark = theme.glyphs.marks[i % theme.glyphs.marks.len()];
-            parts.push((format!("{mark}{} {shown}", series.name).into(), theme.series(i)));
+            // Where lines are drawn in dots, their colours tell them apart.
+            let marks = theme.glyphs.marks;
+            let mark = if theme.glyphs.braille { "" } else { marks[i % marks.len()] };
+            parts.push((
+                format!("{mark}{} {shown}", series.name).trim_start().to_owned().into(),
+                theme.series(i),
+            ));
             parts.push((" ".into(), theme.faint()));
         }
         if !self.note.is_empty() {
