@@ -99,7 +99,7 @@ fn a_terminal_that_takes_nothing_stops_neither_polls_nor_keys() {
     let (mut terminal, _) = console(&home, &served);
     terminal.stall(true);
     // Far more than a terminal takes without a reader.
-    for _ in 0..60 {
+    for _ in 0..20 {
         terminal.press("\x0c");
         let before = served.asked.load(Ordering::SeqCst);
         eventually("polls go on", SOON, || served.asked.load(Ordering::SeqCst) > before);
@@ -113,7 +113,7 @@ fn a_terminal_that_takes_nothing_stops_neither_polls_nor_keys() {
     terminal.press("\x1b");
     terminal.see("the list again", |text| !text.contains("KEYS"));
     terminal.stall(true);
-    for _ in 0..60 {
+    for _ in 0..20 {
         terminal.press("\x0c");
         let before = served.asked.load(Ordering::SeqCst);
         eventually("polls go on", SOON, || served.asked.load(Ordering::SeqCst) > before);

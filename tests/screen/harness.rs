@@ -6,7 +6,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlaveP
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -237,14 +237,14 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let mut shown = self.glass.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = self.glass.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.stop = true;
         shown.stalled = false;
         drop(shown);
         self.glass.changed.notify_all();
         let _ = self.killer.kill();
         if matches!(self.exits.recv_timeout(SOON), Err(RecvTimeoutError::Timeout)) {
-            eprintln!("the program did not end when it was killed");
+            assert!(std::thread::panicking(), "the program did not end when it was killed");
         }
     }
 }
@@ -260,19 +260,24 @@ impl Shown {
 }
 
 impl Glass {
+    /// What is shown, also where a test has failed that looked at it.
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read_from(&self, mut source: Box<dyn Read + Send>) {
         let mut buffer = [0; 4096];
         loop {
-            let mut shown = self.shown.lock().unwrap();
+            let mut shown = self.shown();
             while shown.stalled && !shown.stop {
-                shown = self.changed.wait(shown).unwrap();
+                shown = self.changed.wait(shown).unwrap_or_else(PoisonError::into_inner);
             }
             if shown.stop {
                 return;
             }
             drop(shown);
             let count = source.read(&mut buffer).unwrap_or(0);
-            let mut shown = self.shown.lock().unwrap();
+            let mut shown = self.shown();
             if count > 0 {
                 shown.parser.process(&buffer[..count]);
                 shown.raw.extend_from_slice(&buffer[..count]);
