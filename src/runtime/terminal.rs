@@ -142,7 +142,10 @@ impl Tty {
         let stalled = self.written < self.out.len();
         self.out.clear();
         self.written = 0;
-        let _ = rescue().take();
+        if rescue().take().is_none() {
+            // A panic has given it back already; the report stands there now.
+            return;
+        }
         leave(self.fd.get_ref(), &self.saved, stalled);
     }
 
@@ -368,32 +371,4 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_copied_in_base64_and_wrapped_for_tmux() {
-        for (text, encoded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("fooba", "Zm9vYmE=")]
-        {
-            assert_eq!(copy_sequence(text, false).unwrap(), format!("\x1b]52;c;{encoded}\x07"));
-        }
-        assert_eq!(copy_sequence("f", true).unwrap(), "\x1bPtmux;\x1b\x1b]52;c;Zg==\x07\x1b\\");
-    }
-
-    #[test]
-    fn more_than_terminals_take_is_refused_with_the_numbers() {
-        assert!(copy_sequence(&"x".repeat(56_244), false).is_ok());
-        let error = copy_sequence(&"x".repeat(56_248), false).unwrap_err();
-        assert_eq!(error, "too much to copy: 56248 bytes, and terminals take 56244");
-    }
-
-    #[test]
-    fn leaving_undoes_all_that_entering_did() {
-        for mode in ["?1049", "?2004"] {
-            assert!(ENTER.contains(&format!("\x1b[{mode}h")));
-            assert!(LEAVE.contains(&format!("\x1b[{mode}l")));
-        }
-        assert!(LEAVE.ends_with("\x1b[?25h"));
-    }
-}
+mod tests;

@@ -80,7 +80,7 @@ impl World {
         let limits = assembled.limits();
         descriptors::make_room_for(assembled.sources.len());
         let Assembled { path, config, sources, targets, logs, server, shared, .. } = assembled;
-        let made = Arc::new(Mutex::new(Made { targets, logs, server, shared }));
+        let made = Arc::new(Mutex::new(Made { targets, logs, shared, server }));
         let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
         let ask = ask_server(made.clone());
         let (engine, thread) = Engine::start(Memory::new(limits), limits, Some(ask), out.clone())?;
@@ -205,7 +205,7 @@ impl World {
         descriptors::make_room_for(assembled.sources.len());
         let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
-        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, server, shared });
+        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, shared, server });
         let kept: std::collections::HashSet<Target> =
             self.made().targets.values().cloned().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
