@@ -133,11 +133,25 @@ fn back(state: &mut State) {
     }
 }
 
+/// Opens a page with this thing selected on it.
+fn open_at(state: &mut State, page: Page, wanted: &Chosen) {
+    open(state, page);
+    if let Some(sheet) = state.sheets.get_mut(&state.page) {
+        sheet.filter.clear();
+    }
+    state.settle(true);
+    if let Some(sheet) = state.sheets.get_mut(&state.page) {
+        for (_, panel) in &mut sheet.panels {
+            panel.choose(wanted);
+        }
+    }
+}
+
 fn open_chosen(state: &mut State) {
     match (state.chosen(), state.subject_service()) {
         (_, Some(name)) if state.index.service(&name).is_some() => open(state, Page::Service(name)),
-        (Some(Chosen::Alert(_)), _) => open(state, Page::Alerts),
-        (Some(Chosen::Source(_)), _) => open(state, Page::Sources),
+        (Some(alert @ Chosen::Alert(_)), _) => open_at(state, Page::Alerts, &alert),
+        (Some(source @ Chosen::Source(_)), _) => open_at(state, Page::Sources, &source),
         (Some(Chosen::Host { .. }), _) => state.say("a host has no page of its own", false),
         (Some(_), _) => state.say("it belongs to no service of the config", false),
         (None, _) => state.say("nothing is selected", false),

@@ -85,6 +85,12 @@ impl Panel for Alerts {
         self.rows.selected().map(|identity| Chosen::Alert(*identity))
     }
 
+    fn choose(&mut self, wanted: &Chosen) {
+        if let Chosen::Alert(identity) = wanted {
+            self.rows.choose(identity);
+        }
+    }
+
     fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
         let alert = find(cx, *self.rows.selected()?)?;
         Some(format!("{} {}: {}", alert.name(), alert.labels, alert.reason))

@@ -134,6 +134,9 @@ pub trait Panel: Debug + Send {
     /// What is selected in it.
     fn chosen(&self, cx: &ActCx<'_>) -> Option<Chosen>;
 
+    /// Selects a thing, if it has it.
+    fn choose(&mut self, _wanted: &Chosen) {}
+
     /// What is copied when it has the keys.
     fn copied(&self, cx: &ActCx<'_>) -> Option<String>;
 

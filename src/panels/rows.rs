@@ -61,6 +61,14 @@ impl<T: Clone + PartialEq> Rows<T> {
         self.selected = self.list.get(self.at).cloned();
     }
 
+    /// Selects this row, if it is there.
+    pub fn choose(&mut self, wanted: &T) {
+        if let Some(at) = self.position(wanted) {
+            self.hidden = None;
+            self.select(at);
+        }
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -83,6 +83,12 @@ impl Panel for Sources {
         self.rows.selected().cloned().map(Chosen::Source)
     }
 
+    fn choose(&mut self, wanted: &Chosen) {
+        if let Chosen::Source(id) = wanted {
+            self.rows.choose(id);
+        }
+    }
+
     fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
         cx.index.source(self.rows.selected()?).map(|source| source.asks.clone())
     }

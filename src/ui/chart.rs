@@ -47,6 +47,9 @@ pub struct Chart<'a> {
     pub focused: bool,
 }
 
+/// An answer may be this late before its last value no longer counts as the present one.
+const LATE: Duration = Duration::from_secs(10);
+
 /// The scale of the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Scale {
@@ -192,7 +195,7 @@ impl Chart<'_> {
         for (i, series) in self.series.iter().enumerate() {
             let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
             let Some((at, value)) = last else { continue };
-            let old = self.until.since(*at) > self.gap;
+            let old = self.until.since(*at) > self.gap + LATE;
             let shown = if old { "-".into() } else { units::value(value.0, self.unit) };
             // Where lines are drawn in dots, their colours tell them apart.
             let marks = theme.glyphs.marks;

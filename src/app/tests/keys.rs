@@ -21,6 +21,18 @@ fn numbers_switch_pages_and_esc_comes_back() {
 }
 
 #[test]
+fn an_alert_without_a_service_opens_on_its_own_details() {
+    let mut state = burning(80, 24);
+    let mut lone = alert("LowDisk", "db", Severity::Warning, 30, "disk 9% free");
+    lone.service = None;
+    state.known.alerts.push(lone.clone());
+    state.settle(true);
+    press(&mut state, "G enter");
+    assert_eq!(state.page(), &Page::Alerts);
+    assert_eq!(state.chosen(), Some(Chosen::Alert(lone.identity())));
+}
+
+#[test]
 fn the_selection_stays_on_its_alert_when_a_worse_one_comes() {
     let mut state = burning(80, 24);
     press(&mut state, "down down");
