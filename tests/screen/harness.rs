@@ -169,6 +169,13 @@ impl Terminal {
         self.see(text, |shown| shown.contains(text))
     }
 
+    /// The terminal gets another size, and the program is told.
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
+        self.glass.shown.lock().unwrap().parser.screen_mut().set_size(height, width);
+        let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
+        self.master.as_ref().unwrap().resize(size).unwrap();
+    }
+
     /// Reads nothing any more, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
         self.glass.shown.lock().unwrap().stalled = stalled;

@@ -3,6 +3,7 @@
 
 mod console;
 mod endings;
+mod first;
 mod harness;
 mod practice;
 mod waiting;
