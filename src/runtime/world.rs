@@ -10,12 +10,12 @@ use super::isolate::isolated;
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::state_file;
 use crate::config::discover;
-use crate::domain::{ServiceName, SourceId, Timestamp};
+use crate::domain::{PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
 use crate::sources::{Brought, Shared, logs};
 use crate::store::{Ask, AskError, Effect, Msg, Polled};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -206,8 +206,7 @@ impl World {
         let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
         let old = std::mem::replace(&mut *self.made(), Made { targets, logs, shared, server });
-        let kept: std::collections::HashSet<Target> =
-            self.made().targets.values().cloned().collect();
+        let kept: HashSet<Target> = self.made().targets.values().cloned().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
             self.0.engine.forget_target(target, now);
         }
@@ -280,24 +279,37 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) {
     });
 }
 
+/// Whose page the engine has not read yet.
+type Unread = Arc<Mutex<HashSet<SourceId>>>;
+/// What was scraped, in the order in which it came.
+type Pages = (mpsc::UnboundedReceiver<PollEnd>, Unread);
+
 /// The poller, its handle, and where the pages come that it brings.
-fn poller(
-    clock: Clock,
-    in_flight: usize,
-    out: Sender<Msg>,
-) -> (mpsc::UnboundedReceiver<PollEnd>, Poller, PollerHandle) {
+fn poller(clock: Clock, in_flight: usize, out: Sender<Msg>) -> (Pages, Poller, PollerHandle) {
     let (sender, pages) = mpsc::unbounded_channel();
-    let deliver = move |ends: Vec<PollEnd>| deliver(ends, &sender, &out);
+    let unread = Unread::default();
+    let queue = unread.clone();
+    let deliver = move |ends: Vec<PollEnd>| deliver(ends, &sender, &queue, &out);
     let (poller, handle) = Poller::new(clock, in_flight, Box::new(deliver));
-    (pages, poller, handle)
+    ((pages, unread), poller, handle)
 }
 
-/// Readings go to the loop, all that was scraped to the engine.
-fn deliver(ends: Vec<PollEnd>, pages: &UnboundedSender<PollEnd>, out: &Sender<Msg>) {
+/// Readings go to the loop, all that was scraped to the engine: of each target
+/// one page at a time, or a slow engine would fill the memory with them.
+fn deliver(
+    ends: Vec<PollEnd>,
+    pages: &UnboundedSender<PollEnd>,
+    unread: &Unread,
+    out: &Sender<Msg>,
+) {
     let mut readings = Vec::new();
     for end in ends {
         if let Some(polled) = reading(&end) {
             readings.push(polled);
+        } else if !unread.lock().unwrap_or_else(PoisonError::into_inner).insert(end.source.clone())
+        {
+            let why = "the last page of this target is still being read; this one was dropped";
+            readings.push(polled(&end, Err(PollError::new(PollFailure::Busy, why))));
         } else {
             // Only at the end of the program nobody takes them.
             let _ = pages.send(end);
@@ -322,10 +334,7 @@ fn reading(end: &PollEnd) -> Option<Polled> {
     Some(polled(end, outcome))
 }
 
-fn polled(
-    end: &PollEnd,
-    outcome: Result<crate::domain::Reading, crate::domain::PollError>,
-) -> Polled {
+fn polled(end: &PollEnd, outcome: Result<crate::domain::Reading, PollError>) -> Polled {
     Polled {
         source: end.source.clone(),
         taken: end.taken,
@@ -338,19 +347,18 @@ fn polled(
 
 /// Gives pages to the engine in the order in which they came, and tells the
 /// loop what they held.
-async fn read_pages(world: World, mut pages: mpsc::UnboundedReceiver<PollEnd>) {
+async fn read_pages(world: World, (mut pages, unread): Pages) {
     const TOGETHER: usize = 64;
     let mut ends = Vec::new();
     while pages.recv_many(&mut ends, TOGETHER).await > 0 {
         let mut reads = Vec::new();
+        let sources: Vec<SourceId> = ends.iter().map(|end| end.source.clone()).collect();
         for mut end in ends.drain(..) {
             let Some(target) = world.made().targets.get(&end.source).cloned() else { continue };
             let engine = world.0.engine.clone();
             reads.push(async move {
-                let outcome = std::mem::replace(
-                    &mut end.outcome,
-                    Err(crate::domain::PollError::broken("not read")),
-                );
+                let outcome =
+                    std::mem::replace(&mut end.outcome, Err(PollError::broken("not read")));
                 let outcome = match outcome {
                     Ok(Brought::Page(page)) => {
                         let read = engine.take_page(target, page, end.taken).await;
@@ -366,6 +374,12 @@ async fn read_pages(world: World, mut pages: mpsc::UnboundedReceiver<PollEnd>) {
             });
         }
         let polled = futures_util::future::join_all(reads).await;
+        {
+            let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
+            for source in sources {
+                unread.remove(&source);
+            }
+        }
         if !polled.is_empty() {
             world.tell(Msg::Polled(polled)).await;
         }

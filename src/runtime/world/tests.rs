@@ -139,7 +139,7 @@ async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
 
 #[test]
 fn what_the_engine_must_read_goes_there_and_all_else_to_the_loop() {
-    let refused = crate::domain::PollError::broken("no");
+    let refused = PollError::broken("no");
     let end = |role| PollEnd {
         source: "s".into(),
         role,
@@ -151,4 +151,30 @@ fn what_the_engine_must_read_goes_there_and_all_else_to_the_loop() {
     };
     assert!(reading(&end(Role::Canary)).is_some());
     assert!(reading(&end(Role::Scrape { job: "a".into() })).is_none());
+}
+
+#[test]
+fn of_each_target_one_page_waits_for_the_engine() {
+    let (sender, mut pages) = mpsc::unbounded_channel();
+    let (out, mut messages) = mpsc::channel(8);
+    let unread = Unread::default();
+    let page = || PollEnd {
+        source: "scrape/a/1".into(),
+        role: Role::Scrape { job: "a".into() },
+        taken: Timestamp::default(),
+        next: Timestamp::default(),
+        took: Duration::ZERO,
+        late: Duration::ZERO,
+        outcome: Ok(Brought::Page(Page {
+            content_type: String::new(),
+            body: "x 1\n".into(),
+            took: Duration::ZERO,
+        })),
+    };
+    deliver(vec![page()], &sender, &unread, &out);
+    deliver(vec![page()], &sender, &unread, &out);
+    assert!(pages.try_recv().is_ok());
+    assert!(pages.try_recv().is_err());
+    let Ok(Msg::Polled(polls)) = messages.try_recv() else { panic!("nothing was said") };
+    assert_eq!(polls[0].outcome.as_ref().unwrap_err().cause, PollFailure::Busy);
 }
