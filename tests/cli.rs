@@ -105,3 +105,112 @@ fn info_says_where_things_are() {
     assert!(said.contains(config.to_str().unwrap()), "{said}");
     assert!(said.contains(".local/state/opsroom/opsroom.log"), "{said}");
 }
+
+/// A health endpoint on a port of its own that answers each request with this body.
+fn answering(body: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 2048];
+            let _ = stream.read(&mut request);
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
+            let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn a_glance_ends_with_the_code_of_what_it_says() {
+    let host = Host::new();
+    for (body, code, word) in [
+        (r#"{"status":"UP"}"#, 0, "ok"),
+        (r#"{"status":"warn"}"#, 1, "warning"),
+        (r#"{"status":"DOWN"}"#, 2, "critical"),
+    ] {
+        let url = answering(body);
+        let config = host.config(&format!("[service.api]\nhealth = \"{url}\"\n"));
+        let output = host.opsroom().arg("glance").arg("--config").arg(&config).output().unwrap();
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{body}: {said}");
+        assert!(said.starts_with(word), "{body}: {said}");
+        let json =
+            host.opsroom().args(["glance", "--json", "--config"]).arg(&config).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(json["status"], word);
+    }
+}
+
+#[test]
+fn a_glance_that_cannot_tell_ends_with_3() {
+    let host = Host::new();
+    let nowhere = host.opsroom().arg("glance").output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(3));
+    assert!(text(&nowhere.stderr).contains("--config"), "{}", text(&nowhere.stderr));
+    for bad in ["", "[service.api]\nhealth = 5\n", "[service"] {
+        let config = host.config(bad);
+        let output = host.opsroom().arg("glance").arg("--config").arg(&config).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{bad:?}");
+        assert_ne!(text(&output.stderr), "", "{bad:?}");
+    }
+    let config = host.config("[service.api]\nhealth = \"http://127.0.0.1:9/\"\n");
+    let cached =
+        host.opsroom().args(["glance", "--cached", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(cached.status.code(), Some(3));
+}
+
+#[test]
+fn validate_says_all_mistakes_with_their_places() {
+    let host = Host::new();
+    let config = host.config(
+        "[service.api]\nhealt = \"http://a/\"\n[keys]\nquit = \"j\"\n[poll]\nevery = \"soon\"\n",
+    );
+    let output = host.opsroom().arg("validate").arg("--config").arg(&config).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("config.toml:2:1") && said.contains("`health`"), "{said}");
+    assert!(said.contains("config.toml:6:9"), "{said}");
+    assert!(said.contains("2 mistakes"), "{said}");
+
+    let config = host.config("[service.api]\nhealth = \"http://a/\"\n[keys]\nquit = \"j\"\n");
+    let output = host.opsroom().arg("validate").arg("--config").arg(&config).output().unwrap();
+    assert!(text(&output.stderr).contains("j means both"), "{}", text(&output.stderr));
+
+    let config = host.config("[service.api]\nhealth = \"http://127.0.0.1:9/\"\n");
+    let output = host.opsroom().arg("validate").arg("--config").arg(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let live =
+        host.opsroom().args(["validate", "--live", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(live.status.code(), Some(1));
+    assert!(text(&live.stdout).contains("connection refused"), "{}", text(&live.stdout));
+}
+
+#[test]
+fn a_query_over_a_bare_page_answers_without_a_server() {
+    let host = Host::new();
+    let url = answering("hits_total{route=\"/a\"} 3\nhits_total{route=\"/b\"} 4\n");
+    let config = host.config(&format!("[scrape.shop]\ntargets = [\"{url}\"]\n"));
+    let query = |expr: &str| {
+        host.opsroom().args(["query", expr, "--config"]).arg(&config).output().unwrap()
+    };
+    let sum = query("sum(hits_total)");
+    assert_eq!(text(&sum.stdout), "{}  7\n", "{}", text(&sum.stderr));
+    let wrong = query("sum(hits_total");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).lines().last().unwrap().trim_end().ends_with('^'));
+}
+
+#[test]
+fn the_console_refuses_what_is_no_terminal_and_names_glance() {
+    let host = Host::new();
+    for command in [&[][..], &["demo"]] {
+        let output = host.opsroom().args(command).env("TERM", "dumb").output().unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        assert!(text(&output.stderr).contains("opsroom glance"), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "");
+    }
+}

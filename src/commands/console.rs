@@ -1,7 +1,7 @@
 //! `opsroom` without a command: the console.
 
 use crate::cli::USAGE;
-use crate::config::discover;
+use crate::config::discover::Found;
 use crate::runtime::assemble::Assembled;
 use crate::runtime::console::{ConsoleError, Setup, run as show};
 use crate::runtime::paths::StateFolder;
@@ -16,7 +16,7 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
         super::complain(&format!("opsroom: {unfit}"));
         return Ok(ExitCode::from(USAGE));
     }
-    let found = discover::discover(config)?;
+    let found = super::discover(config)?;
     let assembled = match Assembled::of(&found, std::io::stderr().is_terminal()) {
         Ok(assembled) => assembled,
         Err(mistakes) => {

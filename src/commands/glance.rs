@@ -1,7 +1,6 @@
 //! `opsroom glance`: what is wrong, in a few lines.
 
 use super::print;
-use crate::config::discover::discover;
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
@@ -20,7 +19,7 @@ pub(super) fn run(
     cached: bool,
     deadline: Duration,
 ) -> Result<ExitCode> {
-    let found = discover(config)?;
+    let found = super::discover(config)?;
     let state = StateFolder::of_this_user();
     let clock = Clock::Wall;
     let glance = if cached {

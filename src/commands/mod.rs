@@ -12,11 +12,14 @@ mod schema;
 mod validate;
 
 use crate::cli::{Cli, Command, UNKNOWN};
+use crate::config::discover::{self, DiscoverError, Found};
 use crate::store::AskRange;
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 use std::io::IsTerminal;
 use std::io::{self, ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Something went wrong that is not the command line's fault.
@@ -86,6 +89,21 @@ pub fn print_to_end(text: &str) -> ExitCode {
 /// Writes a message to standard error. Where even that fails there is nobody to tell.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Finds the config. Where there is none at all, the error says how to begin.
+fn discover(given: Option<&Path>) -> Result<Found> {
+    discover::discover(given).map_err(|error| match error {
+        DiscoverError::Nowhere { .. } => eyre!(
+            "{error}\n\n  \
+             opsroom demo            shows a practice environment that needs nothing else\n  \
+             opsroom --config FILE   opens a config of your own\n\n\
+             A config can be two lines:\n\n  \
+             [service.api]\n  \
+             health = \"https://api.example.com/healthz\""
+        ),
+        other => other.into(),
+    })
 }
 
 /// Whether messages may be in colour.

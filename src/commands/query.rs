@@ -1,7 +1,6 @@
 //! `opsroom query EXPR`: PromQL, on the metrics server or the embedded engine.
 
 use super::{FAILED, complain, print};
-use crate::config::discover::discover;
 use crate::domain::harmless;
 use crate::metrics::{Coverage, Data};
 use crate::runtime::assemble::Assembled;
@@ -25,7 +24,7 @@ pub(super) fn run(
     range: Option<AskRange>,
     json: bool,
 ) -> Result<ExitCode> {
-    let assembled = Assembled::of(&discover(config)?, false)?;
+    let assembled = Assembled::of(&super::discover(config)?, false)?;
     let Some(engine) = assembled.config.main_engine().map(|_| assembled.config.engine_of(expr))
     else {
         bail!("the config has neither a metrics server nor targets to scrape");

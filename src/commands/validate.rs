@@ -1,7 +1,6 @@
 //! `opsroom validate [--live]`: everything that is wrong with the config.
 
 use super::{FAILED, colored, complain, print};
-use crate::config::discover::discover;
 use crate::domain::{Reading, SourceInfo, Status, harmless, units};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
@@ -17,7 +16,7 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
-    let found = discover(config)?;
+    let found = super::discover(config)?;
     let assembled = match Assembled::of(&found, colored()) {
         Ok(assembled) => assembled,
         Err(mistakes) => {

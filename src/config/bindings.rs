@@ -16,56 +16,10 @@ pub struct Binding {
     pub span: Span,
 }
 
-/// Every action, pages aside.
-const ACTIONS: &[Action] = &[
-    Action::Up,
-    Action::Down,
-    Action::Left,
-    Action::Right,
-    Action::HalfUp,
-    Action::HalfDown,
-    Action::First,
-    Action::Last,
-    Action::NextPanel,
-    Action::PreviousPanel,
-    Action::Open,
-    Action::Back,
-    Action::Help,
-    Action::Filter,
-    Action::Palette,
-    Action::Logs,
-    Action::Split,
-    Action::Copy,
-    Action::Freeze,
-    Action::Whole,
-    Action::ZoomIn,
-    Action::ZoomOut,
-    Action::Live,
-    Action::PollNow,
-    Action::PollAll,
-    Action::Edit,
-    Action::Reload,
-    Action::Redraw,
-    Action::Suspend,
-    Action::Quit,
-];
-
-/// An action's name in the config: `half-down`, `page-3`.
-pub fn action_name(action: Action) -> String {
-    match action {
-        Action::Page(page) => format!("page-{page}"),
-        plain => serde_json::to_value(plain)
-            .ok()
-            .and_then(|name| name.as_str().map(Into::into))
-            .unwrap_or_default(),
-    }
-}
-
 /// The table `[keys]`. That one key does not do two things, is for the
 /// console's key table to see: it knows the usual keys.
 pub(super) fn bindings(root: &Table, mistakes: &mut Mistakes) -> Vec<Binding> {
-    let pages = (1..=9).map(Action::Page);
-    let known: Vec<String> = ACTIONS.iter().copied().chain(pages).map(action_name).collect();
+    let known: Vec<String> = Action::all().map(Action::name).collect();
     let mut found = Vec::new();
     for (action, value) in root.map("keys") {
         let Value::Text(keys) = value.it else { continue };

@@ -7,6 +7,7 @@ use crate::metrics::{Limits, Target};
 
 use crate::sources::prometheus::Prometheus;
 use crate::sources::{Shared, Source, Sources, kind_keys};
+use crate::ui::Keys;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,6 +67,7 @@ impl Assembled {
             + config.scrapes.iter().map(|scrape| scrape.targets.len()).sum::<usize>();
         let shared = Shared::new(clock::monotonic, targets);
         let made = Sources::of(&config, &shared, &mut mistakes);
+        find_conflicts(&config, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(ConfigMistakes {
                 text: render(path, text, &mistakes, color),
@@ -100,6 +102,21 @@ impl Assembled {
             bytes: whole(self.config.memory.bytes),
             series_per_target: whole(self.config.memory.series_per_target),
         }
+    }
+}
+
+/// One key for two actions is a mistake of the file, found when it is read.
+fn find_conflicts(config: &Config, mistakes: &mut Mistakes) {
+    // Names and spellings were held against their tables already.
+    if !mistakes.is_empty() {
+        return;
+    }
+    let own = config.bindings.iter();
+    let changes = own.map(|binding| (binding.action.as_str(), binding.keys.as_str()));
+    for conflict in Keys::remapped(changes).err().unwrap_or_default() {
+        let binding = config.bindings.iter().find(|own| conflict.is_about(&own.action));
+        let span = binding.map(|binding| binding.span.clone()).unwrap_or_default();
+        mistakes.wrong(span, conflict.to_string());
     }
 }
 

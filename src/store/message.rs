@@ -218,6 +218,58 @@ pub enum Action {
     Quit,
 }
 
+impl Action {
+    /// Every action but the pages, in the order of the enum.
+    const PLAIN: [Self; 30] = [
+        Self::Up,
+        Self::Down,
+        Self::Left,
+        Self::Right,
+        Self::HalfUp,
+        Self::HalfDown,
+        Self::First,
+        Self::Last,
+        Self::NextPanel,
+        Self::PreviousPanel,
+        Self::Open,
+        Self::Back,
+        Self::Help,
+        Self::Filter,
+        Self::Palette,
+        Self::Logs,
+        Self::Split,
+        Self::Copy,
+        Self::Freeze,
+        Self::Whole,
+        Self::ZoomIn,
+        Self::ZoomOut,
+        Self::Live,
+        Self::PollNow,
+        Self::PollAll,
+        Self::Edit,
+        Self::Reload,
+        Self::Redraw,
+        Self::Suspend,
+        Self::Quit,
+    ];
+
+    /// Every action.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.into_iter().chain((1..=9).map(Self::Page))
+    }
+
+    /// Its name in the config: `half-down`, `page-3`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Page(page) => format!("page-{page}"),
+            plain => serde_json::to_value(plain)
+                .ok()
+                .and_then(|name| name.as_str().map(Into::into))
+                .unwrap_or_default(),
+        }
+    }
+}
+
 /// A key as it is pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
@@ -273,4 +325,19 @@ pub struct Mods {
     pub ctrl: bool,
     /// Alt or meta.
     pub alt: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_actions_are_all_there_are() {
+        // The compiler's own list: serde names every variant in its error.
+        let unknown = serde_json::from_str::<Action>("\"no-such-action\"").unwrap_err().to_string();
+        let variants = unknown.matches('`').count() / 2 - 1;
+        assert_eq!(variants, Action::PLAIN.len() + 1, "{unknown}");
+        let names: std::collections::BTreeSet<String> = Action::all().map(Action::name).collect();
+        assert_eq!(names.len(), Action::PLAIN.len() + 9);
+    }
 }

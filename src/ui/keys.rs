@@ -83,6 +83,18 @@ pub enum KeyMistake {
     },
 }
 
+impl KeyMistake {
+    /// Whether it is about the action of this name.
+    pub fn is_about(&self, name: &str) -> bool {
+        match self {
+            Self::UnknownAction(action) | Self::NoKey(action) | Self::NotAKey { action, .. } => {
+                action == name
+            }
+            Self::Conflict { first, second, .. } => *first == name || *second == name,
+        }
+    }
+}
+
 type Line = (Scope, Action, &'static str, &'static str, Option<&'static str>, &'static str);
 
 #[rustfmt::skip]
@@ -247,87 +259,14 @@ fn parse_keys(action: &str, keys: &str) -> Result<Vec<Key>, KeyMistake> {
 mod tests {
     use super::*;
 
-    /// Every action. The match makes the compiler ask for new ones.
-    fn all_actions() -> Vec<Action> {
-        fn known(action: Action) {
-            match action {
-                Action::Up
-                | Action::Down
-                | Action::Left
-                | Action::Right
-                | Action::HalfUp
-                | Action::HalfDown
-                | Action::First
-                | Action::Last
-                | Action::NextPanel
-                | Action::PreviousPanel
-                | Action::Open
-                | Action::Back
-                | Action::Page(_)
-                | Action::Help
-                | Action::Filter
-                | Action::Palette
-                | Action::Logs
-                | Action::Split
-                | Action::Copy
-                | Action::Freeze
-                | Action::Whole
-                | Action::ZoomIn
-                | Action::ZoomOut
-                | Action::Live
-                | Action::PollNow
-                | Action::PollAll
-                | Action::Edit
-                | Action::Reload
-                | Action::Redraw
-                | Action::Suspend
-                | Action::Quit => {}
-            }
-        }
-        let mut all = vec![
-            Action::Up,
-            Action::Down,
-            Action::Left,
-            Action::Right,
-            Action::HalfUp,
-            Action::HalfDown,
-            Action::First,
-            Action::Last,
-            Action::NextPanel,
-            Action::PreviousPanel,
-            Action::Open,
-            Action::Back,
-            Action::Help,
-            Action::Filter,
-            Action::Palette,
-            Action::Logs,
-            Action::Split,
-            Action::Copy,
-            Action::Freeze,
-            Action::Whole,
-            Action::ZoomIn,
-            Action::ZoomOut,
-            Action::Live,
-            Action::PollNow,
-            Action::PollAll,
-            Action::Edit,
-            Action::Reload,
-            Action::Redraw,
-            Action::Suspend,
-            Action::Quit,
-        ];
-        all.extend((1..=9).map(Action::Page));
-        all.iter().copied().for_each(known);
-        all
-    }
-
     #[test]
     fn every_action_has_a_key_and_a_description() {
         let keys = Keys::default();
-        for action in all_actions() {
+        for action in Action::all() {
             let binding = keys.bindings().iter().find(|b| b.action == action);
             let binding = binding.unwrap_or_else(|| panic!("{action:?} is not bound"));
             assert!(!binding.keys.is_empty() && !binding.doc.is_empty(), "{action:?}");
+            assert_eq!(binding.name, action.name());
         }
     }
 
