@@ -1,7 +1,6 @@
 //! `opsroom` without a command: the console.
 
 use crate::cli::USAGE;
-use crate::config::discover::Found;
 use crate::runtime::assemble::Assembled;
 use crate::runtime::console::{ConsoleError, Setup, run as show};
 use crate::runtime::paths::StateFolder;
