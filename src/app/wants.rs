@@ -38,6 +38,7 @@ pub(crate) fn due(state: &mut State) -> Vec<Effect> {
         let ask = Ask {
             id: question.id,
             expr: question.expr,
+            split: question.split,
             range: question.range,
             at: aligned(now, step),
             engine: question.engine,

@@ -30,8 +30,14 @@ pub(super) fn run(
         bail!("the config has neither a metrics server nor targets to scrape");
     };
     let window = StateFolder::of_this_user().map(|state| state.window(&assembled.path));
-    let ask =
-        Ask { id: AskId("query".into()), expr: expr.into(), range, at: Clock::Wall.now(), engine };
+    let ask = Ask {
+        id: AskId("query".into()),
+        expr: expr.into(),
+        split: None,
+        range,
+        at: Clock::Wall.now(),
+        engine,
+    };
     let answer = headless::ask_once(assembled, window, ask, DEADLINE)?
         .ok_or_else(|| eyre!("no answer in {} s", DEADLINE.as_secs()))?;
     for warning in &answer.warnings {

@@ -114,7 +114,13 @@ impl Panel for Metrics {
         if expr.is_empty() || (engine == EngineKind::Embedded && parse(expr).is_err()) {
             return Vec::new();
         }
-        let now = Question { id: AskId(NOW_ID.into()), expr: expr.into(), range: None, engine };
+        let now = Question {
+            id: AskId(NOW_ID.into()),
+            expr: expr.into(),
+            split: None,
+            range: None,
+            engine,
+        };
         let plot = Plot::of_expression(CHART_ID, expr, engine);
         std::iter::once(now).chain(plot.questions(cx)).collect()
     }

@@ -111,6 +111,8 @@ pub struct Question {
     pub id: AskId,
     /// PromQL.
     pub expr: Arc<str>,
+    /// The label that the answer is split by.
+    pub split: Option<Arc<str>>,
     /// Over this range, or at one instant.
     pub range: Option<AskRange>,
     /// Who shall answer.

@@ -2,7 +2,6 @@
 
 use super::{ActCx, Question, ViewCx, cells};
 use crate::domain::{EngineKind, Signal, SignalKind, Thresholds, Unit, harmless_within, units};
-use crate::metrics::promql::split_by;
 use crate::metrics::{Data, Line};
 use crate::store::{Answer, AskId, Coverage};
 use crate::ui::chart::{Chart, Series};
@@ -30,7 +29,7 @@ pub(super) struct Plot {
     thresholds: Thresholds,
     engine: EngineKind,
     asked: Vec<Asked>,
-    mistake: Option<String>,
+    split: Option<Arc<str>>,
 }
 
 impl Plot {
@@ -49,14 +48,9 @@ impl Plot {
         } else {
             exprs.push(("", Arc::clone(&signal.expr)));
         }
-        let mut mistake = None;
         let mut title = title(signal);
         if let Some(label) = &cx.words.split {
             title = format!("{title} by {label}");
-            match split_by(&signal.expr, label) {
-                Ok(expr) => exprs = vec![("", expr.into())],
-                Err(why) => mistake = Some(why.to_string()),
-            }
         }
         let asked = exprs.into_iter().enumerate().map(|(i, (name, expr))| {
             let id = AskId(format!("chart/{place}/{}/{i}", signal.label).into());
@@ -68,7 +62,7 @@ impl Plot {
             thresholds: signal.thresholds,
             engine: signal.engine,
             asked: asked.collect(),
-            mistake,
+            split: cx.words.split.as_deref().map(Into::into),
         }
     }
 
@@ -80,7 +74,7 @@ impl Plot {
             thresholds: Thresholds::default(),
             engine,
             asked: vec![Asked { name: "", id: AskId(id.into()), expr: expr.into() }],
-            mistake: None,
+            split: None,
         }
     }
 
@@ -90,6 +84,7 @@ impl Plot {
         self.asked.iter().map(move |asked| Question {
             id: asked.id.clone(),
             expr: Arc::clone(&asked.expr),
+            split: self.split.clone(),
             range,
             engine: self.engine,
         })
@@ -101,10 +96,12 @@ impl Plot {
         let until = super::range::aligned(cx.act.now, step);
         let mut lines: Vec<(Cow<'static, str>, &Line)> = Vec::new();
         let mut note = String::new();
-        let mut empty = self.mistake.clone();
+        let mut empty = None;
         for asked in &self.asked {
             let answer = cx.act.known.answers.get(&asked.id).filter(|answer| {
-                answer.ask.expr == asked.expr && answer.ask.range == Some(cx.act.range.asked())
+                answer.ask.expr == asked.expr
+                    && answer.ask.split == self.split
+                    && answer.ask.range == Some(cx.act.range.asked())
             });
             match found(answer.map(AsRef::as_ref)) {
                 Ok(of) => lines.extend(of.iter().map(|line| (named(asked.name, line), line))),

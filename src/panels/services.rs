@@ -115,6 +115,7 @@ impl Panel for Services {
             .map(|signal| Question {
                 id: spark_id(signal),
                 expr: signal.expr.clone(),
+                split: None,
                 range: Some(crate::store::AskRange { length: SPARK_LENGTH, step: SPARK_STEP }),
                 engine: signal.engine,
             })

@@ -163,10 +163,13 @@ impl Engine {
     }
 }
 
+/// An expression, and the label that its answer is split by.
+type Question = (Arc<str>, Option<Arc<str>>);
+
 struct Worker {
     memory: Memory,
     limits: MemoryLimits,
-    expressions: HashMap<Arc<str>, Result<Arc<Expr>, ParseError>>,
+    expressions: HashMap<Question, Result<Arc<Expr>, ParseError>>,
     asks: VecDeque<Ask>,
     current: Current,
     out: mpsc::Sender<Msg>,
@@ -275,7 +278,7 @@ impl Worker {
         ask: &Ask,
         stop: &Arc<AtomicBool>,
     ) -> (Result<Data, AskError>, Coverage, Vec<String>) {
-        let expr = match self.parsed(&ask.expr) {
+        let expr = match self.parsed(ask) {
             Ok(expr) => expr,
             Err(wrong) => return (Err(wrong), Coverage::Whole, Vec::new()),
         };
@@ -305,22 +308,28 @@ impl Worker {
         }
     }
 
-    fn parsed(&mut self, expr: &Arc<str>) -> Result<Arc<Expr>, AskError> {
+    fn parsed(&mut self, ask: &Ask) -> Result<Arc<Expr>, AskError> {
         if self.expressions.len() >= EXPRESSIONS_KEPT {
             self.expressions.clear();
         }
         let parsed = self
             .expressions
-            .entry(Arc::clone(expr))
-            .or_insert_with(|| promql::parse(expr).map(Arc::new));
-        match parsed {
-            Ok(parsed) => Ok(Arc::clone(parsed)),
-            Err(wrong) => Err(AskError {
-                message: wrong.message.clone(),
-                span: Some((wrong.start, wrong.end)),
-            }),
-        }
+            .entry((Arc::clone(&ask.expr), ask.split.clone()))
+            .or_insert_with(|| promql::parse(&written(ask)?).map(Arc::new));
+        parsed.clone().map_err(|wrong| told(&wrong))
     }
+}
+
+/// The expression as it is to be evaluated: split where that is asked for.
+fn written(ask: &Ask) -> Result<Arc<str>, ParseError> {
+    match &ask.split {
+        None => Ok(Arc::clone(&ask.expr)),
+        Some(label) => promql::split_by(&ask.expr, label).map(Into::into),
+    }
+}
+
+fn told(wrong: &ParseError) -> AskError {
+    AskError { message: wrong.message.clone(), span: Some((wrong.start, wrong.end)) }
 }
 
 fn answered(
@@ -360,7 +369,10 @@ impl Server {
         let asking = async move {
             let Ok(_place) = server.places.acquire().await else { return };
             let began = clock::instant();
-            let (outcome, warnings) = (server.ask)(ask.clone()).await;
+            let (outcome, warnings) = match written(&ask) {
+                Ok(expr) => (server.ask)(Ask { expr, split: None, ..ask.clone() }).await,
+                Err(wrong) => (Err(told(&wrong)), Vec::new()),
+            };
             let took = began.elapsed();
             // Not if a newer question has come in the very moment.
             if !abort.is_aborted() {

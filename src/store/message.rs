@@ -73,6 +73,8 @@ pub struct Ask {
     pub id: AskId,
     /// PromQL.
     pub expr: Arc<str>,
+    /// The answer is split by this label, too: each aggregation keeps it.
+    pub split: Option<Arc<str>>,
     /// Asked over this range that ends at `at`; at that instant alone where none.
     pub range: Option<AskRange>,
     /// The moment it is about.

@@ -5,7 +5,7 @@ use crate::store::AskRange;
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 fn ask(id: &str, expr: &str, at: Timestamp, engine: EngineKind) -> Ask {
-    Ask { id: AskId(id.into()), expr: expr.into(), range: None, at, engine }
+    Ask { id: AskId(id.into()), expr: expr.into(), split: None, range: None, at, engine }
 }
 
 fn page(text: &str) -> Page {
@@ -156,4 +156,26 @@ async fn what_one_engine_keeps_another_goes_on_with() {
     let answered = next(&mut answers).await;
     let Ok(Data::Vector(points)) = &answered[0].answer.outcome else { panic!() };
     assert_eq!(points[0].value, Num(7.0));
+}
+
+#[tokio::test]
+async fn a_split_question_is_answered_split_by_either_engine() {
+    let server: AskServer = Arc::new(|ask: Ask| {
+        assert_eq!(ask.split, None);
+        Box::pin(async move { (Ok(Data::Text(ask.expr.to_string())), Vec::new()) })
+    });
+    let (engine, mut answers) = started(Some(server));
+    let page = page("hits{route=\"/a\"} 1\nhits{route=\"/b\"} 2\n");
+    engine.take_page(target(), page, START).await.unwrap();
+    let split =
+        |engine| Ask { split: Some("route".into()), ..ask("q", "sum(hits)", START, engine) };
+    engine.ask(split(EngineKind::Embedded));
+    let answered = next(&mut answers).await;
+    assert_eq!(answered[0].answer.ask, split(EngineKind::Embedded));
+    let Ok(Data::Vector(points)) = &answered[0].answer.outcome else { panic!() };
+    assert_eq!(points.len(), 2);
+    engine.ask(split(EngineKind::Server));
+    let answered = next(&mut answers).await;
+    let Ok(Data::Text(asked)) = &answered[0].answer.outcome else { panic!() };
+    assert_eq!(asked.replace(' ', ""), "sumby(route)(hits)");
 }

@@ -114,6 +114,7 @@ fn a_question_is_answered_from_a_fresh_scrape() {
     let ask = |expr: &str, range| Ask {
         id: AskId("query".into()),
         expr: expr.into(),
+        split: None,
         range,
         at: Timestamp::default(),
         engine: EngineKind::Embedded,

@@ -85,6 +85,7 @@ async fn logs_faults_and_questions_to_nobody_are_answered() {
     bench.execute(Effect::Ask(Ask {
         id: AskId("a".into()),
         expr: "up".into(),
+        split: None,
         range: None,
         at: Timestamp::default(),
         engine: crate::domain::EngineKind::Server,

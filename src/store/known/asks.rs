@@ -106,6 +106,7 @@ impl super::signals::Memory {
             Effect::Ask(Ask {
                 id: AskId(format!("{place}{}", signal.id).into()),
                 expr: Arc::clone(expr),
+                split: None,
                 range: None,
                 at: now,
                 engine: signal.engine,
