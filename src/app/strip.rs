@@ -2,8 +2,8 @@
 //! as there is room.
 
 use super::state::State;
-use crate::domain::{Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
-use crate::store::{Known, Online, SourceState};
+use crate::domain::{Cause, Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
+use crate::store::{Known, Online};
 use crate::ui::{Theme, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -37,8 +37,18 @@ enum Kind {
     Good,
 }
 
-fn kind(source: &SourceInfo, state: Option<&SourceState>, now: Timestamp) -> Kind {
-    let Some(state) = state else { return Kind::Waiting };
+/// A check brings a reading also when it reached nobody.
+fn unreached(known: &Known, source: &SourceInfo) -> bool {
+    let last = known.checks.get(&source.id).and_then(|check| check.last.as_ref());
+    let cause = last.and_then(|last| last.cause);
+    cause.is_some_and(|cause| cause != Cause::Answer)
+}
+
+fn kind(known: &Known, source: &SourceInfo, now: Timestamp) -> Kind {
+    let Some(state) = known.sources.get(&source.id) else { return Kind::Waiting };
+    if unreached(known, source) {
+        return Kind::Bad;
+    }
     match (state.answered, state.failing.is_some()) {
         (_, true) => Kind::Bad,
         (Some(_), false) if state.is_stale(now, source.every) => Kind::Bad,
@@ -54,11 +64,8 @@ impl Survey {
     /// Of what is known at `now`.
     pub(crate) fn of(known: &Known, now: Timestamp) -> Self {
         let sources = &known.inventory.sources;
-        let mut by_kind: Vec<(Kind, usize)> = sources
-            .iter()
-            .enumerate()
-            .map(|(i, source)| (kind(source, known.sources.get(&source.id), now), i))
-            .collect();
+        let mut by_kind: Vec<(Kind, usize)> =
+            sources.iter().enumerate().map(|(i, source)| (kind(known, source, now), i)).collect();
         let bad = by_kind.iter().filter(|(kind, _)| *kind <= Kind::Waiting).count();
         by_kind.sort_unstable();
         let order = by_kind.into_iter().take(MOST).map(|(_, i)| i).collect();
@@ -75,7 +82,10 @@ fn part(state: &State, theme: &Theme, source: &SourceInfo) -> Part<'static> {
     let age = of.and_then(|of| of.answered).map(|at| text::age_in_steps(now.since(at)));
     let glyph = theme.glyphs.status(Status::Unknown);
     let unknown = theme.status(Status::Unknown);
-    match (kind(source, of, now), age) {
+    match (kind(state.shown(), source, now), age) {
+        (Kind::Bad, _) if unreached(state.shown(), source) => {
+            (format!("{glyph} {label} no answer").into(), unknown)
+        }
         (Kind::Bad, Some(age)) if of.is_some_and(|of| of.is_stale(now, source.every)) => {
             (format!("{glyph} {label} STALE {age}").into(), unknown)
         }

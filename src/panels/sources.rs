@@ -35,13 +35,9 @@ const COLUMNS: [Column; 10] = [
 ];
 
 fn status(cx: &ActCx<'_>, id: &SourceId) -> Status {
-    cx.known.sources.get(id).map_or(Status::Unknown, |state| {
-        if state.failing.is_some() {
-            state.standing.status.max(Status::Unknown)
-        } else {
-            state.standing.status
-        }
-    })
+    let failing = cx.known.sources.get(id).is_some_and(|state| state.failing.is_some());
+    let status = cx.known.standing_of_source(id).map_or(Status::Unknown, |of| of.status);
+    if failing { status.max(Status::Unknown) } else { status }
 }
 
 impl Panel for Sources {
@@ -141,7 +137,14 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         }
         _ => None,
     };
-    let said = error.or(malformed).or_else(|| source.note.clone()).unwrap_or_default();
+    // A check that gets no answer, or a bad one, says so in its own words.
+    let check = cx.act.known.checks.get(&source.id).map(|check| &check.standing);
+    let check = check.filter(|standing| !waiting && standing.status != Status::Ok);
+    let said = error
+        .or_else(|| check.map(cells::reason))
+        .or(malformed)
+        .or_else(|| source.note.clone())
+        .unwrap_or_default();
     let failed_style = if state.failures > 0 { cx.theme.text() } else { faint };
     vec![
         glyph,
