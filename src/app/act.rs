@@ -103,7 +103,11 @@ fn go(state: &mut State, page: Page) {
 /// Opens a page from this one: `esc` comes back here.
 pub(crate) fn open(state: &mut State, page: Page) {
     if state.page != page {
-        state.trail.push(state.page.clone());
+        // Who goes in circles comes back in as many steps as there are pages.
+        match state.trail.iter().position(|before| *before == page) {
+            Some(at) => state.trail.truncate(at),
+            None => state.trail.push(state.page.clone()),
+        }
         show(state, page);
     }
 }
@@ -148,6 +152,11 @@ fn open_at(state: &mut State, page: Page, wanted: &Chosen) {
 }
 
 fn open_chosen(state: &mut State) {
+    if let (Page::Service(_), Some(source @ Chosen::Source(_))) =
+        (&state.page, state.chosen_in_panel())
+    {
+        return open_at(state, Page::Sources, &source);
+    }
     match (state.chosen(), state.subject_service()) {
         (_, Some(name)) if state.index.service(&name).is_some() => open(state, Page::Service(name)),
         (Some(alert @ Chosen::Alert(_)), _) => open_at(state, Page::Alerts, &alert),

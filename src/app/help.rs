@@ -1,6 +1,9 @@
 //! The help page and the hint line, both made from the key table.
 
+use super::pages::Page;
 use super::state::State;
+use crate::panels::Chosen;
+use crate::store::Action;
 use crate::ui::{Binding, Scope, Theme, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -53,7 +56,8 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer, f
     let from = from.min(lines.len().saturating_sub(height));
     let until = (from + height).min(lines.len());
     let title = if height < lines.len() {
-        format!("KEYS, lines {} to {until} of {} (down for more, esc back)", from + 1, lines.len())
+        let more = if until < lines.len() { "down for more" } else { "up for more" };
+        format!("KEYS, lines {} to {until} of {} ({more}, esc back)", from + 1, lines.len())
     } else {
         "KEYS (esc back)".to_owned()
     };
@@ -83,25 +87,73 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer, f
     }
 }
 
-/// Draws the hint line: the keys that matter here, as many as there is room for.
-pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let scope = state.scope();
-    let mut x = area.x;
-    for binding in state.keys.bindings() {
-        let (Some(word), Some(key)) = (binding.hint, binding.keys.first()) else { continue };
-        if binding.scope != Scope::Global && binding.scope != scope {
-            continue;
+/// Whether the action would do something here and now.
+fn works(state: &State, action: Action) -> bool {
+    let Some(sheet) = state.sheets.get(&state.page) else { return true };
+    let has = |name: &str| sheet.panels.iter().any(|(kind, _)| kind.name == name);
+    match action {
+        Action::Open => match (state.chosen_in_panel(), &state.page) {
+            (None | Some(Chosen::Host { .. }), _) => false,
+            (Some(Chosen::Source(_)), Page::Sources) | (Some(Chosen::Alert(_)), Page::Alerts) => {
+                state.subject_service().is_some()
+            }
+            _ => true,
+        },
+        Action::Filter => sheet.panels.iter().any(|(kind, _)| kind.filtered),
+        Action::Split => has("charts") || has("signals"),
+        Action::Logs => {
+            let service = state.subject_service();
+            service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
         }
-        let key = key.to_string();
-        let wide = text::width(&key) + 1 + text::width(word);
-        let wide = u16::try_from(wide).unwrap_or(u16::MAX);
-        if x + wide > area.right() {
-            continue;
+        Action::NextPanel => {
+            let places =
+                state.places(sheet, state.chosen().as_ref(), state.body().unwrap_or_default());
+            places.iter().filter(|place| place.height > 0).count() > 1
         }
-        let place = Rect { x, width: area.right() - x, ..area };
-        let parts: [(Cow<'_, str>, Style); 3] =
-            [(key.into(), theme.key()), (" ".into(), theme.faint()), (word.into(), theme.faint())];
-        text::write(buf, place, parts, theme.glyphs.cut);
-        x += wide + 2;
+        Action::Back => state.can_go_back(),
+        _ => true,
     }
+}
+
+/// Draws the hint line: the keys that matter here, as many as there is room
+/// for; how to get help and how to leave are always among them.
+pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let in_help = matches!(state.overlay, Some(super::state::Overlay::Help { .. }));
+    let scope = if in_help { Scope::Text } else { state.scope() };
+    let hints: Vec<(bool, String, &str)> = state
+        .keys
+        .bindings()
+        .iter()
+        .filter_map(|binding| {
+            let (scoped, key) = (binding.scope == scope, binding.keys.first()?);
+            if in_help {
+                let word = match (binding.action, scoped) {
+                    (Action::Down, true) => "scroll",
+                    (Action::HalfDown, true) => "half a page",
+                    (Action::Last, true) => "end",
+                    (Action::Back, false) => "back",
+                    _ => return None,
+                };
+                return Some((true, key.to_string(), word));
+            }
+            let here = binding.scope == Scope::Global || scoped;
+            let word = binding.hint.filter(|_| here && works(state, binding.action))?;
+            let always = matches!(binding.action, Action::Help | Action::Quit);
+            Some((always, key.to_string(), word))
+        })
+        .collect();
+    let wide = |(_, key, word): &(bool, String, &str)| text::width(key) + 3 + text::width(word);
+    let always: usize = hints.iter().filter(|hint| hint.0).map(wide).sum();
+    // The last one needs no gap after it.
+    let mut room = (usize::from(area.width) + 2).saturating_sub(always);
+    let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
+    for hint in &hints {
+        if !hint.0 {
+            let Some(left) = room.checked_sub(wide(hint)) else { continue };
+            room = left;
+        }
+        parts.push((hint.1.as_str().into(), theme.key()));
+        parts.push((format!(" {}  ", hint.2).into(), theme.faint()));
+    }
+    text::write(buf, area, parts, "");
 }

@@ -73,7 +73,7 @@ impl Page {
     pub(crate) fn panels(&self) -> &'static [&'static str] {
         match self {
             Self::Overview => &["alerts", "services", "hosts", "charts"],
-            Self::Services => &["services"],
+            Self::Services => &["services", "charts"],
             Self::Alerts => &["alerts", "alert"],
             Self::Metrics => &["metrics"],
             Self::Sources => &["sources", "source"],

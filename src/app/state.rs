@@ -152,6 +152,22 @@ impl State {
         self.subject(sheet)
     }
 
+    /// Whether there is something that `esc` would leave.
+    pub(crate) fn can_go_back(&self) -> bool {
+        let filtered = self.sheets.get(&self.page).is_some_and(|sheet| !sheet.filter.is_empty());
+        let split = self.words.split.is_some();
+        split || self.whole || filtered || !self.trail.is_empty() || self.page != Page::Overview
+    }
+
+    /// What the panel that has the keys has selected, which on a page about one
+    /// service is not what the page is about.
+    pub(crate) fn chosen_in_panel(&self) -> Option<Chosen> {
+        let sheet = self.sheets.get(&self.page)?;
+        let subject = self.subject(sheet);
+        let cx = self.act_cx(sheet, subject.as_ref(), Rect::default(), false);
+        sheet.panels.get(sheet.focus)?.1.chosen(&cx)
+    }
+
     pub(crate) fn touch(&mut self) {
         self.generation += 1;
     }

@@ -69,10 +69,15 @@ fn no_config(theme: &Theme, area: Rect, buf: &mut Buffer) {
         "No config was found, so there is nothing to watch yet.",
         "",
         "  opsroom demo           a practice environment that needs nothing else",
-        "  opsroom init           looks at this host and writes a first config",
         "  opsroom --config FILE  uses that file",
         "",
-        "Looked for: $OPSROOM_CONFIG, ~/.config/opsroom/config.toml, /etc/opsroom/config.toml",
+        "Looked for: $OPSROOM_CONFIG, ~/.config/opsroom/config.toml,",
+        "            /etc/opsroom/config.toml",
+        "",
+        "A config that watches one service is two lines:",
+        "",
+        "  [service.shop]",
+        "  health = \"https://shop.example.com/health\"",
         "",
         "q quits.",
     ];
@@ -192,7 +197,7 @@ fn bottom(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let filter = state.sheets.get(&state.page).map_or("", |sheet| &sheet.filter);
     if !filter.is_empty() {
         said.push((format!("filter: {filter}").into(), theme.input()));
-        said.push(("  esc shows all  ".into(), theme.faint()));
+        said.push(("  / edits, esc shows all  ".into(), theme.faint()));
     }
     if let Some(label) = &state.words.split {
         said.push((format!("split by {label}").into(), theme.input()));

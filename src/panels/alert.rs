@@ -1,6 +1,6 @@
 //! One alert: what it says, since when, and what is behind it.
 
-use super::texts::{draw, fact, plain};
+use super::texts::{Fact, Scroll, draw, plain};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, alerts};
 use crate::domain::{Alert, AlertState};
 use crate::store::{Action, Effect};
@@ -12,10 +12,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// As the registry knows it.
-pub const KIND: Kind = Kind { name: "alert", filtered: false, build: || Box::new(OneAlert) };
+pub const KIND: Kind =
+    Kind { name: "alert", filtered: false, build: || Box::new(OneAlert::default()) };
 
-#[derive(Debug)]
-struct OneAlert;
+#[derive(Debug, Default)]
+struct OneAlert {
+    scroll: Scroll<u64>,
+}
 
 fn chosen<'a>(cx: &ActCx<'a>) -> Option<&'a Alert> {
     let Some(Chosen::Alert(identity)) = cx.subject else { return None };
@@ -31,10 +34,13 @@ impl Panel for OneAlert {
         Need { least: 8, most: u16::MAX, order: 1 }
     }
 
-    fn refresh(&mut self, _: &ActCx<'_>) {}
+    fn refresh(&mut self, cx: &ActCx<'_>) {
+        self.scroll.turn_to(chosen(cx).map(Alert::identity));
+    }
 
-    fn act(&mut self, _: Action, _: &ActCx<'_>) -> Option<Vec<Effect>> {
-        None
+    fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        let facts = chosen(cx).map_or_else(Vec::new, |alert| facts(cx, alert, 0));
+        self.scroll.act(action, cx.area, &facts).then(Vec::new)
     }
 
     fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
@@ -54,29 +60,29 @@ impl Panel for OneAlert {
             draw(cx, body, buf, vec![plain(cx, "no alert is selected")]);
             return None;
         };
-        draw(cx, body, buf, lines(cx, alert, area.width));
+        self.scroll.draw(cx, body, buf, &facts(&cx.act, alert, cx.offset_min));
         None
     }
 }
 
-fn lines(cx: &ViewCx<'_>, alert: &Alert, width: u16) -> Vec<super::texts::Parts> {
-    let mut lines = Vec::new();
-    let mut add = |name: &str, value: &str| lines.extend(fact(cx, width, name, value));
+fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut add = |name: &str, value: &str| facts.push((name.to_owned(), value.to_owned()));
     let state = match alert.state {
         AlertState::Pending => "pending: the condition holds, not yet for long enough",
         AlertState::Firing => "firing",
     };
     add("alert", &format!("{}, {} ({state})", alert.name(), alerts::shown_status(alert)));
     add("why", &alert.reason);
-    let at = text::moment(alert.since, cx.act.now, cx.offset_min);
+    let at = text::moment(alert.since, cx.now, offset_min);
     let least = if alert.since_at_least { " or earlier: the beginning was not seen" } else { "" };
-    let held = text::age_in_steps(cx.act.now.since(alert.since));
+    let held = text::age_in_steps(cx.now.since(alert.since));
     add("since", &format!("{at}{least}, for {held}"));
-    let seen = text::age_in_steps(cx.act.now.since(alert.seen));
+    let seen = text::age_in_steps(cx.now.since(alert.seen));
     add("seen", &format!("{seen} ago, by {}", alert.origin));
     if let Some(service) = &alert.service {
         add("service", service.as_str());
-        if let Some(service) = cx.act.index.service(service) {
+        if let Some(service) = cx.index.service(service) {
             if let Some(contact) = &service.contact {
                 add("contact", contact);
             }
@@ -85,11 +91,12 @@ fn lines(cx: &ViewCx<'_>, alert: &Alert, width: u16) -> Vec<super::texts::Parts>
             }
         }
     }
-    add("behind it", &alert.expression);
-    add("labels", &alert.labels.to_string());
     for (name, value) in &alert.annotations {
         let name = crate::domain::harmless_within(name, 12);
         add(&name, value);
     }
-    lines
+    add("labels", &alert.labels.to_string());
+    // The longest comes last: it is for those who doubt the rest.
+    add("behind it", &alert.expression);
+    facts
 }

@@ -1,7 +1,7 @@
 //! Alerts that fire or are pending, worst first.
 
 use super::{ActCx, Chosen, Kind, Panel, Rows, ViewCx, cells};
-use crate::domain::{Alert, AlertState, Severity, Status, harmless_within};
+use crate::domain::{Alert, AlertState, Severity, SourceId, Status, harmless_within};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -9,6 +9,7 @@ use crate::ui::table::{Cell, Column, Table};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::borrow::Cow;
 
 /// As the registry knows it.
 pub const KIND: Kind =
@@ -25,9 +26,9 @@ struct Alerts {
 const COLUMNS: [Column; 7] = [
     Column::new("", 1),
     Column::new("", 4),
-    Column::new("", 15),
+    Column::new("", 15).sharing(1),
     Column::new("alert", 19).goes(3),
-    Column::new("why", 30).flexible(),
+    Column::new("why", 30).sharing(3),
     Column::new("for", 7).right(),
     Column::new("seen", 6).right().goes(1),
 ];
@@ -126,16 +127,41 @@ impl Panel for Alerts {
     }
 }
 
+/// What an alert is about, and its reason without what that says already.
+fn whose<'a>(cx: &ActCx<'_>, alert: &'a Alert) -> (String, Cow<'a, str>) {
+    let reason = Cow::Borrowed(alert.reason.as_str());
+    if let Some(service) = &alert.service {
+        return (service.to_string(), reason);
+    }
+    if let Some(instance) = alert.labels.get("instance") {
+        let said = format!(" on {instance}");
+        let reason = match reason.split_once(&said) {
+            Some((before, "")) => Cow::Owned(before.to_owned()),
+            Some((before, after)) if after.starts_with(' ') => {
+                Cow::Owned(format!("{before} on{after}"))
+            }
+            _ => reason,
+        };
+        return (cells::host(cx, instance), reason);
+    }
+    let source = alert.labels.get("source").map(|id| SourceId(id.into()));
+    if let Some(source) = source.and_then(|id| cx.index.source(&id)) {
+        let reason = match alert.reason.strip_prefix(&format!("{}: ", source.label)) {
+            Some(rest) => Cow::Borrowed(rest),
+            None => reason,
+        };
+        return (source.label.clone(), reason);
+    }
+    (alert.name().to_owned(), reason)
+}
+
 fn row(cx: &ViewCx<'_>, alert: &Alert) -> Vec<Cell<'static>> {
     let status = shown_status(alert);
     let [glyph, word] = cells::status(cx, status);
     let word = if alert.severity == Severity::Info { Cell::new("info", word.style) } else { word };
-    let of = alert.service.as_ref().map_or_else(
-        || alert.labels.get("instance").unwrap_or_else(|| alert.name()).to_owned(),
-        ToString::to_string,
-    );
+    let (of, reason) = whose(&cx.act, alert);
     let pending = if alert.state == AlertState::Pending { "pending: " } else { "" };
-    let why = format!("{pending}{}", harmless_within(&alert.reason, cells::LONGEST));
+    let why = format!("{pending}{}", harmless_within(&reason, cells::LONGEST));
     let held = cx.act.now.since(alert.since);
     let lasts = match text::age_in_steps(held) {
         steps if !alert.since_at_least => steps,

@@ -1,6 +1,6 @@
 //! Cells that several panels show: statuses, values, ages.
 
-use super::ViewCx;
+use super::{ActCx, ViewCx};
 use crate::domain::{Signal, Status, Timestamp, harmless_within, units};
 use crate::store::{Mark, SignalState, Standing};
 use crate::ui::glyphs::short_word;
@@ -70,6 +70,25 @@ pub fn value(cx: &ViewCx<'_>, signal: &Signal, state: Option<&SignalState>) -> C
             };
             Cell::new(units::value(worst.value.0, signal.unit), style)
         }
+    }
+}
+
+/// A host's short name: the port of its exporter says nothing, unless two
+/// hosts differ in nothing else.
+pub fn host(cx: &ActCx<'_>, instance: &str) -> String {
+    let Some((name, port)) = instance.rsplit_once(':') else { return instance.to_owned() };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if name.is_empty() || !is_port {
+        return instance.to_owned();
+    }
+    let same = |other: &str| other.rsplit_once(':').is_some_and(|(other, _)| other == name);
+    let hosts = cx.known.hosts.values().flat_map(|hosts| hosts.keys());
+    if hosts.filter(|other| same(other)).take(2).count() > 1 {
+        return instance.to_owned();
+    }
+    match name.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+        Ok(address) if address.is_loopback() => "localhost".to_owned(),
+        _ => name.to_owned(),
     }
 }
 

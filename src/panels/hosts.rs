@@ -132,7 +132,7 @@ fn row(cx: &ViewCx<'_>, host: &Host, state: &HostState) -> Vec<Cell<'static>> {
     let (group, instance) = host;
     let standing = &state.standing;
     let [glyph, word] = cells::standing(cx, standing);
-    let name = harmless_within(instance, cells::LONGEST);
+    let name = harmless_within(&cells::host(&cx.act, instance), cells::LONGEST);
     let name =
         if cx.act.known.inventory.hosts.len() > 1 { format!("{group} {name}") } else { name };
     let mut row = vec![glyph, word, Cell::new(name, cx.theme.strong())];

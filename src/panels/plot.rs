@@ -92,6 +92,18 @@ impl Plot {
 
     /// Draws what is known of it.
     pub(super) fn draw(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer, focused: bool) {
+        self.draw_with(cx, area, buf, focused, "");
+    }
+
+    /// As [`Plot::draw`], with something at the right end of its title.
+    pub(super) fn draw_with(
+        &self,
+        cx: &ViewCx<'_>,
+        area: Rect,
+        buf: &mut Buffer,
+        focused: bool,
+        aside: &str,
+    ) {
         let step = cx.act.range.step();
         let until = super::range::aligned(cx.act.now, step);
         let mut lines: Vec<(Cow<'static, str>, &Line)> = Vec::new();
@@ -129,6 +141,7 @@ impl Plot {
         Chart {
             title: &self.title,
             note: note.trim_end(),
+            aside,
             unit: self.unit,
             from: until - cx.act.range.length(),
             until,

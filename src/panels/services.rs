@@ -28,12 +28,12 @@ const SPARK: usize = 6;
 const COLUMNS: [Column; 10] = [
     Column::new("", 1),
     Column::new("", 4),
-    Column::new("", 12).flexible(),
+    Column::new("", 12).sharing(1),
     Column::new("errors", 8).right(),
     Column::new("p95", 8).right(),
     Column::new("req/s", 8).right().goes(1),
     Column::new("last 30 min", 15).goes(3),
-    Column::new("why", 34).goes(4),
+    Column::new("why", 26).sharing(3).goes(4),
     Column::new("since", 7).right(),
     Column::new("age", 6).right().goes(2),
 ];

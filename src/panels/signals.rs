@@ -94,8 +94,13 @@ impl Panel for Signals {
         }
         let drawn = self.drawn(&cx.act, area);
         let hidden = all - drawn.len();
+        let how = if cx.focused { "right" } else { "tab" };
+        let more = if hidden > 0 { format!("+{hidden} more: {how}") } else { String::new() };
+        let last = drawn.len().saturating_sub(1);
         for (i, (signal, place)) in drawn.into_iter().enumerate() {
-            Plot::of(&cx.act, "service", signal).draw(cx, place, buf, cx.focused && i == 0);
+            let aside = if i == last { more.as_str() } else { "" };
+            let plot = Plot::of(&cx.act, "service", signal);
+            plot.draw_with(cx, place, buf, cx.focused && i == 0, aside);
             let state = cx.act.known.signals.get(&signal.id);
             let noted = state.map(|state| &state.notes).filter(|notes| !notes.is_empty());
             if let (Some(notes), Some(line)) = (noted, text::line_of(place, 1)) {
@@ -106,12 +111,6 @@ impl Panel for Signals {
                     place.right().saturating_sub(u16::try_from(text::width(&shown)).unwrap_or(0));
                 buf.set_stringn(x, line.y, &shown, wide, cx.theme.stale());
             }
-        }
-        if hidden > 0 {
-            let more = format!(" +{hidden} more: tab, right ");
-            let wide = u16::try_from(more.len()).unwrap_or(0).min(area.width);
-            let x = area.right() - wide;
-            buf.set_stringn(x, area.bottom() - 1, more, wide.into(), cx.theme.faint());
         }
         None
     }

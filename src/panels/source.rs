@@ -1,8 +1,8 @@
 //! One source: what it is asked, what it last brought, what could not be read.
 
-use super::texts::{Parts, draw, fact, plain};
-use super::{ActCx, Chosen, Kind, Panel, ViewCx};
-use crate::domain::{Reading, Role, SourceInfo, units};
+use super::texts::{Fact, Scroll, draw, plain};
+use super::{ActCx, Chosen, Kind, Panel, ViewCx, cells};
+use crate::domain::{Reading, Role, SourceId, SourceInfo, units};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -12,10 +12,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// As the registry knows it.
-pub const KIND: Kind = Kind { name: "source", filtered: false, build: || Box::new(OneSource) };
+pub const KIND: Kind =
+    Kind { name: "source", filtered: false, build: || Box::new(OneSource::default()) };
 
-#[derive(Debug)]
-struct OneSource;
+#[derive(Debug, Default)]
+struct OneSource {
+    scroll: Scroll<SourceId>,
+}
 
 fn chosen<'a>(cx: &ActCx<'a>) -> Option<&'a SourceInfo> {
     let Some(Chosen::Source(id)) = cx.subject else { return None };
@@ -31,10 +34,13 @@ impl Panel for OneSource {
         Need { least: 8, most: u16::MAX, order: 1 }
     }
 
-    fn refresh(&mut self, _: &ActCx<'_>) {}
+    fn refresh(&mut self, cx: &ActCx<'_>) {
+        self.scroll.turn_to(chosen(cx).map(|source| source.id.clone()));
+    }
 
-    fn act(&mut self, _: Action, _: &ActCx<'_>) -> Option<Vec<Effect>> {
-        None
+    fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        let facts = chosen(cx).map_or_else(Vec::new, |source| facts(cx, source, 0));
+        self.scroll.act(action, cx.area, &facts).then(Vec::new)
     }
 
     fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
@@ -50,18 +56,19 @@ impl Panel for OneSource {
             rule(cx.theme, line, buf, "SOURCE", cx.focused);
         }
         let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        let lines = match chosen(&cx.act) {
-            Some(source) => lines(cx, source, area.width),
-            None => vec![plain(cx, "no source is selected")],
-        };
-        draw(cx, body, buf, lines);
+        match chosen(&cx.act) {
+            Some(source) => {
+                self.scroll.draw(cx, body, buf, &facts(&cx.act, source, cx.offset_min));
+            }
+            None => draw(cx, body, buf, vec![plain(cx, "no source is selected")]),
+        }
         None
     }
 }
 
-fn lines(cx: &ViewCx<'_>, source: &SourceInfo, width: u16) -> Vec<Parts> {
-    let mut lines = Vec::new();
-    let mut add = |name: &str, value: &str| lines.extend(fact(cx, width, name, value));
+fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut add = |name: &str, value: &str| facts.push((name.to_owned(), value.to_owned()));
     add("asks", &source.asks);
     let role = match &source.role {
         Role::Check(role) => format!("check {} of service {}", role.name, role.service),
@@ -74,16 +81,16 @@ fn lines(cx: &ViewCx<'_>, source: &SourceInfo, width: u16) -> Vec<Parts> {
     if let Some(note) = &source.note {
         add("note", note);
     }
-    let Some(state) = cx.act.known.sources.get(&source.id) else { return lines };
+    let Some(state) = cx.known.sources.get(&source.id) else { return facts };
     if let Some((since, error)) = &state.failing {
-        let for_how_long = text::age_in_steps(cx.act.now.since(*since));
+        let for_how_long = text::age_in_steps(cx.now.since(*since));
         add("fails", &format!("{} (for {for_how_long})", error.message));
     }
     let answered = state.answered.map_or_else(
         || "never since the start".into(),
         |at| {
-            let clock = text::clock_s(at, cx.offset_min);
-            format!("{clock}, {} ago", text::age_in_steps(cx.act.now.since(at)))
+            let clock = text::clock_s(at, offset_min);
+            format!("{clock}, {} ago", text::age_in_steps(cx.now.since(at)))
         },
     );
     add("answered", &answered);
@@ -108,8 +115,11 @@ fn lines(cx: &ViewCx<'_>, source: &SourceInfo, width: u16) -> Vec<Parts> {
             let version = server.version.as_deref().unwrap_or("does not tell its version");
             add("server", version);
         }
-        Some(Reading::Check(check)) => add("says", &check.summary),
-        None => {}
+        Some(Reading::Check(_)) | None => {}
     }
-    lines
+    // What a check last brought is the check's, not the source's.
+    if let Some(standing) = cx.known.checks.get(&source.id).map(|check| &check.standing) {
+        add("says", &format!("{}: {}", standing.status, cells::reason(standing)));
+    }
+    facts
 }

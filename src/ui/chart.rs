@@ -27,6 +27,8 @@ pub struct Chart<'a> {
     pub title: &'a str,
     /// What must be known beside it: coverage, warnings.
     pub note: &'a str,
+    /// What stands at the right end of its title.
+    pub aside: &'a str,
     /// Unit of its values.
     pub unit: Unit,
     /// The first moment it shows.
@@ -148,6 +150,11 @@ impl Chart<'_> {
                 most = most.max(threshold);
             }
         }
+        if most <= 0.0 && least >= 0.0 {
+            // Nothing but zeros: the scale is that of what would be too much.
+            let wanted = self.thresholds.critical.or(self.thresholds.warning);
+            most = wanted.filter(|wanted| *wanted > 0.0).map_or(most, |wanted| wanted * 2.0);
+        }
         let bottom = if least < 0.0 { -round_up(-least) } else { 0.0 };
         let top = if most > 0.0 { round_up(most) } else { 0.0 };
         let ratio_cap = if self.unit == Unit::Ratio && most <= 1.0 { 1.0 } else { f64::INFINITY };
@@ -190,7 +197,15 @@ impl Chart<'_> {
         if used >= line.width {
             return;
         }
-        let place = Rect { x: line.x + used, width: line.width - used, ..line };
+        let aside = u16::try_from(text::width(self.aside)).unwrap_or(0);
+        let aside = if aside > 0 { (aside + 1).min(line.width - used) } else { 0 };
+        let place = Rect { x: line.x + used, width: line.width - used - aside, ..line };
+        if aside > 0 {
+            let end = Rect { x: line.right() - aside, width: aside, ..line };
+            let parts = [(" ".into(), theme.faint()), (self.aside.into(), theme.key())];
+            text::write(buf, end, parts, "");
+        }
+        let mut room = usize::from(place.width);
         let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
         for (i, series) in self.series.iter().enumerate() {
             let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
@@ -200,10 +215,14 @@ impl Chart<'_> {
             // Where lines are drawn in dots, their colours tell them apart.
             let marks = theme.glyphs.marks;
             let mark = if theme.glyphs.braille { "" } else { marks[i % marks.len()] };
-            parts.push((
-                format!("{mark}{} {shown}", series.name).trim_start().to_owned().into(),
-                theme.series(i),
-            ));
+            let told = format!("{mark}{} {shown}", series.name).trim_start().to_owned();
+            // A value that is cut in two is another value: whole ones, or none.
+            let wide = text::width(&told);
+            if i > 0 && wide > room {
+                break;
+            }
+            room = room.saturating_sub(wide + 1);
+            parts.push((told.into(), theme.series(i)));
             parts.push((" ".into(), theme.faint()));
         }
         if !self.note.is_empty() {
@@ -359,6 +378,7 @@ mod tests {
         let chart = Chart {
             title: "5xx",
             note: "",
+            aside: "",
             unit: Unit::Ratio,
             from: at(0),
             until: at(600),

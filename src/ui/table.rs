@@ -12,10 +12,10 @@ use std::borrow::Cow;
 pub struct Column {
     /// Its name in the title line; empty for none.
     pub name: &'static str,
-    /// Its columns on the screen, or the least of them where it is flexible.
+    /// Its columns on the screen, or the least of them where it shares in what is left.
     pub width: u16,
-    /// Whether it takes the room that is left.
-    pub flexible: bool,
+    /// Its share of the room that is left; 0 takes none.
+    pub share: u16,
     /// Whether its text ends at its right side.
     pub right: bool,
     /// What goes first where there is too little room; 0 never goes.
@@ -25,7 +25,7 @@ pub struct Column {
 impl Column {
     /// A column that always stays.
     pub const fn new(name: &'static str, width: u16) -> Self {
-        Self { name, width, flexible: false, right: false, goes: 0 }
+        Self { name, width, share: 0, right: false, goes: 0 }
     }
 
     /// Ends at its right side.
@@ -37,7 +37,13 @@ impl Column {
     /// Takes the room that is left.
     #[must_use]
     pub const fn flexible(self) -> Self {
-        Self { flexible: true, ..self }
+        self.sharing(1)
+    }
+
+    /// Takes this share of the room that is left, beside others that do.
+    #[must_use]
+    pub const fn sharing(self, share: u16) -> Self {
+        Self { share, ..self }
     }
 
     /// Goes when there is too little room; higher numbers go first.
@@ -90,6 +96,9 @@ pub fn fit(columns: &[Column], width: u16) -> Vec<Option<(u16, u16)>> {
         stays[first] = false;
     }
     let spare = (width + GAP).saturating_sub(needed(&stays));
+    let kept = columns.iter().zip(&stays).filter(|(_, stays)| **stays);
+    let mut shares: u16 = kept.map(|(column, _)| column.share).sum();
+    let mut left = spare;
     let mut x = MARGIN;
     let mut places = Vec::with_capacity(columns.len());
     for (column, stays) in columns.iter().zip(&stays) {
@@ -97,7 +106,10 @@ pub fn fit(columns: &[Column], width: u16) -> Vec<Option<(u16, u16)>> {
             places.push(None);
             continue;
         }
-        let wide = column.width + if column.flexible { spare } else { 0 };
+        let more = if column.share == 0 { 0 } else { left * column.share / shares };
+        left -= more;
+        shares -= column.share;
+        let wide = column.width + more;
         let wide = wide.min(width.saturating_sub(x));
         places.push((wide > 0).then_some((x, wide)));
         x = x.saturating_add(wide + GAP);
@@ -179,8 +191,22 @@ impl Table<'_> {
     ) {
         let Some(line) = text::line_of(area, 0) else { return };
         rule(theme, line, buf, self.title, self.focused);
-        let free_from =
-            area.x + u16::try_from(text::width(self.title)).unwrap_or(u16::MAX).saturating_add(1);
+        let mut used = text::width(self.title);
+        let below = self.rows.saturating_sub(self.from + usize::from(area.height - 1));
+        let hidden = match (self.from, below) {
+            (0, 0) => String::new(),
+            (0, below) => format!("+{below} more"),
+            (above, 0) => format!("+{above} above"),
+            (above, below) => format!("+{above} above, {below} below"),
+        };
+        if !hidden.is_empty() {
+            let x = u16::try_from(used + 1).unwrap_or(u16::MAX).min(line.width);
+            let place = Rect { x: line.x + x, width: line.width - x, ..line };
+            let parts = [(hidden.as_str().into(), theme.key()), (" ".into(), theme.faint())];
+            text::write(buf, place, parts, "");
+            used += 1 + text::width(&hidden);
+        }
+        let free_from = area.x + u16::try_from(used).unwrap_or(u16::MAX).saturating_add(1);
         for (column, place) in self.columns.iter().zip(places) {
             let Some((x, wide)) = *place else { continue };
             let name_width = u16::try_from(column.name.len()).unwrap_or(u16::MAX);
@@ -225,6 +251,36 @@ mod tests {
     #[test]
     fn the_flexible_column_takes_what_is_left() {
         assert_eq!(fit(&COLUMNS, 30), [Some((1, 4)), Some((6, 12)), Some((19, 5)), Some((25, 5))]);
+    }
+
+    #[test]
+    fn columns_share_what_is_left_and_none_of_it_is_lost() {
+        let columns = [Column::new("a", 4).sharing(1), Column::new("b", 6).sharing(3)];
+        assert_eq!(fit(&columns, 21), [Some((1, 6)), Some((8, 13))]);
+        assert_eq!(fit(&columns, 22), [Some((1, 6)), Some((8, 14))]);
+    }
+
+    #[test]
+    fn a_table_tells_how_many_rows_it_does_not_show() {
+        let theme = Theme::named("dark").unwrap();
+        let area = Rect::new(0, 0, 40, 5);
+        for (from, told) in
+            [(0, "T 9 +5 more "), (2, "T 9 +2 above, 3 below "), (5, "T 9 +5 above ")]
+        {
+            let mut buf = Buffer::empty(area);
+            let table = Table {
+                title: "T 9",
+                columns: &COLUMNS[..1],
+                rows: 9,
+                from,
+                selected: None,
+                focused: true,
+                empty: "",
+            };
+            table.draw(&theme, area, &mut buf, |_| Vec::new());
+            let title: String = (0..40).map(|x| buf[(x, 0)].symbol()).collect();
+            assert!(title.starts_with(told), "{title}");
+        }
     }
 
     #[test]

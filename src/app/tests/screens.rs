@@ -66,7 +66,7 @@ fn without_a_config_the_screen_says_what_to_do() {
     let mut state = waiting_of(crate::domain::Inventory::default(), 80, 24);
     state.setting.configured = false;
     let text = text_of(&state, 80, 24);
-    for word in ["opsroom demo", "opsroom init", "--config"] {
+    for word in ["opsroom demo", "[service.shop]", "--config", "/etc/opsroom/config.toml"] {
         assert!(text.contains(word), "{text}");
     }
 }
