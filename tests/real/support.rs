@@ -58,6 +58,28 @@ impl Server {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         let _ = kill_process_group(pid, signal);
+        if signal == Signal::STOP {
+            self.until_stopped();
+        }
+    }
+
+    /// A signal is sent before it is obeyed: on a busy machine a thread may
+    /// answer once more.
+    fn until_stopped(&self) {
+        let stopped = |stat: String| stat.rsplit(") ").next().is_some_and(|s| s.starts_with('T'));
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let all_stopped = || {
+            std::fs::read_dir(&tasks).unwrap().all(|task| {
+                std::fs::read_to_string(task.unwrap().path().join("stat")).map_or(true, stopped)
+            })
+        };
+        for _ in 0..1_000 {
+            if all_stopped() {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        assert!(all_stopped(), "the server does not stop");
     }
 
     /// Ends it as a crash does.
