@@ -73,7 +73,7 @@ impl Server {
                 std::fs::read_to_string(task.unwrap().path().join("stat")).map_or(true, stopped)
             })
         };
-        for _ in 0..1_000 {
+        for _ in 0..50_000 {
             if all_stopped() {
                 return;
             }
