@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use std::convert::Infallible;
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// A ratatui backend whose frames are bytes to be handed on.
 #[derive(Debug)]
@@ -152,8 +153,15 @@ impl Backend for Pen {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let mut pencil = Pencil::default();
+        // Where a run of narrow glyphs that are not ASCII goes on: lines and
+        // charts are drawn in one go, and what comes after them is placed anew.
+        let mut run = None;
         for (x, y, cell) in content {
-            self.go(Position { x, y });
+            let symbol = cell.symbol();
+            let glyph = symbol.len() > 1 && symbol.width() == 1;
+            if !(glyph && run == Some(Position { x, y })) {
+                self.go(Position { x, y });
+            }
             let to = Pencil {
                 fg: cell.fg,
                 bg: cell.bg,
@@ -161,12 +169,12 @@ impl Backend for Pen {
                 modifier: cell.modifier,
             };
             self.restyle(&mut pencil, to);
-            let symbol = cell.symbol();
             self.out.push_str(symbol);
             // Terminals differ on the width of anything that is not ASCII, and
             // on where the cursor stands after the last column.
             let plain = symbol.len() == 1 && x + 1 < self.size.width;
             self.cursor = plain.then_some(Position { x: x + 1, y });
+            run = (glyph && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
         }
         self.restyle(&mut pencil, Pencil::default());
         Ok(())
@@ -248,6 +256,19 @@ mod tests {
         assert_eq!(shown(&mut terminal, &Line::from("age 4s")), "\x1b[1Hage\x1b[C4s\x1b[?25l");
         assert_eq!(shown(&mut terminal, &Line::from("age 5s")), "\x1b[1;5H5");
         assert_eq!(shown(&mut terminal, &Line::from("age 5s")), "");
+    }
+
+    #[test]
+    fn a_line_of_glyphs_is_drawn_in_one_go_and_what_follows_is_placed_anew() {
+        let mut terminal = terminal();
+        let drawn = shown(&mut terminal, &Line::from("a ──── b"));
+        assert_eq!(drawn, "\x1b[1Ha\x1b[C────\x1b[1;8Hb\x1b[?25l");
+        // To the last column, and on the next line.
+        let rows = vec![Line::from("─".repeat(20)), Line::from("──")];
+        let text = ratatui::text::Text::from(rows);
+        terminal.draw(|frame| frame.render_widget(&text, frame.area())).unwrap();
+        let drawn = terminal.backend_mut().take();
+        assert_eq!(drawn.matches("\x1b[").count(), 3, "{drawn:?}");
     }
 
     #[test]
