@@ -146,6 +146,24 @@ fn a_glance_ends_with_the_code_of_what_it_says() {
 }
 
 #[test]
+fn a_page_that_holds_no_metrics_is_told_by_validate_live() {
+    let host = Host::new();
+    for (body, code, said) in [
+        ("up 1\nrequests 2\n", 0, "2 samples"),
+        ("<html>please log in</html>", 1, "an HTML page came instead of metrics"),
+        ("{\"a\": 1}", 1, "a JSON document came instead of metrics"),
+        ("no sample here\n", 1, "not one line could be read"),
+    ] {
+        let url = answering(body);
+        let config = host.config(&format!("[scrape.api]\ntargets = [\"{url}\"]\n"));
+        let output =
+            host.opsroom().args(["validate", "--live", "--config"]).arg(&config).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{body}");
+        assert!(text(&output.stdout).contains(said), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
 fn a_glance_that_cannot_tell_ends_with_3() {
     let host = Host::new();
     let nowhere = host.opsroom().arg("glance").output().unwrap();
@@ -156,6 +174,11 @@ fn a_glance_that_cannot_tell_ends_with_3() {
         let output = host.opsroom().arg("glance").arg("--config").arg(&config).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{bad:?}");
         assert_ne!(text(&output.stderr), "", "{bad:?}");
+        assert!(text(&output.stdout).starts_with("unknown: "), "a plugin's reader sees only this");
+        let json =
+            host.opsroom().args(["glance", "--json", "--config"]).arg(&config).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(json["status"], "unknown");
     }
     let config = host.config("[service.api]\nhealth = \"http://127.0.0.1:9/\"\n");
     let cached =

@@ -1,6 +1,7 @@
 //! `opsroom glance`: what is wrong, in a few lines.
 
 use super::print;
+use crate::domain::{Status, harmless};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
@@ -8,7 +9,8 @@ use crate::runtime::paths::StateFolder;
 use crate::runtime::state_file;
 use crate::store::Glance;
 use color_eyre::Result;
-use color_eyre::eyre::{bail, eyre};
+use color_eyre::eyre::{Report, bail, eyre};
+use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +31,7 @@ pub(super) fn run(
             Some(glance) => glance,
             None => bail!(
                 "no console has written a summary for {} yet: start one, or ask afresh without --cached",
-                crate::domain::harmless(&path.to_string_lossy())
+                harmless(&path.to_string_lossy())
             ),
         }
     } else {
@@ -48,4 +50,17 @@ pub(super) fn run(
         print(&glance.text(now))?;
     }
     Ok(ExitCode::from(glance.verdict.exit_code()))
+}
+
+/// What is printed where nothing can be told.
+pub(super) fn unknown(failed: &Report, json: bool) -> String {
+    let reason = format!("{failed:#}");
+    let reason = harmless(reason.lines().next().unwrap_or_default());
+    let status = Status::Unknown;
+    if json {
+        let exit_code = status.exit_code();
+        format!("{}\n", json!({ "status": status, "exit_code": exit_code, "error": reason }))
+    } else {
+        format!("{status}: {reason}\n")
+    }
 }

@@ -37,7 +37,12 @@ pub fn run(cli: &Cli) -> ExitCode {
         Err(_) => ExitCode::from(if is_glance { UNKNOWN } else { PANICKED }),
         Ok(Err(failed)) => {
             complain(&format!("opsroom: {failed:#}"));
-            ExitCode::from(if is_glance { UNKNOWN } else { FAILED })
+            if let Some(Command::Glance { json, .. }) = cli.command {
+                // What calls plugins reads standard output alone.
+                let _ = print(&glance::unknown(&failed, json));
+                return ExitCode::from(UNKNOWN);
+            }
+            ExitCode::from(FAILED)
         }
     }
 }

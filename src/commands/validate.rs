@@ -2,10 +2,11 @@
 
 use super::{FAILED, colored, complain, print};
 use crate::domain::{Reading, SourceInfo, Status, harmless, units};
+use crate::metrics::exposition::{Format, PageError, SampleLine, Sink, parse};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
 use crate::runtime::poller::PollEnd;
-use crate::sources::Brought;
+use crate::sources::{Brought, Page};
 use color_eyre::Result;
 use std::fmt::Write;
 use std::path::Path;
@@ -21,8 +22,6 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
         Ok(assembled) => assembled,
         Err(mistakes) => {
             complain(mistakes.text.trim_end());
-            let plural = if mistakes.count == 1 { "" } else { "s" };
-            complain(&format!("{} mistake{plural}", mistakes.count));
             return Ok(ExitCode::from(FAILED));
         }
     };
@@ -58,10 +57,39 @@ fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
             (Status::Ok, server.version.clone().unwrap_or_else(|| "answers".into()))
         }
         Ok(Brought::Reading(Reading::Scrape(_))) => (Status::Ok, "answers".into()),
-        Ok(Brought::Page(page)) => (Status::Ok, units::bytes(page.body.len() as f64)),
+        Ok(Brought::Page(page)) => match samples_on(page) {
+            Ok(said) => (Status::Ok, said),
+            Err(failed) => (Status::Unknown, failed.to_string()),
+        },
         Err(failed) => (Status::Unknown, failed.to_string()),
     };
     let took = units::duration(end.took);
     writeln!(out, "{status:<8}  {:<28}  {}, {took}", info.label, harmless(&said))?;
     Ok(status == Status::Ok)
+}
+
+/// Counts what is on a page.
+#[derive(Default)]
+struct Count(u64);
+
+impl Sink for Count {
+    fn sample(&mut self, _: &SampleLine<'_, '_>) {
+        self.0 += 1;
+    }
+}
+
+/// What a page of metrics holds: that one came says nothing, a login page does too.
+fn samples_on(page: &Page) -> Result<String, PageError> {
+    let format = Format::from_content_type(&page.content_type, &page.body)?;
+    let mut count = Count::default();
+    let faults = parse(&page.body, format, &mut count);
+    let mut said = format!("{} samples, {}", count.0, units::bytes(page.body.len() as f64));
+    if let Some(first) = faults.first.first() {
+        if count.0 == 0 {
+            return Err(PageError::Unreadable(first.clone()));
+        }
+        let (total, line, why) = (faults.total, first.line, &first.message);
+        let _ = write!(said, ", {total} lines could not be read, the first is {line}: {why}");
+    }
+    Ok(said)
 }

@@ -63,7 +63,9 @@ pub fn discover(given: Option<&Path>) -> Result<Found, DiscoverError> {
 /// The places that are looked at when no path was given, in their order.
 pub fn usual_places() -> Vec<PathBuf> {
     let own = directories::ProjectDirs::from("", "", "opsroom")
-        .map(|folders| folders.config_dir().join("config.toml"));
+        .map(|folders| folders.config_dir().join("config.toml"))
+        // A relative $HOME would mean the current folder.
+        .filter(|path| path.is_absolute());
     own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
 }
 

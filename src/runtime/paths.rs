@@ -14,7 +14,9 @@ impl StateFolder {
     /// none where the user has no home.
     pub fn of_this_user() -> Option<Self> {
         let dirs = ProjectDirs::from("", "", "opsroom")?;
-        dirs.state_dir().map(|folder| Self(folder.to_path_buf()))
+        // A relative $HOME would mean the current folder.
+        let folder = dirs.state_dir().filter(|folder| folder.is_absolute())?;
+        Some(Self(folder.to_path_buf()))
     }
 
     /// Any folder; for tests and the practice environment.

@@ -108,7 +108,7 @@ impl Command {
                 let limit = units::duration(self.info.timeout);
                 return Ok(CheckReading {
                     status: Status::Critical,
-                    summary: format!("no answer in {limit}, and it was ended"),
+                    summary: format!("no answer in {limit} (ended)"),
                     cause: Some(Cause::Timeout),
                     ..CheckReading::default()
                 });

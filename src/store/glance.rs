@@ -4,6 +4,7 @@ use super::{Known, Online};
 use crate::domain::{Counts, Mark, Standing, Status, Timestamp, harmless, units};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A summary that is older than this says nothing of now.
@@ -134,7 +135,12 @@ impl Glance {
     /// then one line for each problem. Ends with a line end.
     pub fn text(&self, now: Timestamp) -> String {
         let Counts { critical, warning, unknown, ok } = self.counts;
-        let counts = format!("{critical} critical, {warning} warning, {unknown} unknown, {ok} ok");
+        let mut counts =
+            format!("{critical} critical, {warning} warning, {unknown} unknown, {ok} ok");
+        let age = now.since(self.taken);
+        if age >= Duration::from_secs(1) {
+            let _ = write!(counts, ", {} ago", units::age(age));
+        }
         let mut lines = vec![match self.problems.first() {
             Some(worst) => {
                 let said = worst.standing.words(now);
@@ -234,6 +240,19 @@ mod tests {
         critical  service  api       HTTP 503 for 2m14s
         warning   service  payments  p95 810ms > 500ms for 34s
         ");
+    }
+
+    #[test]
+    fn a_summary_that_was_kept_says_its_age() {
+        let fine = Glance {
+            verdict: Status::Ok,
+            counts: Counts { ok: 3, ..Counts::default() },
+            problems: Vec::new(),
+            ..glance()
+        };
+        let later = fine.taken + Duration::from_secs(12);
+        let text = fine.read_at(later).text(later);
+        assert_eq!(text, "ok: 0 critical, 0 warning, 0 unknown, 3 ok, 12s ago\n");
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn signal_alert_name(signal: &Signal) -> String {
 impl Known {
     /// `CheckFailing` and `CertificateExpiring`.
     pub(super) fn raise_for_check(&mut self, turn: &mut Turn, info: &SourceInfo, role: &CheckRole) {
+        let several = self.checks_of(&role.service).len() > 1;
         let Some(state) = self.checks.get_mut(&info.id) else { return };
         let certificate = state.certificate.as_ref();
         let certificate = certificate.filter(|standing| severity(standing.status).is_some());
@@ -129,6 +130,13 @@ impl Known {
         }
         for alert in &mut wanted {
             alert.service = Some(role.service.clone());
+        }
+        if several {
+            // Which of them it is has to be told, once: an alert that is kept says it already.
+            let begin = format!("{}: ", role.name);
+            for alert in wanted.iter_mut().filter(|alert| !alert.reason.starts_with(&begin)) {
+                alert.reason.insert_str(0, &begin);
+            }
         }
         let old = std::mem::take(&mut state.memory.raised);
         let raised = self.say(turn, old, Say::Fire(wanted));
