@@ -104,7 +104,7 @@ impl Command {
         let ran = match program.run().await {
             Ok(ran) => ran,
             Err(RunError::Start(why)) => return Err(why),
-            Err(RunError::Timeout) => {
+            Err(RunError::Timeout { .. }) => {
                 let limit = units::duration(self.info.timeout);
                 return Ok(CheckReading {
                     status: Status::Critical,

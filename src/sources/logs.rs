@@ -35,8 +35,16 @@ pub async fn read(
     let ran = match program.run().await {
         Ok(ran) => ran,
         Err(RunError::Start(why)) => return Err(harmless_within(&why, 200)),
-        Err(RunError::Timeout) => {
-            return Err(format!("no end in {}, and it was stopped", units::duration(limit)));
+        Err(RunError::Timeout { out }) => {
+            // A command that follows a log never ends: what it said is wanted all the same.
+            let ended = format!("no end in {}, and it was stopped", units::duration(limit));
+            let mut lines = last_lines(&out, secrets);
+            if lines.is_empty() {
+                return Err(ended);
+            }
+            lines.push(format!("({ended})"));
+            lines.drain(..lines.len().saturating_sub(MOST_LINES));
+            return Ok(lines);
         }
     };
     let lines = last_lines(&ran.out, secrets);
@@ -149,6 +157,16 @@ mod tests {
         assert_eq!(lines[MOST_LINES - 2], "100000");
         let long = read("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end", LIMIT, &[]).await;
         assert_eq!(long.unwrap().last().unwrap(), "end");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_follows_a_log_shows_what_it_said() {
+        let short = Duration::from_millis(500);
+        let lines = read("echo one; echo two; exec sleep 60", short, &[]).await.unwrap();
+        assert_eq!(lines, ["one", "two", "(no end in 500ms, and it was stopped)"]);
+        let endless = read("yes", short, &[]).await.unwrap();
+        assert_eq!(endless.len(), MOST_LINES);
+        assert!(read("sleep 60", short, &[]).await.is_err(), "nothing was said");
     }
 
     #[tokio::test]

@@ -45,8 +45,8 @@ pub(super) struct Ran {
 pub(super) enum RunError {
     /// It could not be started.
     Start(String),
-    /// It was ended, with all that it had started.
-    Timeout,
+    /// It was ended, with all that it had started; what it had written by then.
+    Timeout { out: Vec<u8> },
 }
 
 /// Variables that are handed on; everything else stays here.
@@ -95,15 +95,19 @@ impl Program {
                     _ = &mut reading => (child.wait().await, true),
                 }
             });
-            let Ok((status, all_read)) = ended.await else {
+            if let Ok((status, all_read)) = ended.await {
+                group.0 = None;
+                if !all_read {
+                    let _ = timeout(LATE_OUTPUT, reading).await;
+                }
+                Some(status)
+            } else {
                 end(&mut child, &mut group).await;
-                return Err(RunError::Timeout);
-            };
-            group.0 = None;
-            if !all_read {
-                let _ = timeout(LATE_OUTPUT, reading).await;
+                None
             }
-            status
+        };
+        let Some(status) = status else {
+            return Err(RunError::Timeout { out: out.into_bytes() });
         };
         let status = status.map_err(|error| RunError::Start(error.to_string()))?;
         Ok(Ran { status, out: out.into_bytes(), err: err.into_bytes() })
@@ -232,7 +236,7 @@ mod tests {
     async fn at_the_limit_a_program_ends_even_where_it_ignores_term() {
         let line = "trap '' TERM; sleep 60 & wait; sleep 60";
         let ended = shell(line, Duration::from_millis(300)).run().await;
-        assert!(matches!(ended, Err(RunError::Timeout)), "{ended:?}");
+        assert!(matches!(ended, Err(RunError::Timeout { .. })), "{ended:?}");
     }
 
     #[tokio::test]

@@ -138,7 +138,8 @@ impl Glance {
         let mut counts =
             format!("{critical} critical, {warning} warning, {unknown} unknown, {ok} ok");
         let age = now.since(self.taken);
-        if age >= Duration::from_secs(1) {
+        let told = self.problems.iter().any(|problem| problem.kind == ProblemKind::Console);
+        if age >= Duration::from_secs(1) && !told {
             let _ = write!(counts, ", {} ago", units::age(age));
         }
         let mut lines = vec![match self.problems.first() {
