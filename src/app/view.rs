@@ -263,7 +263,7 @@ fn commands(
         ];
         text::write(buf, line, parts, theme.glyphs.cut);
         if selected {
-            buf.set_style(line, theme.selected());
+            crate::ui::table::select(theme, line, buf);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How many colours a terminal has, and what becomes of a colour that it has not.
 
-use ratatui::style::{Color, Style};
+use ratatui::style::{Color, Modifier, Style};
 
 /// The colours that a terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,12 @@ pub enum Depth {
 impl Depth {
     /// The nearest style that a terminal of this depth can show.
     pub fn map(self, style: Style) -> Style {
+        let shade = matches!(style.bg, Some(Color::Rgb(r, g, b)) if hue(r, g, b).is_none());
+        if self == Self::Ansi16 && shade {
+            // A shade behind the text is lost among 16 colours, or hides it.
+            let kept = Style { fg: None, bg: None, ..style };
+            return kept.add_modifier(Modifier::REVERSED);
+        }
         Style {
             fg: style.fg.and_then(|color| self.color(color)),
             bg: style.bg.and_then(|color| self.color(color)),
@@ -74,34 +80,45 @@ fn of_256(index: u8) -> (u8, u8, u8) {
     }
 }
 
+/// The colour without its gray and at full strength, where it is a colour and
+/// no shade of gray.
+fn hue(r: u8, g: u8, b: u8) -> Option<(u8, u8, u8)> {
+    let (least, most) = (r.min(g).min(b), r.max(g).max(b));
+    let span = u16::from(most - least);
+    if most < 100 || span * 4 < u16::from(most) {
+        return None;
+    }
+    let full = |part: u8| u8::try_from(u16::from(part - least) * 255 / span).unwrap_or(u8::MAX);
+    Some((full(r), full(g), full(b)))
+}
+
+/// By hue where there is one: a pale green is green and not gray.
 fn to_16(r: u8, g: u8, b: u8) -> Color {
-    const PALETTE: [(Color, (u8, u8, u8)); 15] = [
-        (Color::Black, (0, 0, 0)),
-        (Color::Red, (205, 0, 0)),
-        (Color::Green, (0, 205, 0)),
-        (Color::Yellow, (205, 205, 0)),
-        (Color::Blue, (0, 0, 238)),
-        (Color::Magenta, (205, 0, 205)),
-        (Color::Cyan, (0, 205, 205)),
-        (Color::Gray, (229, 229, 229)),
-        (Color::DarkGray, (127, 127, 127)),
-        (Color::LightRed, (255, 80, 80)),
-        (Color::LightGreen, (80, 255, 80)),
-        (Color::LightYellow, (255, 255, 80)),
-        (Color::LightBlue, (92, 92, 255)),
-        (Color::LightMagenta, (255, 80, 255)),
-        (Color::LightCyan, (80, 255, 255)),
+    const HUES: [(Color, Color, (u8, u8, u8)); 6] = [
+        (Color::Red, Color::LightRed, (255, 0, 0)),
+        (Color::Green, Color::LightGreen, (0, 255, 0)),
+        (Color::Yellow, Color::LightYellow, (255, 255, 0)),
+        (Color::Blue, Color::LightBlue, (0, 0, 255)),
+        (Color::Magenta, Color::LightMagenta, (255, 0, 255)),
+        (Color::Cyan, Color::LightCyan, (0, 255, 255)),
     ];
-    PALETTE
-        .into_iter()
-        .min_by_key(|(_, rgb)| distance(*rgb, (r, g, b)))
-        .map_or(Color::Reset, |(color, _)| color)
+    let most = r.max(g).max(b);
+    if let Some(hue) = hue(r, g, b) {
+        let nearest = HUES.into_iter().min_by_key(|(_, _, rgb)| distance(*rgb, hue));
+        let bright = most >= 200;
+        return nearest.map_or(Color::Reset, |(dark, light, _)| if bright { light } else { dark });
+    }
+    match most {
+        0..60 => Color::Black,
+        60..180 => Color::DarkGray,
+        180..245 => Color::Gray,
+        245.. => Color::White,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::style::Modifier;
 
     #[test]
     fn without_colours_only_modifiers_stay() {
@@ -117,7 +134,37 @@ mod tests {
         assert_eq!(Depth::True.map(red), red);
         assert_eq!(Depth::Ansi256.map(red).fg, Some(Color::Indexed(203)));
         assert_eq!(Depth::Ansi16.map(red).fg, Some(Color::LightRed));
-        assert_eq!(Depth::Ansi16.map(Style::new().fg(Color::Indexed(196))).fg, Some(Color::Red));
+        assert_eq!(
+            Depth::Ansi16.map(Style::new().fg(Color::Indexed(196))).fg,
+            Some(Color::LightRed)
+        );
+    }
+
+    #[test]
+    fn among_16_colours_a_colour_keeps_its_hue_and_a_shade_behind_text_is_reversed() {
+        let fg = |r, g, b| Depth::Ansi16.map(Style::new().fg(Color::Rgb(r, g, b))).fg;
+        assert_eq!(fg(108, 192, 112), Some(Color::Green));
+        assert_eq!(fg(229, 184, 75), Some(Color::LightYellow));
+        assert_eq!(fg(207, 150, 240), Some(Color::LightMagenta));
+        assert_eq!(fg(138, 143, 152), Some(Color::DarkGray));
+        assert_eq!(fg(255, 255, 255), Some(Color::White));
+        let row = Style::new().fg(Color::White).bg(Color::Rgb(45, 59, 78));
+        assert_eq!(Depth::Ansi16.map(row), Style::new().add_modifier(Modifier::REVERSED));
+        let production = Style::new().bg(Color::Rgb(155, 34, 38));
+        assert_eq!(Depth::Ansi16.map(production).bg, Some(Color::Red));
+    }
+
+    #[test]
+    fn every_theme_tells_the_statuses_apart_in_16_colours() {
+        use crate::domain::Status;
+        use crate::ui::Theme;
+        for name in ["dark", "light", "high-contrast", "colour-blind"] {
+            let theme = Theme::named(name).unwrap().at_depth(Depth::Ansi16);
+            let bad = [Status::Critical, Status::Warning, Status::Unknown];
+            let colours = bad.map(|status| theme.status(status).fg);
+            assert!(colours[0] != colours[1] && colours[1] != colours[2], "{name}: {colours:?}");
+            assert!(colours[0] != colours[2], "{name}: {colours:?}");
+        }
     }
 
     #[test]

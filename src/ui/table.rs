@@ -4,7 +4,7 @@ use super::text;
 use super::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use std::borrow::Cow;
 
 /// A column. The one that is flexible takes what the others leave.
@@ -177,7 +177,7 @@ impl Table<'_> {
             }
             if self.focused && self.selected == Some(index) {
                 buf.set_stringn(line.x, line.y, theme.glyphs.pointer, 1, theme.strong());
-                buf.set_style(line, theme.selected());
+                select(theme, line, buf);
             }
         }
     }
@@ -222,6 +222,20 @@ impl Table<'_> {
                     buf.set_stringn(after, line.y, " ", 1, theme.faint());
                 }
             }
+        }
+    }
+}
+
+/// Marks a line as selected. Text in the terminal's own colour takes the one
+/// that goes with the background; what is coloured keeps its colour.
+pub fn select(theme: &Theme, line: Rect, buf: &mut Buffer) {
+    let style = theme.selected();
+    buf.set_style(line, Style { fg: None, ..style });
+    let Some(fg) = style.fg else { return };
+    for x in line.left()..line.right() {
+        let cell = &mut buf[(x, line.y)];
+        if cell.fg == Color::Reset {
+            cell.set_fg(fg);
         }
     }
 }
@@ -281,6 +295,18 @@ mod tests {
             let title: String = (0..40).map(|x| buf[(x, 0)].symbol()).collect();
             assert!(title.starts_with(told), "{title}");
         }
+    }
+
+    #[test]
+    fn a_selected_row_is_readable_on_any_background_and_keeps_its_colours() {
+        let theme = Theme::named("dark").unwrap();
+        let line = Rect::new(0, 0, 4, 1);
+        let mut buf = Buffer::empty(line);
+        buf[(1, 0)].set_fg(Color::Red);
+        select(&theme, line, &mut buf);
+        assert_eq!(Some(buf[(0, 0)].fg), theme.selected().fg);
+        assert_ne!(buf[(0, 0)].fg, Color::Reset, "a background alone could hide the text");
+        assert_eq!((buf[(1, 0)].fg, Some(buf[(1, 0)].bg)), (Color::Red, theme.selected().bg));
     }
 
     #[test]
