@@ -100,7 +100,10 @@ fn works(state: &State, action: Action) -> bool {
             _ => true,
         },
         Action::Filter => sheet.panels.iter().any(|(kind, _)| kind.filtered),
-        Action::Split => has("charts") || has("signals"),
+        Action::Split => {
+            let signals = &state.shown().inventory.signals;
+            (has("charts") || has("signals")) && signals.iter().any(|of| of.service.is_some())
+        }
         Action::Logs => {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)

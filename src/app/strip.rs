@@ -2,13 +2,15 @@
 //! as there is room.
 
 use super::state::State;
-use crate::domain::{Cause, Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
+use crate::domain::{Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
+use crate::panels::cells;
 use crate::store::{Known, Online};
 use crate::ui::{Theme, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is counted once for many draws: with thousands of sources a key may
 /// not wait for it.
@@ -19,6 +21,8 @@ pub(crate) struct Survey {
     /// Places of sources in the inventory: those that fail, those that wait,
     /// metrics, the rest; the first few of all.
     order: Vec<usize>,
+    /// Jobs that have several targets: those are told apart by their addresses.
+    crowds: BTreeSet<String>,
     /// How many do not answer.
     bad: usize,
     /// How many there are.
@@ -37,16 +41,9 @@ enum Kind {
     Good,
 }
 
-/// A check brings a reading also when it reached nobody.
-fn unreached(known: &Known, source: &SourceInfo) -> bool {
-    let last = known.checks.get(&source.id).and_then(|check| check.last.as_ref());
-    let cause = last.and_then(|last| last.cause);
-    cause.is_some_and(|cause| cause != Cause::Answer)
-}
-
 fn kind(known: &Known, source: &SourceInfo, now: Timestamp) -> Kind {
     let Some(state) = known.sources.get(&source.id) else { return Kind::Waiting };
-    if unreached(known, source) {
+    if cells::unreached(known, &source.id) {
         return Kind::Bad;
     }
     match (state.answered, state.failing.is_some()) {
@@ -69,7 +66,15 @@ impl Survey {
         let bad = by_kind.iter().filter(|(kind, _)| *kind <= Kind::Waiting).count();
         by_kind.sort_unstable();
         let order = by_kind.into_iter().take(MOST).map(|(_, i)| i).collect();
-        Self { counts: known.counts(), order, bad, all: sources.len() }
+        let mut jobs: BTreeMap<&str, usize> = BTreeMap::new();
+        for source in sources {
+            if let Role::Scrape { job } = &source.role {
+                *jobs.entry(job).or_default() += 1;
+            }
+        }
+        let crowds = jobs.into_iter().filter(|(_, targets)| *targets > 1);
+        let crowds = crowds.map(|(job, _)| job.to_owned()).collect();
+        Self { counts: known.counts(), order, crowds, bad, all: sources.len() }
     }
 }
 
@@ -78,12 +83,16 @@ type Part<'a> = (Cow<'a, str>, Style);
 fn part(state: &State, theme: &Theme, source: &SourceInfo) -> Part<'static> {
     let now = state.shown_at();
     let of = state.shown().sources.get(&source.id);
-    let label = harmless_within(&source.label, 24);
+    let label = match &source.role {
+        Role::Scrape { job } if !state.survey.crowds.contains(job) => job,
+        _ => &source.label,
+    };
+    let label = harmless_within(label, 24);
     let age = of.and_then(|of| of.answered).map(|at| text::age_in_steps(now.since(at)));
     let glyph = theme.glyphs.status(Status::Unknown);
     let unknown = theme.status(Status::Unknown);
     match (kind(state.shown(), source, now), age) {
-        (Kind::Bad, _) if unreached(state.shown(), source) => {
+        (Kind::Bad, _) if cells::unreached(state.shown(), &source.id) => {
             (format!("{glyph} {label} no answer").into(), unknown)
         }
         (Kind::Bad, Some(age)) if of.is_some_and(|of| of.is_stale(now, source.every)) => {

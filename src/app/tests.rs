@@ -1,5 +1,6 @@
 //! Whole screens, and what keys do to them.
 
+mod hints;
 mod house;
 mod keys;
 mod screens;

@@ -1,8 +1,8 @@
 //! Cells that several panels show: statuses, values, ages.
 
 use super::{ActCx, ViewCx};
-use crate::domain::{Signal, Status, Timestamp, harmless_within, units};
-use crate::store::{Mark, SignalState, Standing};
+use crate::domain::{Cause, Signal, SourceId, Status, Timestamp, harmless_within, units};
+use crate::store::{Known, Mark, SignalState, Standing};
 use crate::ui::glyphs::short_word;
 use crate::ui::table::Cell;
 use crate::ui::text;
@@ -71,6 +71,12 @@ pub fn value(cx: &ViewCx<'_>, signal: &Signal, state: Option<&SignalState>) -> C
             Cell::new(units::value(worst.value.0, signal.unit), style)
         }
     }
+}
+
+/// Whether a check's last poll reached nobody: that too is a reading, but no answer.
+pub fn unreached(known: &Known, source: &SourceId) -> bool {
+    let last = known.checks.get(source).and_then(|check| check.last.as_ref());
+    last.and_then(|last| last.cause).is_some_and(|cause| cause != Cause::Answer)
 }
 
 /// A host's short name: the port of its exporter says nothing, unless two

@@ -139,7 +139,7 @@ impl Panel for Services {
             selected: self.rows.at(),
             focused: cx.focused,
             empty: if self.all == 0 {
-                "the config names no services"
+                "the config names no services; 5 asks for metrics, 9 shows what is polled"
             } else {
                 "no service holds the filter's text"
             },

@@ -86,8 +86,12 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
         let for_how_long = text::age_in_steps(cx.now.since(*since));
         add("fails", &format!("{} (for {for_how_long})", error.message));
     }
-    let answered = state.answered.map_or_else(
-        || "never since the start".into(),
+    let answered = state.answered.filter(|_| !cells::unreached(cx.known, &source.id));
+    let answered = answered.map_or_else(
+        || {
+            if state.answered.is_some() { "not by the last poll" } else { "never since the start" }
+                .into()
+        },
         |at| {
             let clock = text::clock_s(at, offset_min);
             format!("{clock}, {} ago", text::age_in_steps(cx.now.since(at)))
@@ -97,7 +101,11 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
     let took = units::duration(state.took);
     let late = units::duration(state.late);
     let polls = state.polls;
-    add("polls", &format!("{polls}, {} failed; the last took {took}, {late} late", state.failures));
+    let failed = match (state.failures, &source.role) {
+        (0, Role::Check(_)) => String::new(),
+        (failures, _) => format!(", {failures} failed"),
+    };
+    add("polls", &format!("{polls}{failed}; the last took {took}, {late} late"));
     match &state.reading {
         Some(Reading::Scrape(page)) => {
             let bytes = units::bytes(page.bytes as f64);

@@ -126,6 +126,14 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
     let word = if waiting { Cell::new("wait", word.style) } else { word };
     let faint = cx.theme.faint();
     let old = state.is_stale(cx.act.now, source.every);
+    let is_check = cx.act.known.checks.contains_key(&source.id);
+    let answered = state.answered.filter(|_| !cells::unreached(cx.act.known, &source.id));
+    // A check's failures are its business: what counts here is whether it could be asked.
+    let failed = if is_check && state.failures == 0 {
+        format!("-/{}", state.polls)
+    } else {
+        format!("{}/{}", state.failures, state.polls)
+    };
     let took = if waiting { "-".into() } else { units::duration(state.took) };
     let next = state.next.map_or_else(|| "-".into(), |next| text::clock_s(next, cx.offset_min));
     let late = if waiting { "-".into() } else { units::duration(state.late) };
@@ -151,10 +159,10 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         word,
         Cell::new(harmless_within(&source.label, 100), cx.theme.strong()),
         Cell::new(harmless_within(&source.kind, 20), faint),
-        cells::age(cx, state.answered, old),
+        cells::age(cx, answered, old),
         Cell::new(took, faint),
         Cell::new(next, faint),
-        Cell::new(format!("{}/{}", state.failures, state.polls), failed_style),
+        Cell::new(failed, failed_style),
         Cell::new(late, faint),
         Cell::new(harmless_within(&said, cells::LONGEST), cx.theme.text()),
     ]
