@@ -213,7 +213,10 @@ impl Fold {
         self.flapping = Some(Flapping {
             since: probe.at,
             worst,
-            reason: reason.map(|(_, reason)| reason).unwrap_or_default(),
+            // What was worst may be over already, and its words gone.
+            reason: reason.map_or_else(String::new, |(status, reason)| {
+                if status < worst { format!("{worst} just before, now {reason}") } else { reason }
+            }),
             last: probe.status,
             changed: probe.at,
         });

@@ -111,6 +111,9 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
             let bytes = units::bytes(page.bytes as f64);
             let counts = format!("{} samples, {} series in memory", page.samples, page.series);
             add("page", &format!("{counts}, {bytes} in {}", units::duration(page.took)));
+            if let Some(note) = &page.note {
+                add("note", note);
+            }
             if page.malformed > 0 {
                 add("malformed", &format!("{} lines could not be read", page.malformed));
             }

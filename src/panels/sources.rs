@@ -143,6 +143,9 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         Some(crate::domain::Reading::Scrape(page)) if page.malformed > 0 => {
             Some(format!("{} malformed lines", page.malformed))
         }
+        Some(crate::domain::Reading::Scrape(page)) => {
+            page.note.as_deref().map(|note| harmless_within(note, cells::LONGEST))
+        }
         _ => None,
     };
     // A check that gets no answer, or a bad one, says so in its own words.
