@@ -196,6 +196,8 @@ fn bottom(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut said: Vec<Part<'_>> = Vec::new();
     let filter = state.sheets.get(&state.page).map_or("", |sheet| &sheet.filter);
     if !filter.is_empty() {
+        // A pasted novel may not push the keys off the line.
+        let filter = text::cut(filter, 30, theme.glyphs.cut);
         said.push((format!("filter: {filter}").into(), theme.input()));
         said.push(("  / edits, esc shows all  ".into(), theme.faint()));
     }

@@ -28,7 +28,7 @@ const COLUMNS: [Column; 7] = [
     Column::new("", 4),
     Column::new("", 15).sharing(1),
     Column::new("alert", 19).goes(3),
-    Column::new("why", 30).sharing(3),
+    Column::new("why", 38).sharing(3),
     Column::new("for", 7).right(),
     Column::new("seen", 6).right().goes(1),
 ];

@@ -108,11 +108,6 @@ impl Panel for History {
                 Cell::new(harmless_within(&words, cells::LONGEST), style),
             ]
         });
-        if cx.focused
-            && let Some(line) = text::line_of(area, 0)
-        {
-            crate::ui::table::rule(cx.theme, line, buf, "CHANGES", true);
-        }
         None
     }
 }

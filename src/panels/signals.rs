@@ -94,7 +94,11 @@ impl Panel for Signals {
         }
         let drawn = self.drawn(&cx.act, area);
         let hidden = all - drawn.len();
-        let how = if cx.focused { "right" } else { "tab" };
+        let how = match (cx.focused, self.first + drawn.len() < all) {
+            (false, _) => "tab",
+            (true, true) => "right",
+            (true, false) => "left",
+        };
         let more = if hidden > 0 { format!("+{hidden} more: {how}") } else { String::new() };
         let last = drawn.len().saturating_sub(1);
         for (i, (signal, place)) in drawn.into_iter().enumerate() {

@@ -27,6 +27,10 @@ fn help_and_quit_stay_on_the_hint_line_when_there_is_little_room() {
     press(&mut state, "/ a p i enter");
     let line = hint(&state);
     assert!(line.contains("filter: api") && line.contains("? help") && line.contains("q quit"));
+    let long = vec!["x"; 200].join(" ");
+    press(&mut state, &format!("/ {long} enter"));
+    let line = hint(&state);
+    assert!(line.contains("? help") && line.contains("q quit"), "{line}");
 }
 
 #[test]
@@ -111,13 +115,25 @@ fn a_host_is_named_once_and_without_its_exporters_port() {
     state.known.alerts.push(disk);
     state.settle(true);
     let text = text_of(&state, 80, 24);
-    assert!(text.contains("WARN 10.0.0.7          disk 9% on /var"), "{text}");
+    let line = text.lines().find(|line| line.contains("disk 9%")).unwrap();
+    assert!(line.contains("WARN 10.0.0.7 ") && line.contains(" disk 9% on /var "), "{line}");
     let hosts = state.known.hosts.get_mut("node").unwrap();
     let same = hosts.values().next().unwrap().clone();
     hosts.insert("10.0.0.7:9200".into(), same);
     state.settle(true);
     let text = text_of(&state, 80, 24);
     assert!(text.contains("10.0.0.7:9100") && text.contains("10.0.0.7:9200"), "{text}");
+}
+
+#[test]
+fn charts_without_room_are_told_with_the_key_that_shows_them() {
+    let mut state = burning(80, 24);
+    press(&mut state, "enter");
+    assert!(text_of(&state, 80, 24).contains("+1 more: tab"));
+    press(&mut state, "backtab");
+    assert!(text_of(&state, 80, 24).contains("+1 more: right"));
+    press(&mut state, "right");
+    assert!(text_of(&state, 80, 24).contains("+1 more: left"));
 }
 
 #[test]
