@@ -1,5 +1,7 @@
 //! `opsroom info`: where things are.
 
+use crate::config::discover::discover;
+use crate::domain::harmless;
 use crate::runtime::paths::StateFolder;
 use color_eyre::Result;
 use std::fmt::Write;
@@ -8,7 +10,10 @@ use std::process::ExitCode;
 
 pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
     let mut out = format!("opsroom   {}\n", env!("CARGO_PKG_VERSION"));
-    let config = config.map_or("none".into(), |path| path.display().to_string());
+    let config = match discover(config) {
+        Ok(found) => harmless(&found.path.to_string_lossy()).into_owned(),
+        Err(why) => why.to_string().replacen("no config:", "none:", 1),
+    };
     writeln!(out, "config    {config}")?;
     match StateFolder::of_this_user() {
         Some(state) => {
