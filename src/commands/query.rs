@@ -1,8 +1,8 @@
 //! `opsroom query EXPR`: PromQL, on the metrics server or the embedded engine.
 
 use super::{FAILED, complain, print};
-use crate::domain::harmless;
-use crate::metrics::{Coverage, Data};
+use crate::domain::{Num, Timestamp, harmless};
+use crate::metrics::{Coverage, Data, Line, Point};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
@@ -10,6 +10,7 @@ use crate::runtime::paths::StateFolder;
 use crate::store::{Ask, AskId, AskRange};
 use color_eyre::Result;
 use color_eyre::eyre::{bail, eyre};
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +49,9 @@ pub(super) fn run(
         complain(&format!("warning: {seen} of {wanted} seen: do not judge by this yet"));
     }
     match &answer.outcome {
-        Ok(data) if json => print(&format!("{}\n", serde_json::to_string(data)?))?,
+        Ok(data) if json => {
+            print(&format!("{}\n", as_json(data, answer.ask.at, &answer.warnings)))?;
+        }
         Ok(data) => print(&table(data)?)?,
         Err(wrong) => {
             complain(&format!("opsroom: {}", harmless(&wrong.message)));
@@ -59,6 +62,29 @@ pub(super) fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As the HTTP API of Prometheus writes the `data` of an answer, with the
+/// warnings beside it: scripts for the one work with the other.
+fn as_json(data: &Data, at: Timestamp, warnings: &[String]) -> Value {
+    let pair = |at: Timestamp, value: Num| json!([at.seconds(), value.to_string()]);
+    let (kind, result) = match data {
+        Data::Scalar(value) => ("scalar", pair(at, *value)),
+        Data::Text(text) => ("string", json!([at.seconds(), text])),
+        Data::Vector(points) => {
+            let of =
+                |point: &Point| json!({"metric": point.labels, "value": pair(at, point.value)});
+            ("vector", points.iter().map(of).collect())
+        }
+        Data::Matrix(lines) => {
+            let of = |line: &Line| {
+                let values = line.points.iter().map(|(at, value)| pair(*at, *value));
+                json!({"metric": line.labels, "values": values.collect::<Vec<_>>()})
+            };
+            ("matrix", lines.iter().map(of).collect())
+        }
+    };
+    json!({"resultType": kind, "result": result, "warnings": warnings})
 }
 
 /// One line for each series, or for each of its points.
@@ -98,6 +124,21 @@ fn pointer(expr: &str, start: usize, end: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_as_prometheus_writes_it() {
+        let at = Timestamp::from_millis(1_500);
+        let labels = crate::domain::Labels::new([("__name__", "up"), ("job", "api")]);
+        let vector = Data::Vector(vec![Point { labels, value: Num(f64::INFINITY) }]);
+        assert_eq!(
+            as_json(&vector, at, &["partial".into()]).to_string(),
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"api"},"value":[1.5,"+Inf"]}],"warnings":["partial"]}"#
+        );
+        assert_eq!(
+            as_json(&Data::Scalar(Num(2.0)), at, &[]).to_string(),
+            r#"{"resultType":"scalar","result":[1.5,"2"],"warnings":[]}"#
+        );
+    }
 
     #[test]
     fn the_mark_stands_under_what_is_wrong() {

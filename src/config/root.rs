@@ -33,7 +33,7 @@ pub const PROMETHEUS: Keys = &[
             .like("http://prometheus:9090")
             .needed(),
         key("every", Shape::EVERY, "How often it is asked whether it answers.").or("10s"),
-        key("timeout", Shape::TIMEOUT, "Time for one answer.").or("10s"),
+        key("timeout", Shape::TIMEOUT, "Time for one answer.").or("5s"),
     ],
     CLIENT,
 ];
@@ -51,7 +51,7 @@ pub const SERVICE: Keys = &[
         key("owner", Shape::Text, "Who owns it.").like("team payments"),
         key("contact", Shape::Text, "Whom to call.").like("Wang, +65 5550 1234"),
         key("link", Shape::Url, "Where to read on.").like("https://wiki.shop.example/api"),
-        key("logs", Shape::Name, "Command that prints its last log lines, run by /bin/sh when asked for. The last 200 are shown.")
+        key("logs", Shape::Name, "Command that prints its last log lines, run by /bin/sh when asked for, with PATH, HOME, USER, TZ and SSH_AUTH_SOCK and nothing else of the environment. The last 200 are shown.")
             .like("ssh app-1 journalctl -u api -n 200 --no-pager"),
         key("depends_on", Shape::OneOrMore(&Shape::Text), "Services that it needs.").like(r#"["db"]"#),
         key("third_party", Shape::Bool, "Somebody else runs it: it warns at most.").or("false"),

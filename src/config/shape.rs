@@ -346,6 +346,7 @@ fn scrape(table: &Table, mistakes: &mut Mistakes) -> Scrape {
             Some(target) => targets.push(target),
         }
     }
+    tell_apart(&mut targets);
     if table.has("targets") && table.list("targets").is_empty() {
         mistakes.wrong_but(table.span_of("targets"), "there is no target", "name at least one");
     }
@@ -362,6 +363,23 @@ fn scrape(table: &Table, mistakes: &mut Mistakes) -> Scrape {
         timeout: table.duration("timeout"),
         labels: Labels::new(table.text_map("labels")),
         client: Client::read(table, mistakes),
+    }
+}
+
+/// Pages of one host and port have the path in their `instance`, too: series of
+/// two pages must never be taken for those of one.
+fn tell_apart(targets: &mut [Target]) {
+    let instances: Vec<String> = targets.iter().map(|target| target.instance.clone()).collect();
+    for target in targets {
+        let twice = instances.iter().filter(|instance| **instance == target.instance).nth(1);
+        if twice.is_some()
+            && let Some((_, after)) = target.url.split_once("://")
+        {
+            target.instance = match after.find('/') {
+                Some(path) => format!("{}{}", target.instance, &after[path..]),
+                None => target.url.clone(),
+            };
+        }
     }
 }
 

@@ -296,3 +296,17 @@ proptest::proptest! {
         crate::config::render("x".as_ref(), &text, &mistakes, true);
     }
 }
+
+#[test]
+fn pages_of_one_host_and_port_are_told_apart() {
+    let text = r#"
+        [scrape.shop]
+        targets = ["http://app:80/a", "http://app:80/b?x=1", "app-2:80"]
+    "#;
+    let mut mistakes = Mistakes::default();
+    let config = Config::read(text, &[], &mut mistakes);
+    assert!(mistakes.is_empty(), "{:?}", mistakes.in_order());
+    let instances: Vec<&str> =
+        config.scrapes[0].targets.iter().map(|target| target.instance.as_str()).collect();
+    assert_eq!(instances, ["app:80/a", "app:80/b?x=1", "app-2:80"]);
+}

@@ -50,9 +50,6 @@ impl Sources {
         for scrape in &config.scrapes {
             for target in &scrape.targets {
                 let id = format!("scrape/{}/{}", scrape.job, target.instance);
-                // Two pages of one host and port are told apart by their URL.
-                let taken = all.iter().any(|source| source.info().id.as_str() == id);
-                let id = if taken { format!("scrape/{}/{}", scrape.job, target.url) } else { id };
                 let label = format!("{} {}", scrape.job, target.instance);
                 let role = Role::Scrape { job: scrape.job.clone() };
                 let info = info(&id, &label, (scrape.every, scrape.timeout), role);

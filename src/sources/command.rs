@@ -20,7 +20,7 @@ const KEYS: &[Key] = &[
     key(
         "command",
         Shape::OneOrMore(&Shape::Text),
-        "A list is run as it is; one text is a line for `/bin/sh`. Exit codes as Nagios has them.",
+        "A list is run as it is; one text is a line for `/bin/sh`. Exit codes as Nagios has them. Of the environment it gets PATH, HOME, USER, TZ and SSH_AUTH_SOCK; `env` adds to that.",
     )
     .like(r#"["check_disk", "-w", "20%", "-c", "10%", "-p", "/"]"#)
     .needed(),
