@@ -30,11 +30,11 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
     }
     let inventory = &assembled.inventory;
     let mut out = format!(
-        "{}: no mistakes; {} services, {} sources, {} signals\n",
+        "{}: no mistakes; {}, {}, {}\n",
         harmless(&found.path.to_string_lossy()),
-        inventory.services.len(),
-        inventory.sources.len(),
-        inventory.signals.len(),
+        units::count(inventory.services.len(), "service"),
+        units::count(inventory.sources.len(), "source"),
+        units::count(inventory.signals.len(), "signal"),
     );
     let mut all_answer = true;
     if live {

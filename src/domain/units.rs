@@ -131,6 +131,11 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
+/// How many of a thing: `1 service`, `2 services`.
+pub fn count(many: usize, thing: &str) -> String {
+    format!("{many} {thing}{}", if many == 1 { "" } else { "s" })
+}
+
 /// A value in its unit.
 pub fn value(value: f64, unit: Unit) -> String {
     match unit {
@@ -176,6 +181,11 @@ mod tests {
         assert_eq!(number(0.000_02), "2.0e-5");
         assert_eq!(number(f64::NAN), "NaN");
         assert_eq!(number(f64::NEG_INFINITY), "-Inf");
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|many| count(many, "line")), ["0 lines", "1 line", "2 lines"]);
     }
 
     #[test]
