@@ -81,12 +81,11 @@ pub(crate) fn chosen(found: &[Command], by_hand: Option<usize>) -> Option<usize>
     }
 }
 
-/// One row down or up.
+/// One row down or up from the one that `enter` would take; from none, to the first.
 pub(crate) fn step(from: Option<usize>, down: bool, count: usize) -> Option<usize> {
     let last = count.checked_sub(1)?;
     Some(match (from, down) {
-        (None, true) => 1.min(last),
-        (None, false) => 0,
+        (None, _) => 0,
         (Some(row), true) => (row + 1).min(last),
         (Some(row), false) => row.saturating_sub(1),
     })

@@ -47,7 +47,7 @@ pub(crate) fn press(state: &mut State, mut typing: Typing, key: Key) -> Vec<Effe
     if let What::Palette { chosen, found } = &mut typing.what
         && let Some(down) = direction(key)
     {
-        *chosen = palette::step(*chosen, down, found.len());
+        *chosen = palette::step(palette::chosen(found, *chosen), down, found.len());
         state.overlay = Some(Overlay::Typing(typing));
         return Vec::new();
     }

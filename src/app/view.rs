@@ -199,7 +199,8 @@ fn bottom(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         // A pasted novel may not push the keys off the line.
         let filter = text::cut(filter, 30, theme.glyphs.cut);
         said.push((format!("filter: {filter}").into(), theme.input()));
-        said.push(("  / edits, esc shows all  ".into(), theme.faint()));
+        let how = if state.words.split.is_some() { "  " } else { "  / edits, esc shows all  " };
+        said.push((how.into(), theme.faint()));
     }
     if let Some(label) = &state.words.split {
         said.push((format!("split by {label}").into(), theme.input()));

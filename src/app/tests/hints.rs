@@ -137,6 +137,13 @@ fn charts_without_room_are_told_with_the_key_that_shows_them() {
 }
 
 #[test]
+fn the_first_arrow_chooses_the_best_match_even_where_it_was_not_chosen_beforehand() {
+    let mut state = calm(80, 24);
+    let effects = press(&mut state, ": h e a l down enter");
+    assert!(effects.contains(&crate::store::Effect::Practice("heal all".into())), "{effects:?}");
+}
+
+#[test]
 fn a_config_without_services_says_where_to_look() {
     let state = waiting_of(crate::domain::Inventory::default(), 80, 24);
     assert!(text_of(&state, 80, 24).contains("the config names no services; 5 asks"));
