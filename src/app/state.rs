@@ -22,8 +22,6 @@ pub struct Setting {
     pub offset_min: i32,
     /// Faults of the practice environment that can be called; none outside it.
     pub practice: Vec<String>,
-    /// A config was found.
-    pub configured: bool,
     /// Where the program logs to, for the help page.
     pub log: Option<String>,
 }

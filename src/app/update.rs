@@ -6,7 +6,7 @@ use super::strip::Survey;
 use super::{ages, typing, wants};
 use crate::domain::{Event, harmless, harmless_within};
 use crate::panels::Logs;
-use crate::store::{Action, Answered, Effect, Key, Msg, Stamped};
+use crate::store::{Action, Answered, Effect, Key, KeyCode, Mods, Msg, Stamped};
 use crate::ui::Scope;
 use std::sync::Arc;
 
@@ -115,6 +115,13 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             let found = state.keys.find(state.scope(), key).map(|binding| binding.action);
             if let Some(action) = found {
                 return act(state, action);
+            }
+            if key.mods.alt {
+                // Escape and a key that came in one go, as over a slow link.
+                let mut effects = press(state, Key::plain(KeyCode::Esc));
+                let mods = Mods { alt: false, ..key.mods };
+                effects.extend(press(state, Key { mods, ..key }));
+                return effects;
             }
             let key = harmless(&key.to_string()).into_owned();
             state.say(format!("{key} does nothing here; ? shows the keys"), false);

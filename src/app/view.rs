@@ -31,13 +31,10 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
         return None;
     };
     frame_line(state, theme, outer.frame, buf);
-    if state.setting.configured {
-        strip::draw(state, theme, outer.strip, buf);
-    }
+    strip::draw(state, theme, outer.strip, buf);
     let mut cursor = None;
     match &state.overlay {
         Some(Overlay::Help { from }) => help::draw(state, theme, outer.body, buf, *from),
-        _ if !state.setting.configured => no_config(theme, outer.body, buf),
         _ => cursor = page(state, theme, outer.body, buf),
     }
     match &state.overlay {
@@ -61,30 +58,6 @@ fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
     for (i, line) in text::wrap(&sentence, area.width.into()).into_iter().enumerate() {
         let Some(place) = text::line_of(area, i) else { break };
         text::write(buf, place, [(line.into(), theme.text())], "");
-    }
-}
-
-fn no_config(theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let lines = [
-        "No config was found, so there is nothing to watch yet.",
-        "",
-        "  opsroom demo           a practice environment that needs nothing else",
-        "  opsroom --config FILE  uses that file",
-        "",
-        "Looked for: $OPSROOM_CONFIG, ~/.config/opsroom/config.toml,",
-        "            /etc/opsroom/config.toml",
-        "",
-        "A config that watches one service is two lines:",
-        "",
-        "  [service.shop]",
-        "  health = \"https://shop.example.com/health\"",
-        "",
-        "q quits.",
-    ];
-    for (i, line) in lines.into_iter().enumerate() {
-        let Some(place) = text::line_of(area, i + 2) else { break };
-        let place = Rect { x: place.x + 2, width: place.width.saturating_sub(2), ..place };
-        text::write(buf, place, [(line.into(), theme.text())], theme.glyphs.cut);
     }
 }
 

@@ -169,7 +169,9 @@ fn row(
     let has_values = signals.iter().flatten().any(|signal| {
         cx.act.known.signals.get(&signal.id).is_some_and(|state| !state.values.is_empty())
     });
-    if has_values {
+    // Old values beside an unknown would say what nobody knows any more.
+    let told = has_values && standing.status != Status::Unknown;
+    if told {
         row.extend(signals.map(|signal| match signal {
             Some(signal) => cells::value(cx, signal, cx.act.known.signals.get(&signal.id)),
             None => Cell::new("-", cx.theme.faint()),
@@ -179,11 +181,11 @@ fn row(
             None => Cell::default(),
         });
     } else {
-        // Nothing to put into the columns: the reason is worth more than dashes.
+        // The reason is worth more than dashes.
         row.push(Cell::new(format!("  {reason}"), cx.theme.text()).over(3));
         row.extend([Cell::default(), Cell::default(), Cell::default()]);
     }
-    let shown = if has_values && standing.status != Status::Ok { reason } else { String::new() };
+    let shown = if told && standing.status != Status::Ok { reason } else { String::new() };
     row.push(Cell::new(shown, cx.theme.text()));
     row.push(cells::since(cx, standing, cx.theme.faint()));
     let old = standing.mark == Some(crate::store::Mark::Stale);

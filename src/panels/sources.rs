@@ -141,7 +141,8 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         state.failing.as_ref().map(|(_, error)| harmless_within(&error.message, cells::LONGEST));
     let malformed = match &state.reading {
         Some(crate::domain::Reading::Scrape(page)) if page.malformed > 0 => {
-            Some(format!("{} malformed lines", page.malformed))
+            let many = usize::try_from(page.malformed).unwrap_or(usize::MAX);
+            Some(units::count(many, "malformed line"))
         }
         Some(crate::domain::Reading::Scrape(page)) => {
             page.note.as_deref().map(|note| harmless_within(note, cells::LONGEST))

@@ -224,7 +224,6 @@ fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
         user: harmless(&user).into_owned(),
         offset_min: offset_min(Clock::Wall.now()),
         practice,
-        configured: true,
         log: state.map(|state| harmless(&state.log().to_string_lossy()).into_owned()),
     }
 }

@@ -130,7 +130,6 @@ pub(super) fn setting() -> Setting {
         user: "li".into(),
         offset_min: 480,
         practice: vec!["bad release".into(), "heal all".into()],
-        configured: true,
         log: None,
     }
 }

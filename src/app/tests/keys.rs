@@ -21,6 +21,15 @@ fn numbers_switch_pages_and_esc_comes_back() {
 }
 
 #[test]
+fn escape_and_a_key_that_come_in_one_go_are_both_heard() {
+    let mut state = burning(80, 24);
+    press(&mut state, "9");
+    press(&mut state, "alt-2");
+    assert_eq!(state.page(), &Page::Services);
+    assert_eq!(press(&mut state, "alt-q"), [Effect::Quit]);
+}
+
+#[test]
 fn an_alert_without_a_service_opens_on_its_own_details() {
     let mut state = burning(80, 24);
     let mut lone = alert("LowDisk", "db", Severity::Warning, 30, "disk 9% free");

@@ -62,16 +62,6 @@ fn a_screen_that_is_too_small_says_what_it_needs() {
 }
 
 #[test]
-fn without_a_config_the_screen_says_what_to_do() {
-    let mut state = waiting_of(crate::domain::Inventory::default(), 80, 24);
-    state.setting.configured = false;
-    let text = text_of(&state, 80, 24);
-    for word in ["opsroom demo", "[service.shop]", "--config", "/etc/opsroom/config.toml"] {
-        assert!(text.contains(word), "{text}");
-    }
-}
-
-#[test]
 fn charts_of_the_worst_service_where_there_is_room() {
     let mut state = burning(120, 40);
     answer_charts(&mut state);
