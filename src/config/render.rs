@@ -137,7 +137,7 @@ fn secrets_in(line: &str) -> Vec<Span> {
             let value = at + equals + 1;
             let reference = line[value..].trim_start().trim_start_matches(['"', '\'']);
             if !["env:", "file:", "cmd:"].iter().any(|kind| reference.starts_with(kind)) {
-                found.push(value..line.len());
+                found.push(value_behind(line, value));
             }
         }
     }
@@ -149,6 +149,39 @@ fn secrets_in(line: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// The value that begins behind the `=` before `from`: exactly what stands in
+/// its quotes, and where its end is in doubt the rest of the line.
+fn value_behind(line: &str, from: usize) -> Span {
+    let to = line.trim_end().len().max(from);
+    let start = to - line[from..to].trim_start().len();
+    let rest = &line[start..to];
+    // `"http://host/?token=...": the quote that ends the value stands before it.
+    let before = |quote: char| line[..from].matches(quote).count() % 2 == 1;
+    let (start, quote) = match rest.chars().next() {
+        Some(quote @ ('"' | '\'')) if !before(quote) => (start + 1, quote),
+        _ => match ['"', '\''].into_iter().find(|quote| before(*quote)) {
+            Some(quote) => (start, quote),
+            None => return start..to,
+        },
+    };
+    let end = end_of_text(&line[start..to], quote).map_or(to, |end| start + end);
+    // Another quote that has no fellow may belong to the secret itself.
+    let behind = line.get(end + 1..to).unwrap_or_default();
+    let delimited =
+        behind.trim_start().is_empty() || behind.trim_start().starts_with([',', '}', ']', '#']);
+    if delimited && behind.matches(quote).count() % 2 == 0 { start..end } else { start..to }
+}
+
+/// Where the quote is that ends a text of a single line.
+fn end_of_text(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices().find_map(|(at, c)| {
+        let ends = c == quote && !escaped;
+        escaped = quote == '"' && c == '\\' && !escaped;
+        ends.then_some(at)
+    })
 }
 
 /// The lines of a text by their numbers.
@@ -248,6 +281,29 @@ mod tests {
         assert!(
             rendered("prometheus.auth = { bearer = \"env:TOKEN\", x = 1 }").contains("env:TOKEN")
         );
+    }
+
+    #[test]
+    fn a_mask_covers_the_value_and_nothing_beside_it() {
+        for (line, shown) in [
+            ("bearer = \"hunter\"\n", "bearer = \"******\"\n"),
+            ("x = { bearer = \"hunter\", y = \"a\" }", "x = { bearer = \"******\", y = \"a\" }"),
+            ("token='hunter' # ours", "token='******' # ours"),
+            ("token = \"hun\\\"ter\"", "token = \"****\"***\""),
+            ("url = \"http://h/?token=hunter\"", "url = \"http://h/?token=******\""),
+            ("password = hunter\r\n", "password = ******?\n"),
+            // What may go on behind a quote is covered to the line's end.
+            ("password = \"hun\"ter\"", "password = \"***\"***\""),
+            ("password = \"hun\"#ter\"", "password = \"***\"****\""),
+            ("token = \"\"\"hunter\"\"\"", "token = \"\"\"******\"\"\""),
+            ("token = \"env:TOKEN\"", "token = \"env:TOKEN\""),
+            ("token =", "token ="),
+        ] {
+            assert_eq!(safe_to_show(line, &[]), shown);
+        }
+        let text = "prometheus = { url = \"http://h\", auth = { bearer = \"hunter\", x = 1 } }";
+        // Nobody knows what an unknown key holds: that is covered, too.
+        assert!(rendered(text).contains("bearer = \"******\", x = * } }"), "{}", rendered(text));
     }
 
     #[test]
