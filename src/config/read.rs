@@ -70,17 +70,7 @@ impl Place {
 
 impl Reader<'_> {
     fn table(&mut self, place: Place, raw: &DeTable<'_>, groups: [Keys; 2]) -> Table {
-        let mut entries = Vec::new();
-        for (name, value) in raw {
-            let Some(key) = groups.iter().find_map(|keys| find(keys, name.get_ref())) else {
-                self.unknown_key(&place, name, value, groups);
-                continue;
-            };
-            let here = place.within(key.name, name.span());
-            if let Some(it) = self.value(&here, &key.shape, value) {
-                entries.push(Entry { key, value: Placed { span: value_span(name, value), it } });
-            }
-        }
+        let entries = self.entries(&place, raw, &groups);
         let has = |key: &Key| raw.keys().any(|name| name.get_ref() == key.name);
         for key in groups.iter().flat_map(|keys| all(keys)).filter(|key| key.needed) {
             if !has(key) {
@@ -92,12 +82,27 @@ impl Reader<'_> {
         Table { name, path, span, kind: None, groups, entries }
     }
 
+    fn entries(&mut self, place: &Place, raw: &DeTable<'_>, groups: &[Keys]) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (name, value) in raw {
+            let Some(key) = groups.iter().find_map(|keys| find(keys, name.get_ref())) else {
+                self.unknown_key(place, name, value, groups);
+                continue;
+            };
+            let here = place.within(key.name, name.span());
+            if let Some(it) = self.value(&here, &key.shape, value) {
+                entries.push(Entry { key, value: Placed { span: value_span(name, value), it } });
+            }
+        }
+        entries
+    }
+
     fn unknown_key(
         &mut self,
         place: &Place,
         name: &Spanned<std::borrow::Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
-        groups: [Keys; 2],
+        groups: &[Keys],
     ) {
         let known: Vec<&str> =
             groups.iter().flat_map(|keys| all(keys)).map(|key| key.name).collect();
@@ -259,14 +264,14 @@ impl Reader<'_> {
 
     fn of_a_kind(&mut self, place: Place, raw: &DeTable<'_>, shared: Keys) -> Option<Table> {
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name).collect();
-        let mut found = raw.keys().filter_map(|name| {
-            let kind = self.kinds.iter().find(|kind| kind.name == name.get_ref())?;
-            Some((*kind, name.span()))
-        });
-        let first = found.next();
-        let second = found.next();
-        drop(found);
-        let Some((kind, _)) = first else {
+        let found: Vec<(KindKeys, Span)> = raw
+            .keys()
+            .filter_map(|name| {
+                let kind = self.kinds.iter().find(|kind| kind.name == name.get_ref())?;
+                Some((*kind, name.span()))
+            })
+            .collect();
+        let Some((kind, _)) = found.first() else {
             let message = format!("`{}` does not say what is asked", short(&place.path));
             let meant = raw
                 .keys()
@@ -280,11 +285,16 @@ impl Reader<'_> {
             self.mistakes.wrong_but(place.span, message, help);
             return None;
         };
-        if let Some((other, span)) = second {
+        if let Some((other, span)) = found.get(1) {
             let message = format!("`{}` asks twice", short(&place.path));
             let help = format!("`{}` and `{}` are two checks", kind.name, other.name);
-            self.mistakes.wrong_but(span, message, help);
-            return None;
+            self.mistakes.wrong_but(span.clone(), message, help);
+            // Whichever stays: what else is wrong is told at once.
+            let keys = found.iter().map(|(kind, _)| kind.keys).chain([shared]);
+            let entries = self.entries(&place, raw, &keys.collect::<Vec<_>>());
+            let Place { name, path, span } = place;
+            let groups = [kind.keys, shared];
+            return Some(Table { name, path, span, kind: Some(kind.name), groups, entries });
         }
         let mut table = self.table(place, raw, [kind.keys, shared]);
         table.kind = Some(kind.name);

@@ -94,8 +94,10 @@ fn all_mistakes_are_told_at_once_each_at_its_place() {
         [check.a]
         htpp = "https://x"
         [check.b]
-        http = "https://x"
+        http = "ftp://x"
         tcp = "x:1"
+        status = 200
+        evry = "10s"
         [check.c]
         tcp = "x:99999"
         every = "10"
@@ -114,7 +116,10 @@ fn all_mistakes_are_told_at_once_each_at_its_place() {
              expected a URL such as \"https://host/path\"",
             "auht: unknown key `auht` in `prometheus`; did you mean `auth`?",
             "a: `check.a` does not say what is asked; did you mean `http`?",
+            "\"ftp://x\": `check.b.http` is neither http nor https; \
+             expected a URL such as \"https://host/path\"",
             "tcp: `check.b` asks twice; `http` and `tcp` are two checks",
+            "evry: unknown key `evry` in `check.b`; did you mean `every`?",
             "\"x:99999\": `check.c.tcp` is not host and port; \
              expected host and port, such as \"db-1:5432\"",
             "\"10\": `check.c.every` is not understood; \
