@@ -66,7 +66,13 @@ pub async fn read(
 fn last_lines(output: &[u8], secrets: &[SecretValue]) -> Vec<String> {
     let text = String::from_utf8_lossy(output);
     let whole = output.len() < MOST_BYTES;
-    let lines: Vec<&str> = text.lines().skip(usize::from(!whole)).collect();
+    let mut lines: Vec<&str> = text.lines().collect();
+    if !whole {
+        let first = lines.remove(0);
+        if lines.iter().all(|line| line.trim().is_empty()) {
+            return vec![end_of(first, secrets)];
+        }
+    }
     let start = lines.len().saturating_sub(MOST_LINES);
     lines[start..]
         .iter()
@@ -76,6 +82,15 @@ fn last_lines(output: &[u8], secrets: &[SecretValue]) -> Vec<String> {
             harmless_within(&masked(&near, secrets), LONGEST_LINE)
         })
         .collect()
+}
+
+/// The end of a line that is longer than all that is read. It is masked whole:
+/// a secret that a cut went through would not be known any more.
+fn end_of(line: &str, secrets: &[SecretValue]) -> String {
+    let masked = masked(line, secrets);
+    let shown = LONGEST_LINE - 1;
+    let from = masked.char_indices().rev().nth(shown - 1).map_or(0, |(at, _)| at);
+    harmless_within(&format!("\u{2026}{}", &masked[from..]), LONGEST_LINE)
 }
 
 /// What most likely is a secret, with what stands before it as the first group.
@@ -157,6 +172,20 @@ mod tests {
         assert_eq!(lines[MOST_LINES - 2], "100000");
         let long = read("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end", LIMIT, &[]).await;
         assert_eq!(long.unwrap().last().unwrap(), "end");
+    }
+
+    #[test]
+    fn of_one_line_without_end_the_end_is_shown() {
+        let start = "x ".repeat(MOST_BYTES);
+        let secret = format!("token={} last words\n\n", "s".repeat(3_000));
+        let output = &(start + &secret).into_bytes();
+        let lines = last_lines(&output[output.len() - MOST_BYTES..], &[]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(lines[0].chars().count(), LONGEST_LINE);
+        assert!(lines[0].starts_with('\u{2026}'), "{}", lines[0]);
+        assert!(lines[0].ends_with("x token=(hidden) last words"), "{}", lines[0]);
+        // An output of nothing but line ends does no harm.
+        assert_eq!(last_lines(&vec![b'\n'; MOST_BYTES], &[]).concat(), "\u{2026}");
     }
 
     #[tokio::test]
