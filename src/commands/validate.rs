@@ -1,12 +1,13 @@
 //! `opsroom validate [--live]`: everything that is wrong with the config.
 
 use super::{FAILED, colored, complain, print};
-use crate::domain::{Reading, SourceInfo, Status, harmless, units};
+use crate::domain::{CheckReading, Reading, Role, SourceInfo, Status, harmless, units};
 use crate::metrics::exposition::{Format, PageError, SampleLine, Sink, parse};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
 use crate::runtime::poller::PollEnd;
 use crate::sources::{Brought, Page};
+use crate::store::certificate_at;
 use color_eyre::Result;
 use std::fmt::Write;
 use std::path::Path;
@@ -52,7 +53,7 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
 /// One line for a source; whether it could be asked and answered well.
 fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
     let (status, said) = match &end.outcome {
-        Ok(Brought::Reading(Reading::Check(check))) => (check.status, check.summary.clone()),
+        Ok(Brought::Reading(Reading::Check(check))) => of_check(info, end, check),
         Ok(Brought::Reading(Reading::Server(server))) => {
             (Status::Ok, server.version.clone().unwrap_or_else(|| "answers".into()))
         }
@@ -66,6 +67,22 @@ fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
     let took = units::duration(end.took);
     writeln!(out, "{status:<8}  {:<28}  {}, {took}", info.label, harmless(&said))?;
     Ok(status == Status::Ok)
+}
+
+/// A check's answer with its certificate judged as a console judges it.
+fn of_check(info: &SourceInfo, end: &PollEnd, check: &CheckReading) -> (Status, String) {
+    let said = check.summary.clone();
+    let (Role::Check(role), Some(certificate)) = (&info.role, &check.certificate) else {
+        return (check.status, said);
+    };
+    let standing = certificate_at(certificate, role, end.taken);
+    if standing.status <= check.status {
+        (check.status, said)
+    } else if said.starts_with("certificate ") {
+        (standing.status, standing.reason)
+    } else {
+        (standing.status, format!("{said}, {}", standing.reason))
+    }
 }
 
 /// Counts what is on a page.
@@ -92,4 +109,68 @@ fn samples_on(page: &Page) -> Result<String, PageError> {
         let _ = write!(said, ", {total} lines could not be read, the first is {line}: {why}");
     }
     Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Certificate, CheckRole, Thresholds, Timestamp};
+
+    fn said(days_left: u64, reading: CheckReading) -> (Status, String) {
+        let taken = Timestamp::from_millis(1_000_000_000_000);
+        let certificate = Certificate {
+            subject: "shop.example".into(),
+            issuer: "ours".into(),
+            not_before: taken - Duration::from_hours(24),
+            not_after: taken + Duration::from_hours(24) * u32::try_from(days_left).unwrap(),
+            problem: None,
+        };
+        let role = Role::Check(CheckRole {
+            service: "shop".into(),
+            name: "tls".into(),
+            confirm: 2,
+            confirm_after: Duration::from_secs(1),
+            at_most: Status::Critical,
+            certificate_days: Thresholds { below: true, warning: Some(21.0), critical: Some(7.0) },
+        });
+        let info = SourceInfo {
+            id: "check/shop/tls".into(),
+            kind: "tls".into(),
+            label: "shop/tls".into(),
+            asks: "shop.example:443".into(),
+            every: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            role: role.clone(),
+            network: true,
+            note: None,
+        };
+        let check = CheckReading { certificate: Some(certificate), ..reading };
+        let end = PollEnd {
+            source: info.id.clone(),
+            role,
+            taken,
+            next: taken,
+            took: Duration::ZERO,
+            late: Duration::ZERO,
+            outcome: Ok(Brought::Reading(Reading::Check(check.clone()))),
+        };
+        of_check(&info, &end, &check)
+    }
+
+    #[test]
+    fn a_certificate_is_judged_by_the_thresholds_of_its_check() {
+        let reading = |status, summary: &str| CheckReading {
+            status,
+            summary: summary.into(),
+            ..CheckReading::default()
+        };
+        let tls = || reading(Status::Ok, "certificate 4d left");
+        assert_eq!(said(4, tls()), (Status::Critical, "certificate ends in 4d".into()));
+        assert_eq!(said(20, tls()).0, Status::Warning);
+        assert_eq!(said(30, tls()), (Status::Ok, "certificate 4d left".into()));
+        let http = said(4, reading(Status::Ok, "HTTP 200"));
+        assert_eq!(http, (Status::Critical, "HTTP 200, certificate ends in 4d".into()));
+        let failed = said(4, reading(Status::Critical, "HTTP 503"));
+        assert_eq!(failed, (Status::Critical, "HTTP 503".into()));
+    }
 }

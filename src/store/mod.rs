@@ -10,6 +10,7 @@ pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{
     CheckState, HostState, Known, Online, ServiceState, SignalState, SignalValue, SourceState,
+    certificate_at,
 };
 pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Mods,

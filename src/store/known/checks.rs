@@ -120,6 +120,11 @@ fn crossings(certificate: &Certificate, days: &Thresholds) -> [Option<Timestamp>
     [days.warning.map(before), days.critical.map(before), Some(certificate.not_after)]
 }
 
+/// How a certificate stands by its check's thresholds, for a single look at it.
+pub fn certificate_at(certificate: &Certificate, role: &CheckRole, now: Timestamp) -> Standing {
+    certificate_standing(certificate, role, None, now, now)
+}
+
 /// How a certificate stands. Its date is a fact that no age takes back.
 fn certificate_standing(
     certificate: &Certificate,

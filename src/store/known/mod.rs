@@ -15,6 +15,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use checks::certificate_at;
+
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
     Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
