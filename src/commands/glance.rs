@@ -39,8 +39,15 @@ pub(super) fn run(
         if assembled.config.is_empty() {
             bail!("{}: nothing is configured", found.path.display());
         }
-        let window = state.map(|state| state.window(&assembled.path));
-        Glance::of(&headless::look(assembled, window, deadline)?)
+        let window = state.as_ref().map(|state| state.window(&assembled.path));
+        let summary = state.map(|state| state.summary(&assembled.path));
+        let fresh = Glance::of(&headless::look(assembled, window, deadline)?);
+        // Read after the look, when it is newest. One that cannot be read only
+        // leaves out since when a problem stands.
+        match summary.map(|path| state_file::read_summary(&path)) {
+            Some(Ok(Some(kept))) => fresh.with_beginnings(&kept),
+            _ => fresh,
+        }
     };
     let now = clock.now();
     let glance = glance.read_at(now);

@@ -65,6 +65,14 @@ impl ProblemKind {
     }
 }
 
+/// Worst first, then longest first.
+fn worst_first(problems: &mut [Problem]) {
+    problems.sort_by(|a, b| {
+        let worse = b.standing.status.cmp(&a.standing.status);
+        worse.then(a.standing.since.cmp(&b.standing.since)).then(a.kind.cmp(&b.kind))
+    });
+}
+
 impl Glance {
     /// The summary of what is known now.
     pub fn of(known: &Known) -> Self {
@@ -89,10 +97,7 @@ impl Glance {
         for (info, source) in known.lone_sources() {
             add(ProblemKind::Source, &info.label, &source.standing);
         }
-        problems.sort_by(|a, b| {
-            let worse = b.standing.status.cmp(&a.standing.status);
-            worse.then(a.standing.since.cmp(&b.standing.since)).then(a.kind.cmp(&b.kind))
-        });
+        worst_first(&mut problems);
         let counts = known.counts();
         Self {
             taken: known.now,
@@ -103,6 +108,30 @@ impl Glance {
             online: known.online,
             problems,
         }
+    }
+
+    /// With the beginnings that a running console saw: a look that starts from
+    /// nothing cannot know since when a problem stands. `kept` is the console's
+    /// summary of the same config; an old one says nothing.
+    #[must_use]
+    pub fn with_beginnings(mut self, kept: &Self) -> Self {
+        let apart = self.taken.since(kept.taken).max(kept.taken.since(self.taken));
+        if apart > TRUSTED_FOR || self.environment != kept.environment {
+            return self;
+        }
+        for problem in &mut self.problems {
+            let same = |known: &&Problem| {
+                (known.kind, &known.name, known.standing.status)
+                    == (problem.kind, &problem.name, problem.standing.status)
+            };
+            let Some(known) = kept.problems.iter().find(same) else { continue };
+            if known.standing.since < problem.standing.since {
+                problem.standing.since = known.standing.since;
+                problem.standing.since_at_least = known.standing.since_at_least;
+            }
+        }
+        worst_first(&mut self.problems);
+        self
     }
 
     /// The same as it has to be read at `now`: when it is older than a minute
@@ -272,6 +301,37 @@ mod tests {
         assert!(old.text(later).starts_with("unknown: console the last summary is 1m01s old"));
         let early = Timestamp::from_millis(0);
         assert_eq!(fine.read_at(early).verdict, Status::Unknown, "a future one is no better");
+    }
+
+    #[test]
+    fn a_fresh_look_takes_over_since_when_a_running_console_saw_a_problem() {
+        let mut fresh = glance();
+        for problem in &mut fresh.problems {
+            problem.standing.since = fresh.taken;
+            problem.standing.since_at_least = true;
+        }
+        let mut kept = glance();
+        kept.taken = fresh.taken - Duration::from_secs(10);
+        let begun: Vec<Timestamp> = kept.problems.iter().map(|p| p.standing.since).collect();
+        let told = fresh.clone().with_beginnings(&kept);
+        let since = |glance: &Glance| -> Vec<_> {
+            glance.problems.iter().map(|p| p.standing.since).collect()
+        };
+        assert_eq!(since(&told), begun);
+        let text = told.text(told.taken);
+        assert!(text.contains("payments  p95 810ms > 500ms for 34s"), "{text}");
+        assert_eq!(told.json(told.taken)["problems"][0]["for_s"], 134);
+
+        // Another status is another problem, and what is old says nothing.
+        kept.problems[0].standing.status = Status::Warning;
+        let told = fresh.clone().with_beginnings(&kept);
+        assert_eq!(since(&told), [fresh.taken, begun[1]]);
+        kept.taken = fresh.taken - Duration::from_secs(61);
+        assert_eq!(fresh.clone().with_beginnings(&kept), fresh);
+        let later = Glance { taken: fresh.taken + Duration::from_secs(61), ..kept.clone() };
+        assert_eq!(fresh.clone().with_beginnings(&later), fresh);
+        let other = Glance { environment: "staging".into(), taken: fresh.taken, ..kept };
+        assert_eq!(fresh.clone().with_beginnings(&other), fresh);
     }
 
     #[test]
