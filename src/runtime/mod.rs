@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod clock;
+mod config_file;
 pub mod console;
 pub mod descriptors;
 pub mod engine;

@@ -3,6 +3,7 @@
 
 use super::assemble::Assembled;
 use super::clock::Clock;
+use super::config_file::{Following, Signature, Turn, signature};
 use super::descriptors;
 use super::engine::{AskServer, Engine};
 use super::event_loop::Execute;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::{self, Sender, UnboundedSender};
 
@@ -149,29 +150,34 @@ impl World {
         let _ = done.recv_timeout(patience);
     }
 
-    /// Reads the config anew whenever its file has changed and rests again.
+    /// Reads the config anew whenever its file has changed and rests again,
+    /// and says when the file is gone and when it is back.
     pub async fn follow_config(self) {
-        let mut known = self.signature().await;
-        let mut seen = known;
+        let mut following = Following::from(self.look_at_config().await);
         loop {
             tokio::time::sleep(LOOK).await;
-            let now = self.signature().await;
-            if now.is_some() && now != known && now == seen {
-                known = now;
-                self.reload().await;
+            let look = self.look_at_config().await;
+            if let Some(turn) = following.look(look) {
+                self.config_turned(turn).await;
             }
-            seen = now;
         }
     }
 
-    async fn signature(&self) -> Option<(SystemTime, u64, u64)> {
+    async fn config_turned(&self, turn: Turn) {
+        let path = self.0.path.display();
+        let (text, bad) = match turn {
+            Turn::Changed => return self.reload().await,
+            Turn::Gone(why) => (format!("{why}, the old config stays: {path}"), true),
+            Turn::Back => (format!("the config file is back, unchanged: {path}"), false),
+        };
+        tracing::info!(text, "config file");
+        self.tell(Msg::Said { text, bad }).await;
+    }
+
+    async fn look_at_config(&self) -> Result<Signature, String> {
         let path = self.0.path.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            use std::os::unix::fs::MetadataExt;
-            let about = std::fs::metadata(path).ok()?;
-            Some((about.modified().ok()?, about.len(), about.ino()))
-        });
-        looked.await.ok().flatten()
+        let looked = tokio::task::spawn_blocking(move || signature(&path)).await;
+        looked.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     async fn reload(&self) {

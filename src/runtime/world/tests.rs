@@ -116,6 +116,25 @@ async fn a_reload_takes_a_good_config_and_leaves_a_bad_one() {
 }
 
 #[tokio::test]
+async fn a_config_file_that_is_gone_or_back_is_said() {
+    let mut bench = started(CONFIG);
+    std::fs::remove_file(bench.scratch.path().join("config.toml")).unwrap();
+    let why = bench.world.look_at_config().await.unwrap_err();
+    bench.world.config_turned(Turn::Gone(why)).await;
+    let said = |msg| if let Msg::Said { text, bad } = msg { Some((text, bad)) } else { None };
+    let (text, bad) = bench.hear(said).await;
+    assert!(text.starts_with("the config file is gone, the old config stays: /"), "{text}");
+    assert!(bad);
+    assert!(!bench.world.made().targets.is_empty());
+    write(&bench.scratch, CONFIG);
+    assert!(bench.world.look_at_config().await.is_ok());
+    bench.world.config_turned(Turn::Back).await;
+    assert!(!bench.hear(said).await.1);
+    bench.world.config_turned(Turn::Changed).await;
+    assert!(bench.hear(reloaded).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     let mut bench = started(CONFIG);
     let window = bench.scratch.path().join("window.bin");
