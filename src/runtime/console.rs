@@ -4,6 +4,7 @@ use super::assemble::Assembled;
 use super::clock::Clock;
 use super::event_loop::{Ended, EventLoop, Program};
 use super::input::TtyInputs;
+use super::keeping::{Keeping, Kept};
 use super::logging;
 use super::paths::StateFolder;
 use super::state_file;
@@ -100,12 +101,13 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     }
     let (limits, path) = (assembled.limits(), assembled.path.clone());
     tracing::info!(config = %path.display(), sources = assembled.sources.len(), "console starts");
+    let keeping = Keeping::new(out.clone());
     let (world, _engine) = World::start(assembled, clock, out, call)?;
     let window = state.as_ref().map(|state| state.window(&path));
     if let (Some(state), Some(window)) = (&state, &window) {
         world.load_window(window.clone(), limits);
-        tokio::spawn(world.clone().keep_window(window.clone()));
-        program.summaries = Some(keep_summaries(state.summary(&path)));
+        tokio::spawn(world.clone().keep_window(window.clone(), keeping.clone()));
+        program.summaries = Some(keep_summaries(state.summary(&path), keeping));
     }
     tokio::spawn(world.clone().follow_config());
 
@@ -129,19 +131,19 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
 }
 
 /// Writes each summary that is sent; the newest one where the disk is slow.
-fn keep_summaries(path: PathBuf) -> mpsc::UnboundedSender<Glance> {
+fn keep_summaries(path: PathBuf, keeping: Keeping) -> mpsc::UnboundedSender<Glance> {
     let (sender, mut summaries) = mpsc::unbounded_channel::<Glance>();
     tokio::spawn(async move {
         while let Some(mut summary) = summaries.recv().await {
             while let Ok(newer) = summaries.try_recv() {
                 summary = newer;
             }
-            let path = path.clone();
-            let written =
-                tokio::task::spawn_blocking(move || state_file::write_summary(&path, &summary));
-            if let Ok(Err(error)) = written.await {
-                tracing::warn!(%error, "the summary was not written");
-            }
+            let (path, keeping) = (path.clone(), keeping.clone());
+            let write = move || {
+                keeping.ended(Kept::Summary, &path, state_file::write_summary(&path, &summary));
+            };
+            // A panic in it has written its words already.
+            let _ = tokio::task::spawn_blocking(write).await;
         }
     });
     sender
@@ -316,6 +318,18 @@ mod tests {
 
     fn env<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         move |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+    }
+
+    #[tokio::test]
+    async fn a_summary_that_cannot_be_written_is_said() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (out, mut messages) = mpsc::channel(8);
+        let nowhere = scratch.path().join("gone/glance.json");
+        let summaries = keep_summaries(nowhere, Keeping::new(out));
+        let known = crate::store::Known::new(Arc::default(), Timestamp::from_millis(5));
+        summaries.send(Glance::of(&known)).unwrap();
+        let Some(Msg::Said { text, bad: true }) = messages.recv().await else { panic!("nothing") };
+        assert!(text.starts_with("the summary for `glance --cached` cannot be written"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod event_loop;
 pub mod headless;
 pub mod input;
 pub mod isolate;
+mod keeping;
 pub mod keys;
 pub mod logging;
 pub mod paths;

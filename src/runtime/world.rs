@@ -8,6 +8,7 @@ use super::descriptors;
 use super::engine::{AskServer, Engine};
 use super::event_loop::Execute;
 use super::isolate::isolated;
+use super::keeping::{Keeping, Kept};
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::state_file;
 use crate::config::discover;
@@ -17,7 +18,7 @@ use crate::sources::prometheus::Prometheus;
 use crate::sources::{Brought, Shared, logs};
 use crate::store::{Ask, AskError, Effect, Msg, Polled};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -122,17 +123,20 @@ impl World {
         });
     }
 
-    /// Keeps the window in a file, every half minute.
-    pub async fn keep_window(self, path: PathBuf) {
+    /// Keeps the window in a file, every half minute, and says so when it cannot.
+    pub(super) async fn keep_window(self, path: PathBuf, keeping: Keeping) {
         loop {
             tokio::time::sleep(KEEP).await;
             self.0.engine.expire(self.0.clock.now());
             let (sender, bytes) = tokio::sync::oneshot::channel();
             self.0.engine.with_memory(move |memory| drop(sender.send(bytes_of(memory))));
             if let Ok(Some(bytes)) = bytes.await {
-                let path = path.clone();
+                let (path, keeping) = (path.clone(), keeping.clone());
+                let write = move || {
+                    keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes));
+                };
                 // A disk that hangs holds nothing up but the next keeping.
-                let _ = tokio::task::spawn_blocking(move || write_window(&path, &bytes)).await;
+                let _ = tokio::task::spawn_blocking(write).await;
             }
         }
     }
@@ -141,8 +145,10 @@ impl World {
     pub fn keep_window_now(&self, path: PathBuf, patience: Duration) {
         let (sender, done) = std::sync::mpsc::channel();
         self.0.engine.with_memory(move |memory| {
-            if let Some(bytes) = bytes_of(memory) {
-                write_window(&path, &bytes);
+            if let Some(bytes) = bytes_of(memory)
+                && let Err(error) = state_file::replace(&path, &bytes)
+            {
+                tracing::warn!(path = %path.display(), %error, "the window was not kept");
             }
             // Nobody may be waiting any more.
             let _ = sender.send(());
@@ -438,12 +444,6 @@ async fn copy_into_tmux(text: String) {
 
 fn bytes_of(memory: &Memory) -> Option<Vec<u8>> {
     (memory.stats().samples > 0).then(|| window::write(memory))
-}
-
-fn write_window(path: &Path, bytes: &[u8]) {
-    if let Err(error) = state_file::replace(path, bytes) {
-        tracing::warn!(path = %path.display(), %error, "the window was not kept");
-    }
 }
 
 #[cfg(test)]
