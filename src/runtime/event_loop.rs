@@ -10,8 +10,11 @@ use ratatui::Frame;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
-/// At most 30 frames a second.
-pub const FRAME: Duration = Duration::from_millis(33);
+/// From frame to frame where news comes in a flood. With the frames that keys
+/// may draw ahead of their turn that makes at most 30 in any second.
+pub const FRAME: Duration = Duration::from_millis(37);
+/// So many frames a key may be ahead: it is seen at once, also right after news.
+const SPARE: u32 = 2;
 
 /// The program as a function: what the loop drives.
 pub trait Program {
@@ -81,13 +84,18 @@ impl<P: Program, D: Display, I: Inputs, E: Execute> EventLoop<P, D, I, E> {
         let mut next_frame = clock::instant();
         let mut next_tick = clock::instant() + self.clock.until_next_second();
         let mut open = true;
+        // A key was pressed that no frame has shown yet.
+        let mut urgent = false;
         loop {
             let wanted = self.redraw || self.program.is_dirty();
-            if wanted && self.display.is_ready() && clock::instant() >= next_frame {
+            let due = if urgent { next_frame - FRAME * SPARE } else { next_frame };
+            let now = clock::instant();
+            if wanted && self.display.is_ready() && now >= due {
                 let program = &mut self.program;
                 self.display.draw(&mut |frame| program.draw(frame))?;
                 self.redraw = false;
-                next_frame = clock::instant() + FRAME;
+                urgent = false;
+                next_frame = next_frame.max(now) + FRAME;
                 continue;
             }
             let turn = tokio::select! {
@@ -97,7 +105,7 @@ impl<P: Program, D: Display, I: Inputs, E: Execute> EventLoop<P, D, I, E> {
                     Ok(()) => Turn::Look,
                     Err(Gone) => Turn::Gone,
                 },
-                () = tokio::time::sleep_until(next_frame),
+                () = tokio::time::sleep_until(due),
                     if wanted && self.display.is_ready() => Turn::Look,
                 message = self.messages.recv(), if open => {
                     open = message.is_some();
@@ -113,7 +121,10 @@ impl<P: Program, D: Display, I: Inputs, E: Execute> EventLoop<P, D, I, E> {
                 Turn::Gone => return Err(Gone),
                 Turn::Message(message) => message,
                 Turn::Input(input) => match input {
-                    Input::Typed(Typed::Key(key)) => Msg::KeyPressed(key),
+                    Input::Typed(Typed::Key(key)) => {
+                        urgent = true;
+                        Msg::KeyPressed(key)
+                    }
                     Input::Typed(Typed::Paste(text)) => Msg::Pasted(text),
                     Input::Resized { width, height } => {
                         self.display.resize(width, height);

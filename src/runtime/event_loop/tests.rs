@@ -214,3 +214,21 @@ async fn what_the_terminal_cannot_do_is_said() {
         .collect();
     assert_eq!(said, ["too much to copy", "no shell to go back to"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_right_after_news_is_drawn_at_once_and_a_held_key_is_no_flood() {
+    let (mut looped, sender) = set_up(Screen::new(), vec![(105, key('j')), (110, key('q'))]);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = sender.send(Msg::Polled(vec![])).await;
+        std::future::pending::<()>().await;
+    });
+    looped.run().await;
+    assert_eq!(looped.display.draws.get(), 3);
+
+    let mut held: Vec<_> = (0..200).map(|i| (i * 5, key('j'))).collect();
+    held.push((1_000, key('q')));
+    let (mut looped, _sender) = set_up(Screen::new(), held);
+    looped.run().await;
+    assert!((20..=30).contains(&looped.display.draws.get()), "{}", looped.display.draws.get());
+}
