@@ -2,6 +2,16 @@
 
 use super::isolate::is_isolated;
 use super::pen::Pen;
+use crossterm::Command;
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::{Attribute, SetAttribute};
+use crossterm::terminal::ClearType::{All, FromCursorDown};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, Clear, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen,
+};
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
 use rustix::fs::{Mode, OFlags};
@@ -13,13 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::io::unix::AsyncFd;
 
-/// Alternate screen, bracketed paste, hidden cursor, cleared.
-const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J";
-/// All of that undone. CAN first ends a sequence that was cut off in the middle;
-/// the screen is cleared, since tmux after a resize leaves parts of it behind.
-const LEAVE: &str = "\x18\x1b[?2026l\x1b[0m\x1b[H\x1b[J\x1b[?2004l\x1b[?1049l\x1b[?25h";
-/// Frames between these are shown at once by terminals that know them.
-const SYNC: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
 /// What most terminals take of a text to be copied, in base64 (xterm's limit).
 const COPY_MAX: usize = 74_994;
 
@@ -128,7 +131,7 @@ impl Tty {
         });
         self.out.clear();
         self.written = 0;
-        self.out.extend_from_slice(ENTER.as_bytes());
+        self.out.extend_from_slice(entering().as_bytes());
         self.forget();
         Ok(())
     }
@@ -188,9 +191,9 @@ impl Display for Tty {
         let Ok(_) = self.terminal.draw(render);
         let frame = self.terminal.backend_mut().take();
         if !frame.is_empty() {
-            self.out.extend_from_slice(SYNC.0.as_bytes());
+            self.out.extend_from_slice(ansi(&BeginSynchronizedUpdate).as_bytes());
             self.out.extend_from_slice(frame.as_bytes());
-            self.out.extend_from_slice(SYNC.1.as_bytes());
+            self.out.extend_from_slice(ansi(&EndSynchronizedUpdate).as_bytes());
         }
         self.push()
     }
@@ -248,7 +251,8 @@ fn leave(fd: &OwnedFd, saved: &Termios, stalled: bool) {
     if stalled {
         let _ = rustix::termios::tcflush(fd, QueueSelector::OFlush);
     }
-    let mut left = LEAVE.as_bytes();
+    let bytes = leaving();
+    let mut left = bytes.as_bytes();
     let mut patience = 3;
     while !left.is_empty() && patience > 0 {
         match rustix::io::write(fd, left) {
@@ -337,37 +341,44 @@ pub fn can_be_continued() -> bool {
 
 /// OSC 52; inside tmux wrapped, so that it reaches the terminal around it.
 fn copy_sequence(text: &str, in_tmux: bool) -> Result<String, String> {
-    let encoded = base64(text.as_bytes());
-    if encoded.len() > COPY_MAX {
+    if text.len().div_ceil(3) * 4 > COPY_MAX {
         return Err(format!(
             "too much to copy: {} bytes, and terminals take {}",
             text.len(),
             COPY_MAX / 4 * 3
         ));
     }
-    Ok(if in_tmux {
-        format!("\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\")
-    } else {
-        format!("\x1b]52;c;{encoded}\x07")
-    })
+    let copy = ansi(&CopyToClipboard::to_clipboard_from(text));
+    // tmux hands on what is wrapped so, with each escape doubled.
+    let wrapped = || format!("\x1bPtmux;{}\x1b\\", copy.replace('\x1b', "\x1b\x1b"));
+    Ok(if in_tmux { wrapped() } else { copy })
 }
 
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            text.push(if digit <= chunk.len() {
-                char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    text
+/// A command of the terminal as the bytes that it is.
+fn ansi(command: &impl Command) -> String {
+    let mut bytes = String::new();
+    // Writing into a String cannot fail.
+    let _ = command.write_ansi(&mut bytes);
+    bytes
+}
+
+/// Alternate screen, bracketed paste, hidden cursor, cleared.
+fn entering() -> String {
+    ansi(&EnterAlternateScreen) + &ansi(&EnableBracketedPaste) + &ansi(&Hide) + &ansi(&Clear(All))
+}
+
+/// All of that undone. CAN first ends a sequence that was cut off in the middle;
+/// the screen is cleared, since tmux after a resize leaves parts of it behind.
+fn leaving() -> String {
+    let mut bytes = String::from("\x18");
+    bytes.push_str(&ansi(&EndSynchronizedUpdate));
+    bytes.push_str(&ansi(&SetAttribute(Attribute::Reset)));
+    bytes.push_str(&ansi(&MoveTo(0, 0)));
+    bytes.push_str(&ansi(&Clear(FromCursorDown)));
+    bytes.push_str(&ansi(&DisableBracketedPaste));
+    bytes.push_str(&ansi(&LeaveAlternateScreen));
+    bytes.push_str(&ansi(&Show));
+    bytes
 }
 
 #[cfg(test)]

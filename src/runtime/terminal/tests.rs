@@ -7,9 +7,9 @@ fn text_is_copied_in_base64_and_wrapped_for_tmux() {
     for (text, encoded) in
         [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("fooba", "Zm9vYmE=")]
     {
-        assert_eq!(copy_sequence(text, false).unwrap(), format!("\x1b]52;c;{encoded}\x07"));
+        assert_eq!(copy_sequence(text, false).unwrap(), format!("\x1b]52;c;{encoded}\x1b\\"));
     }
-    assert_eq!(copy_sequence("f", true).unwrap(), "\x1bPtmux;\x1b\x1b]52;c;Zg==\x07\x1b\\");
+    assert_eq!(copy_sequence("f", true).unwrap(), "\x1bPtmux;\x1b\x1b]52;c;Zg==\x1b\x1b\\\x1b\\");
 }
 
 #[test]
@@ -22,10 +22,10 @@ fn more_than_terminals_take_is_refused_with_the_numbers() {
 #[test]
 fn leaving_undoes_all_that_entering_did() {
     for mode in ["?1049", "?2004"] {
-        assert!(ENTER.contains(&format!("\x1b[{mode}h")));
-        assert!(LEAVE.contains(&format!("\x1b[{mode}l")));
+        assert!(entering().contains(&format!("\x1b[{mode}h")));
+        assert!(leaving().contains(&format!("\x1b[{mode}l")));
     }
-    assert!(LEAVE.ends_with("\x1b[?25h"));
+    assert!(leaving().ends_with("\x1b[?25h"));
 }
 
 /// Set where this test binary plays a console that panics.
@@ -68,9 +68,9 @@ fn a_panic_gives_the_terminal_back_before_it_is_reported() {
     let _ = pty.master.try_clone_reader().unwrap().read_to_end(&mut said);
     assert!(!child.wait().unwrap().success());
     let said = String::from_utf8_lossy(&said);
-    let given_back = said.find(LEAVE).unwrap();
+    let given_back = said.find(&leaving()).unwrap();
     assert!(said[..given_back].contains("well"), "{said}");
     assert!(said[given_back..].contains("the console broke"), "{said}");
     assert!(!said.contains("a source broke"), "{said}");
-    assert_eq!(said.matches(LEAVE).count(), 1, "{said}");
+    assert_eq!(said.matches(&leaving()).count(), 1, "{said}");
 }
