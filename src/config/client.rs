@@ -14,12 +14,6 @@ pub const CLIENT: &[Key] = &[
         "Headers sent with each request; values may be secret references.",
     )
     .like(r#"{ X-Scope-OrgID = "shop" }"#),
-    key("ca", Shape::Path, "PEM file of the authorities to trust, instead of the system's.")
-        .like("/etc/ssl/internal-ca.pem"),
-    key("cert", Shape::Path, "PEM file of the client certificate; needs `key`.")
-        .like("/etc/opsroom/client.pem"),
-    key("key", Shape::Path, "PEM file of the client certificate's private key; needs `cert`.")
-        .like("/etc/opsroom/client.key"),
     key("skip_verify", Shape::Bool, "Trust any certificate. Stays visible on the screen.")
         .or("false"),
     key(
@@ -28,6 +22,16 @@ pub const CLIENT: &[Key] = &[
         "Name to ask for and to verify in TLS, instead of the URL's host.",
     )
     .like("api.shop.example"),
+];
+
+/// Keys of whoever speaks TLS: whom to trust, and who one is.
+pub const TRUST: &[Key] = &[
+    key("ca", Shape::Path, "PEM file of the authorities to trust, instead of the system's.")
+        .like("/etc/ssl/internal-ca.pem"),
+    key("cert", Shape::Path, "PEM file of the client certificate; needs `key`.")
+        .like("/etc/opsroom/client.pem"),
+    key("key", Shape::Path, "PEM file of the client certificate's private key; needs `cert`.")
+        .like("/etc/opsroom/client.key"),
 ];
 
 /// Keys of `auth`.
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
     use crate::config::document;
 
-    const ROOT: Keys = &[CLIENT];
+    const ROOT: Keys = &[CLIENT, TRUST];
 
     #[test]
     fn credentials_and_certificates_are_read() {

@@ -42,7 +42,7 @@ pub mod table;
 pub mod units;
 
 pub use bindings::Binding;
-pub use client::{AUTH, Auth, CLIENT, Client};
+pub use client::{AUTH, Auth, CLIENT, Client, TRUST};
 pub use discover::{DiscoverError, Found, discover};
 pub use example::{example, uncommented};
 pub use file::home_path;

@@ -1,6 +1,6 @@
 //! Every key of the config file, table by table. A new key is one line here.
 
-use super::client::CLIENT;
+use super::client::{CLIENT, TRUST};
 use super::keys::{Key, Keys, Shape, key};
 
 const STATUSES: Shape = Shape::OneOf(&["ok", "warning", "critical"]);
@@ -36,6 +36,7 @@ pub const PROMETHEUS: Keys = &[
         key("timeout", Shape::TIMEOUT, "Time for one answer.").or("5s"),
     ],
     CLIENT,
+    TRUST,
 ];
 
 /// `[service.NAME]`
@@ -167,6 +168,7 @@ pub const SCRAPE: Keys = &[
             .like(r#"{ zone = "a" }"#),
     ],
     CLIENT,
+    TRUST,
 ];
 
 /// `[hosts.NAME]`

@@ -57,8 +57,7 @@ impl Panel for Alerts {
     }
 
     fn need(&self, _: &ActCx<'_>) -> Need {
-        let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
-        Need { least: 10.min(lines), most: lines, order: 0 }
+        self.rows.need(10, 0)
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
@@ -99,11 +98,7 @@ impl Panel for Alerts {
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
         let count = self.rows.len();
-        let title = if count == self.all {
-            format!("ALERTS {count}")
-        } else {
-            format!("ALERTS {count} of {}", self.all)
-        };
+        let title = self.rows.title("ALERTS", self.all);
         let unknown = if self.all == 0 { cx.act.known.counts().unknown } else { 0 };
         let empty = match (self.all, unknown) {
             (0, 0) => "no alert fires".to_owned(),

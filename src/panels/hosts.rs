@@ -62,8 +62,7 @@ impl Panel for Hosts {
         if cx.known.inventory.hosts.is_empty() {
             return Need { least: 0, most: 0, order: 2 };
         }
-        let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
-        Need { least: 3.min(lines), most: lines, order: 2 }
+        self.rows.need(3, 2)
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {

@@ -22,6 +22,18 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T: Clone + PartialEq> Rows<T> {
+    /// What a list needs: `least` lines or all that it has, with its title.
+    pub(super) fn need(&self, least: u16, order: u8) -> super::Need {
+        let lines = u16::try_from(self.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
+        super::Need { least: least.min(lines), most: lines, order }
+    }
+
+    /// `ALERTS 9`, or `ALERTS 4 of 9` where a filter hides some.
+    pub(super) fn title(&self, name: &str, all: usize) -> String {
+        let count = self.len();
+        if count == all { format!("{name} {count}") } else { format!("{name} {count} of {all}") }
+    }
+
     /// Takes in the rows as they are now. What was selected stays selected;
     /// where it is gone, the nearest one by position is. `exists` tells
     /// whether a row that is not in the list is only hidden by a filter.

@@ -62,8 +62,7 @@ impl Panel for Services {
     }
 
     fn need(&self, _: &ActCx<'_>) -> Need {
-        let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
-        Need { least: 6.min(lines), most: lines, order: 1 }
+        self.rows.need(6, 1)
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
@@ -124,11 +123,7 @@ impl Panel for Services {
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
         let count = self.rows.len();
-        let title = if count == self.all {
-            format!("SERVICES {count}")
-        } else {
-            format!("SERVICES {count} of {}", self.all)
-        };
+        let title = self.rows.title("SERVICES", self.all);
         let places = fit(&COLUMNS, area.width);
         let spark_cells = places[SPARK].map_or(0, |(_, width)| usize::from(width));
         let table = Table {

@@ -46,8 +46,7 @@ impl Panel for Sources {
     }
 
     fn need(&self, _: &ActCx<'_>) -> Need {
-        let lines = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(1);
-        Need { least: 6.min(lines), most: lines, order: 0 }
+        self.rows.need(6, 0)
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
@@ -91,11 +90,7 @@ impl Panel for Sources {
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
         let count = self.rows.len();
-        let title = if count == self.all {
-            format!("SOURCES {count}")
-        } else {
-            format!("SOURCES {count} of {}", self.all)
-        };
+        let title = self.rows.title("SOURCES", self.all);
         let table = Table {
             title: &title,
             columns: &COLUMNS,

@@ -3,7 +3,7 @@
 use super::client::{Shared, io_failed, tls_failed};
 use super::trust::Trust;
 use super::{Brought, Kind, Made, Source, http, tcp};
-use crate::config::{Key, Mistakes, Shape, Table, key};
+use crate::config::{Key, Mistakes, Shape, TRUST, Table, key};
 use crate::domain::reading::PollFailure;
 use crate::domain::{
     Cause, Certificate, CheckReading, PollError, Reading, SourceInfo, Status, Timestamp,
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio_rustls::TlsConnector;
 
 /// The kind in the registry.
-pub(super) const KIND: Kind = Kind { name: "tls", keys: &[KEYS], network: true, make };
+pub(super) const KIND: Kind = Kind { name: "tls", keys: &[KEYS, TRUST], network: true, make };
 
 const KEYS: &[Key] = &[
     key("tls", Shape::Address, "Host and port that are connected to with TLS.")
@@ -24,12 +24,6 @@ const KEYS: &[Key] = &[
         .needed(),
     key("server_name", Shape::Name, "Name to ask for and to verify, instead of the host.")
         .like("mail.shop.example"),
-    key("ca", Shape::Path, "PEM file of the authorities to trust, instead of the system's.")
-        .like("/etc/ssl/internal-ca.pem"),
-    key("cert", Shape::Path, "PEM file of the client certificate; needs `key`.")
-        .like("/etc/opsroom/client.pem"),
-    key("key", Shape::Path, "PEM file of the client certificate's private key; needs `cert`.")
-        .like("/etc/opsroom/client.key"),
     key("skip_verify", Shape::Bool, "Watch the last day alone and trust any certificate.")
         .or("false"),
 ];
