@@ -195,19 +195,25 @@ impl Memory {
     /// when a window is taken up after a pause; a target that was asked and
     /// failed has been seen.
     pub fn first_scrape(&self, job: &str) -> Option<Timestamp> {
-        self.first_of(|watched| watched.target.job() == job)
+        let of_job = self.watched().filter(|watched| watched.target.job() == job);
+        of_job.filter_map(|watched| watched.since).min().map(|since| self.known_from(since))
     }
 
     /// [`Memory::first_scrape`] of each job.
     pub fn first_scrapes(&self) -> BTreeMap<String, Timestamp> {
-        let jobs = self.watched().map(|watched| watched.target.job().to_owned());
-        jobs.filter_map(|job| self.first_scrape(&job).map(|first| (job, first))).collect()
+        let mut firsts: BTreeMap<&str, i64> = BTreeMap::new();
+        for watched in self.watched() {
+            if let Some(since) = watched.since {
+                let first = firsts.entry(watched.target.job()).or_insert(since);
+                *first = since.min(*first);
+            }
+        }
+        firsts.into_iter().map(|(job, since)| (job.to_owned(), self.known_from(since))).collect()
     }
 
-    fn first_of(&self, wanted: impl Fn(&Watched) -> bool) -> Option<Timestamp> {
-        let first =
-            self.watched().filter(|watched| wanted(watched)).filter_map(|w| w.since).min()?;
-        Some(Timestamp::from_millis(first.max(self.kept_from.unwrap_or(i64::MIN))))
+    /// A moment since when a job was scraped, or that before which its samples have gone.
+    fn known_from(&self, since: i64) -> Timestamp {
+        Timestamp::from_millis(since.max(self.kept_from.unwrap_or(i64::MIN)))
     }
 
     fn watched(&self) -> impl Iterator<Item = &Watched> {
