@@ -9,7 +9,7 @@ use super::isolate::isolated_call;
 use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Expr, ParseError};
-use crate::metrics::{Coverage, Data, coverage, window};
+use crate::metrics::{Coverage, Data, coverage};
 use crate::sources::Page;
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
@@ -51,7 +51,6 @@ enum Job {
     Forget { target: Target, at: Timestamp },
     Expire { now: Timestamp },
     Ask(Ask),
-    Window(oneshot::Sender<Vec<u8>>),
     With(Box<dyn FnOnce(&mut Memory) + Send>),
 }
 
@@ -150,13 +149,6 @@ impl Engine {
         self.send(Job::With(Box::new(work)));
     }
 
-    /// The memory as bytes, to be kept; none when the worker has ended.
-    pub async fn window(&self) -> Option<Vec<u8>> {
-        let (reply, bytes) = oneshot::channel();
-        self.send(Job::Window(reply));
-        bytes.await.ok()
-    }
-
     fn send(&self, job: Job) {
         // A worker that has ended takes no jobs; the program is ending then.
         let _ = self.jobs.send(job);
@@ -215,9 +207,6 @@ impl Worker {
                 if let Err(words) = isolated_call(|| work(memory)) {
                     tracing::error!(words, "the memory could not be worked on");
                 }
-            }
-            Job::Window(reply) => {
-                let _ = reply.send(window::write(&self.memory));
             }
             Job::Ask(ask) => {
                 self.asks.retain(|older| older.id != ask.id);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::Num;
+use crate::metrics::window;
 use crate::store::AskRange;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -147,7 +148,9 @@ fn a_waiting_question_gives_way_to_a_newer_one_and_an_unfinished_one_is_stopped(
 async fn what_one_engine_keeps_another_goes_on_with() {
     let (engine, _) = started(None);
     engine.take_page(target(), page("hits 7\n"), START).await.unwrap();
-    let kept = engine.window().await.unwrap();
+    let (reply, kept) = oneshot::channel();
+    engine.with_memory(move |memory| reply.send(window::write(memory)).unwrap());
+    let kept = kept.await.unwrap();
     let limits = MemoryLimits::default();
     let memory = window::read(&kept, limits).unwrap();
     let (out, mut answers) = mpsc::channel(16);
