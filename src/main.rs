@@ -4,14 +4,11 @@ use clap::Parser;
 use color_eyre::config::{HookBuilder, Theme};
 use opsroom::cli::{Cli, UNKNOWN, USAGE};
 use opsroom::commands;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let plain = !std::io::stderr().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     let hooks = HookBuilder::default().display_env_section(false);
-    let hooks = if plain { hooks.theme(Theme::new()) } else { hooks };
+    let hooks = if commands::colored() { hooks } else { hooks.theme(Theme::new()) };
     if let Err(refused) = hooks.install() {
         commands::complain(&refused.to_string());
     }

@@ -6,17 +6,15 @@ use crate::runtime::console::{ConsoleError, Setup, run as show};
 use crate::runtime::paths::StateFolder;
 use crate::runtime::terminal::{TerminalError, Tty};
 use color_eyre::Result;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
     if let Err(unfit) = Tty::check_fit() {
-        super::complain(&format!("opsroom: {unfit}"));
-        return Ok(ExitCode::from(USAGE));
+        return Ok(refused(&unfit));
     }
     let found = super::discover(config)?;
-    let assembled = match Assembled::of(&found, std::io::stderr().is_terminal()) {
+    let assembled = match Assembled::of(&found, super::colored()) {
         Ok(assembled) => assembled,
         Err(mistakes) => {
             super::complain(mistakes.text.trim_end());
@@ -30,10 +28,13 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
 pub(super) fn open(setup: Setup) -> Result<ExitCode> {
     match show(setup) {
         Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(ConsoleError::Terminal(unfit @ TerminalError::Unfit(_))) => {
-            super::complain(&format!("opsroom: {unfit}"));
-            Ok(ExitCode::from(USAGE))
-        }
+        Err(ConsoleError::Terminal(unfit @ TerminalError::Unfit(_))) => Ok(refused(&unfit)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Says why no console can be shown here.
+pub(super) fn refused(unfit: &TerminalError) -> ExitCode {
+    super::complain(&format!("opsroom: {unfit}"));
+    ExitCode::from(USAGE)
 }

@@ -1,6 +1,5 @@
 //! `opsroom demo`: the console on a practice environment that needs nothing else.
 
-use crate::cli::USAGE;
 use crate::config::discover;
 use crate::demo::Practice;
 use crate::runtime::assemble::Assembled;
@@ -15,8 +14,7 @@ use std::sync::Arc;
 pub(super) fn run(seed: u64) -> Result<ExitCode> {
     // Nothing is started where nothing could be shown.
     if let Err(unfit) = Tty::check_fit() {
-        super::complain(&format!("opsroom: {unfit}"));
-        return Ok(ExitCode::from(USAGE));
+        return Ok(super::console::refused(&unfit));
     }
     let practice = Arc::new(Practice::start(&std::env::temp_dir(), seed)?);
     let shown = watch(&practice);

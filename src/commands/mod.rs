@@ -112,6 +112,6 @@ fn discover(given: Option<&Path>) -> Result<Found> {
 }
 
 /// Whether messages may be in colour.
-fn colored() -> bool {
+pub fn colored() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
