@@ -51,6 +51,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Whole => state.whole = !state.whole,
         Action::Freeze => freeze(state),
         Action::Logs => return logs(state),
+        Action::Verify => state.say("nothing here can be checked in full", true),
         Action::Copy => return copy(state),
         Action::PollNow => return poll(state),
         Action::PollAll => {

@@ -108,6 +108,7 @@ fn works(state: &State, action: Action) -> bool {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
         }
+        Action::Verify => has("backups"),
         Action::NextPanel => {
             let places =
                 state.places(sheet, state.chosen().as_ref(), state.body().unwrap_or_default());

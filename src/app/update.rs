@@ -39,6 +39,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Resized { width, height } => state.size = (width, height),
         Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
         Msg::Answered(answers) => keep_for_frozen(state, &answers),
+        Msg::Looked(_) => {}
         Msg::LogsRead { service, lines } => {
             let wanted = state.words.logs.as_ref().is_some_and(|logs| logs.service == service);
             if wanted {

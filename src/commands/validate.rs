@@ -57,7 +57,7 @@ fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
         Ok(Brought::Reading(Reading::Server(server))) => {
             (Status::Ok, server.version.clone().unwrap_or_else(|| "answers".into()))
         }
-        Ok(Brought::Reading(Reading::Scrape(_))) => (Status::Ok, "answers".into()),
+        Ok(Brought::Reading(_)) => (Status::Ok, "answers".into()),
         Ok(Brought::Page(page)) => match samples_on(page) {
             Ok(said) => (Status::Ok, said),
             Err(failed) => (Status::Unknown, failed.to_string()),
@@ -143,6 +143,7 @@ mod tests {
             role: role.clone(),
             network: true,
             note: None,
+            cost: String::new(),
         };
         let check = CheckReading { certificate: Some(certificate), ..reading };
         let end = PollEnd {

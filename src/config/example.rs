@@ -105,15 +105,17 @@ impl Writer<'_> {
                 };
                 self.table(&format!("{path}.{name}"), &[keys], Some(key.doc));
             }
-            Shape::Kinds(shared) => {
-                for (i, kind) in self.kinds.iter().enumerate() {
+            Shape::Kinds(family, shared) => {
+                let kinds = self.kinds.iter().filter(|kind| kind.family == family);
+                for (i, kind) in kinds.enumerate() {
                     let path = format!("{path}.my-{}", kind.name);
                     if i == 0 {
                         self.table(&path, &[kind.keys, shared], Some(key.doc));
                     } else {
                         let doc = format!(
-                            "The same with `{}`; what all checks share stands above.",
-                            kind.name
+                            "The same with `{}`; what all {} share stands above.",
+                            kind.name,
+                            family.plural()
                         );
                         self.table(&path, &[kind.keys], Some(&doc));
                     }
@@ -160,7 +162,7 @@ impl Writer<'_> {
 
 /// Written with a header of its own.
 fn is_table(shape: &Shape) -> bool {
-    matches!(shape, Shape::Table(_) | Shape::TableOr(..) | Shape::Named(_) | Shape::Kinds(_))
+    matches!(shape, Shape::Table(_) | Shape::TableOr(..) | Shape::Named(_) | Shape::Kinds(..))
 }
 
 /// The default of a key, or an example, as TOML.
@@ -214,10 +216,12 @@ mod tests {
 
     const KINDS: &[KindKeys] = &[
         KindKeys {
+            family: crate::config::Family::Check,
             name: "http",
             keys: &[&[key("http", Shape::Url, "The URL.").like("http://x/").needed()]],
         },
         KindKeys {
+            family: crate::config::Family::Check,
             name: "tcp",
             keys: &[&[key("tcp", Shape::Address, "The port.").like("x:1").needed()]],
         },
@@ -267,7 +271,7 @@ mod tests {
                     Shape::Table(keys)
                     | Shape::TableOr(_, keys)
                     | Shape::Named(keys)
-                    | Shape::Kinds(keys) => walk(keys, &path),
+                    | Shape::Kinds(_, keys) => walk(keys, &path),
                     shape => {
                         let text = key.default.or(key.example);
                         let text = text.unwrap_or_else(|| panic!("{path} shows nothing"));

@@ -226,6 +226,8 @@ fn known_service(service: &Service) -> domain::Service {
         link: shown(&service.link),
         depends_on: service.depends_on.clone(),
         has_logs: service.logs.is_some(),
+        job: service.requests.as_ref().map(|requests| requests.job.clone()),
+        projects: Vec::new(),
     }
 }
 

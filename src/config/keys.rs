@@ -112,9 +112,9 @@ pub enum Shape {
     TableOr(&'static str, Keys),
     /// Tables that are named by the person who writes them.
     Named(Keys),
-    /// Named tables of the kinds in the registry, beside keys that all share.
-    /// Which kind one is, says the kind's own key in it.
-    Kinds(Keys),
+    /// Named tables of the kinds of a family in the registry, beside keys that
+    /// all share. Which kind one is, says the kind's own key in it.
+    Kinds(Family, Keys),
 }
 
 impl Shape {
@@ -159,7 +159,7 @@ impl Shape {
             Self::List(inner) => format!("a list, each {}", inner.expected()),
             Self::OneOrMore(inner) => format!("{}, or a list of such", inner.expected()),
             Self::Map(inner) => format!("a table, each value {}", inner.expected()),
-            Self::Table(_) | Self::Named(_) | Self::Kinds(_) => "a table".into(),
+            Self::Table(_) | Self::Named(_) | Self::Kinds(..) => "a table".into(),
             Self::TableOr(short, keys) => match find(keys, short) {
                 Some(key) => format!("{}, or a table", key.shape.expected()),
                 None => "a text, or a table".into(),
@@ -177,7 +177,7 @@ impl Shape {
             | Self::Table(_)
             | Self::TableOr(..)
             | Self::Named(_)
-            | Self::Kinds(_) => true,
+            | Self::Kinds(..) => true,
             _ => false,
         }
     }
@@ -193,7 +193,7 @@ impl Shape {
             | Self::Map(_)
             | Self::Table(_)
             | Self::Named(_)
-            | Self::Kinds(_) => false,
+            | Self::Kinds(..) => false,
             Self::TableOr(short, keys) => find(keys, short).is_some_and(|key| key.shape.quoted()),
             _ => true,
         }
@@ -212,11 +212,36 @@ pub(crate) fn all(keys: Keys) -> impl Iterator<Item = &'static Key> {
     keys.iter().flat_map(|group| group.iter())
 }
 
-/// A kind of check: the name of the key that makes a table one, and all keys
-/// that it then may have (its own among them). The registry of `sources`
-/// comes in as a slice of these, since this room stands above that one.
+/// What kinds are kinds of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Checks of a service.
+    Check,
+    /// Backup tools, and other ways to know of backups.
+    Backup,
+    /// Ways to know of releases.
+    Release,
+}
+
+impl Family {
+    /// Several of them, in a word.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Check => "checks",
+            Self::Backup => "backups",
+            Self::Release => "releases",
+        }
+    }
+}
+
+/// A kind of check, backup or release: the name of the key that makes a table
+/// one, and all keys that it then may have (its own among them). The registry
+/// of `sources` comes in as a slice of these, since this room stands above that
+/// one.
 #[derive(Clone, Copy, Debug)]
 pub struct KindKeys {
+    /// What it is a kind of.
+    pub family: Family,
     /// `http`, `tcp`, `tls`, `command`.
     pub name: &'static str,
     /// Its keys.

@@ -21,6 +21,7 @@
 //! `Config` looks at [`Mistakes::is_empty`] before using it. What a check asks
 //! stays in its [`Table`], for the source of its kind.
 
+pub mod backup;
 pub mod bindings;
 pub mod client;
 pub mod discover;
@@ -41,12 +42,13 @@ pub mod shape;
 pub mod table;
 pub mod units;
 
+pub use backup::{Backup, Releases};
 pub use bindings::Binding;
 pub use client::{AUTH, Auth, CLIENT, Client, TRUST};
 pub use discover::{DiscoverError, Found, discover};
 pub use example::{example, uncommented};
 pub use file::home_path;
-pub use keys::{Key, Keys, KindKeys, Shape, key};
+pub use keys::{Family, Key, Keys, KindKeys, Shape, key};
 pub use mistakes::{Mistake, Mistakes, Span};
 pub use read::document;
 pub use render::{in_one_line, render};

@@ -2,7 +2,7 @@
 //! the reading.
 
 use super::forms::{good_name, is_address, is_code, password_in, web_address};
-use super::keys::{Key, Keys, KindKeys, Shape, all, find, listed, nearest};
+use super::keys::{Family, Key, Keys, KindKeys, Shape, all, find, listed, nearest};
 use super::mistakes::{Mistakes, Span};
 use super::secret::Secret;
 use super::table::{Entry, Placed, Table, Value};
@@ -221,10 +221,10 @@ impl Reader<'_> {
                 Some(Value::Table(table))
             }
             (Shape::Named(keys), DeValue::Table(tables)) => {
-                Some(Value::Named(self.named(place, tables, keys, false)))
+                Some(Value::Named(self.named(place, tables, keys, None)))
             }
-            (Shape::Kinds(keys), DeValue::Table(tables)) => {
-                Some(Value::Named(self.named(place, tables, keys, true)))
+            (Shape::Kinds(family, keys), DeValue::Table(tables)) => {
+                Some(Value::Named(self.named(place, tables, keys, Some(*family))))
             }
             (_, DeValue::String(text)) if shape.quoted() => self.text(place, shape, value, text),
             _ => self.not(place, shape, value),
@@ -236,7 +236,7 @@ impl Reader<'_> {
         place: &Place,
         tables: &DeTable<'_>,
         keys: Keys,
-        kinds: bool,
+        family: Option<Family>,
     ) -> Vec<Table> {
         let mut read = Vec::new();
         for (name, value) in tables {
@@ -253,8 +253,8 @@ impl Reader<'_> {
                 let help = "a name has 1 to 64 letters, digits, `-`, `_`, `.` or `:`";
                 self.mistakes.wrong_but(name.span(), message, help);
             }
-            if kinds {
-                read.extend(self.of_a_kind(here, raw, keys));
+            if let Some(family) = family {
+                read.extend(self.of_a_kind(here, raw, family, keys));
             } else {
                 read.push(self.table(here, raw, [keys, &[]]));
             }
@@ -262,12 +262,19 @@ impl Reader<'_> {
         read
     }
 
-    fn of_a_kind(&mut self, place: Place, raw: &DeTable<'_>, shared: Keys) -> Option<Table> {
-        let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name).collect();
+    fn of_a_kind(
+        &mut self,
+        place: Place,
+        raw: &DeTable<'_>,
+        family: Family,
+        shared: Keys,
+    ) -> Option<Table> {
+        let kinds = || self.kinds.iter().filter(|kind| kind.family == family);
+        let names: Vec<&str> = kinds().map(|kind| kind.name).collect();
         let found: Vec<(KindKeys, Span)> = raw
             .keys()
             .filter_map(|name| {
-                let kind = self.kinds.iter().find(|kind| kind.name == name.get_ref())?;
+                let kind = kinds().find(|kind| kind.name == name.get_ref())?;
                 Some((*kind, name.span()))
             })
             .collect();
@@ -287,7 +294,8 @@ impl Reader<'_> {
         };
         if let Some((other, span)) = found.get(1) {
             let message = format!("`{}` asks twice", short(&place.path));
-            let help = format!("`{}` and `{}` are two checks", kind.name, other.name);
+            let two = family.plural();
+            let help = format!("`{}` and `{}` are two {two}", kind.name, other.name);
             self.mistakes.wrong_but(span.clone(), message, help);
             // Whichever stays: what else is wrong is told at once.
             let keys = found.iter().map(|(kind, _)| kind.keys).chain([shared]);

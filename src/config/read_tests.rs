@@ -7,6 +7,7 @@ const AUTH: Keys = &[&[key("bearer", Shape::Secret, "A token.")]];
 const SHARED: Keys = &[&[key("every", Shape::EVERY, "How often.").or("10s")]];
 const KINDS: &[KindKeys] = &[
     KindKeys {
+        family: crate::config::Family::Check,
         name: "http",
         keys: &[&[
             key("http", Shape::Url, "The URL.").needed(),
@@ -14,7 +15,11 @@ const KINDS: &[KindKeys] = &[
                 .or("200"),
         ]],
     },
-    KindKeys { name: "tcp", keys: &[&[key("tcp", Shape::Address, "The port.").needed()]] },
+    KindKeys {
+        family: crate::config::Family::Check,
+        name: "tcp",
+        keys: &[&[key("tcp", Shape::Address, "The port.").needed()]],
+    },
 ];
 const ROOT: Keys = &[&[
     key("site", Shape::Text, "Where."),
@@ -24,7 +29,7 @@ const ROOT: Keys = &[&[
     key("theme", Shape::OneOf(&["dark", "light"]), "Colours.").or("dark"),
     key("match", Shape::Regex, "What."),
     key("prometheus", Shape::TableOr("url", SERVER), "The server."),
-    key("check", Shape::Kinds(SHARED), "Checks."),
+    key("check", Shape::Kinds(crate::config::Family::Check, SHARED), "Checks."),
     key("scrape", Shape::Named(TARGETS), "Targets."),
     key("headers", Shape::Map(&Shape::Header), "Headers."),
 ]];

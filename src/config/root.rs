@@ -1,7 +1,7 @@
 //! Every key of the config file, table by table. A new key is one line here.
 
 use super::client::{CLIENT, TRUST};
-use super::keys::{Key, Keys, Shape, key};
+use super::keys::{Family, Key, Keys, Shape, key};
 
 const STATUSES: Shape = Shape::OneOf(&["ok", "warning", "critical"]);
 
@@ -14,6 +14,8 @@ pub const ROOT: Keys = &[&[
     key("service", Shape::Named(SERVICE), "A service: something that users depend on. One table for each."),
     key("scrape", Shape::Named(SCRAPE), "Pages of metrics that are read without a server. The table's name is the job."),
     key("hosts", Shape::Named(HOSTS), "Hosts whose resources are shown, from a job of node exporters. One table for each group."),
+    key("backup", Shape::Kinds(Family::Backup, BACKUP), "Backups of a data set, and what is wanted of them. One table for each; each says by one key how they are known."),
+    key("release", Shape::Kinds(Family::Release, RELEASE), "Where releases are told of: they are marked on every chart. One table for each."),
     key("self", Shape::Table(SELF), "How this host knows that its own network works."),
     key("poll", Shape::Table(POLL), "How everything is polled, unless it says otherwise itself."),
     key("memory", Shape::Table(MEMORY), "How much is kept of what was scraped."),
@@ -48,7 +50,7 @@ pub const SERVICE: Keys = &[
             .like("db-1:5432"),
         key("tls", Shape::Address, "A port that must speak TLS, with a certificate that is good: short for a check called `tls`.")
             .like("mail.shop.example:993"),
-        key("check", Shape::Kinds(CHECK), "Checks in full. Each says by one key what is asked."),
+        key("check", Shape::Kinds(Family::Check, CHECK), "Checks in full. Each says by one key what is asked."),
         key("owner", Shape::Text, "Who owns it.").like("team payments"),
         key("contact", Shape::Text, "Whom to call.").like("Wang, +65 5550 1234"),
         key("link", Shape::Url, "Where to read on.").like("https://wiki.shop.example/api"),
@@ -151,6 +153,40 @@ pub const CHECK: Keys = &[&[
     key("confirm_after", Shape::PAUSE, "Time between those; `[poll]` has the default.").like("1s"),
     AT_MOST.like("warning"),
     key("certificate", Shape::Table(CERTIFICATE), "Time left of the server's certificate."),
+]];
+
+/// What all backups share, `[backup.NAME]`.
+pub const BACKUP: Keys = &[&[
+    key("rpo", AGE, "Recovery point objective: the last good backup may be this old.").or("26h"),
+    key("rto", AGE, "Recovery time objective: a restore may take this long.").like("1h"),
+    key("keep", Shape::Integer { min: 1, max: 100_000 }, "So many good backups must be there.")
+        .like("14"),
+    key("keep_for", AGE, "The oldest good backup must reach back this far.").like("30d"),
+    key(
+        "restore_test",
+        AGE,
+        "A verified restore must not be older than this. Left out, a restore that was never tried is worth knowing only.",
+    )
+    .like("30d"),
+    key(
+        "restored",
+        Shape::Path,
+        "File that the last verified restore leaves: its time counts, or JSON lines with `at`, `ok`, `took_s` and `bytes`.",
+    )
+    .like("/var/lib/restore-test/orders.jsonl"),
+    key("min_free", Shape::Size, "So much must be free where it is stored.").like("20 GiB"),
+    key("service", Shape::Name, "The service whose data it is.").like("api"),
+    AT_MOST.like("warning"),
+    key("every", Shape::EVERY, "From the start of one look to the start of the next.").or("15m"),
+    key("timeout", Shape::TIMEOUT, "Time for the whole of one look.").or("2m"),
+]];
+
+/// What all sources of releases share, `[release.NAME]`.
+pub const RELEASE: Keys = &[&[
+    key("service", Shape::Name, "The service that is released, where the releases do not say it.")
+        .like("api"),
+    key("every", Shape::EVERY, "From the start of one look to the start of the next.").or("30s"),
+    key("timeout", Shape::TIMEOUT, "Time for one look.").or("10s"),
 ]];
 
 /// `[scrape.NAME]`

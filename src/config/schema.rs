@@ -102,9 +102,10 @@ fn shape(shape: &Shape, kinds: &[KindKeys]) -> Value {
             json!({ "anyOf": [short, table(&[keys], kinds)] })
         }
         Shape::Named(keys) => named(table(&[keys], kinds)),
-        Shape::Kinds(shared) => {
+        Shape::Kinds(family, shared) => {
+            let kinds_of = kinds.iter().filter(|kind| kind.family == *family);
             let each: Vec<Value> =
-                kinds.iter().map(|kind| table(&[kind.keys, shared], kinds)).collect();
+                kinds_of.map(|kind| table(&[kind.keys, shared], kinds)).collect();
             named(json!({ "oneOf": each }))
         }
     }
@@ -113,10 +114,14 @@ fn shape(shape: &Shape, kinds: &[KindKeys]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Family;
     use crate::config::key;
 
-    const KINDS: &[KindKeys] =
-        &[KindKeys { name: "tcp", keys: &[&[key("tcp", Shape::Address, "Port.").needed()]] }];
+    const KINDS: &[KindKeys] = &[KindKeys {
+        family: Family::Check,
+        name: "tcp",
+        keys: &[&[key("tcp", Shape::Address, "Port.").needed()]],
+    }];
 
     #[test]
     fn the_schema_has_every_key_with_its_default_and_doc() {

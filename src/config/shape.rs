@@ -1,5 +1,6 @@
 //! The whole config, typed, with all defaults in it.
 
+use super::backup::{Backup, Releases, backups, check_services, releases};
 use super::bindings::{Binding, bindings};
 use super::client::Client;
 use super::forms::is_address;
@@ -28,6 +29,10 @@ pub struct Config {
     pub scrapes: Vec<Scrape>,
     /// Groups of hosts.
     pub hosts: Vec<Hosts>,
+    /// Backups of data sets.
+    pub backups: Vec<Backup>,
+    /// Sources of releases.
+    pub releases: Vec<Releases>,
     /// `host:port` that answer whenever this host has a network.
     pub canary: Vec<String>,
     /// Defaults of all polls.
@@ -187,12 +192,15 @@ impl Config {
             services: services(&root, &poll, kinds, mistakes),
             scrapes: root.named("scrape").iter().map(|table| scrape(table, mistakes)).collect(),
             hosts: root.named("hosts").iter().map(|table| hosts(table, mistakes)).collect(),
+            backups: backups(&root),
+            releases: releases(&root),
             canary: root.table("self").map(|table| table.texts("canary")).unwrap_or_default(),
             poll,
             memory: memory(&root),
             screen: screen(&root),
             bindings: bindings(&root, mistakes),
         };
+        check_services(&root, mistakes);
         config.check_jobs(mistakes);
         config.check_expressions(text, mistakes);
         config
@@ -203,6 +211,7 @@ impl Config {
         self.services.is_empty()
             && self.scrapes.is_empty()
             && self.hosts.is_empty()
+            && self.backups.is_empty()
             && self.prometheus.is_none()
     }
 

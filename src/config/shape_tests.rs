@@ -5,8 +5,16 @@ use crate::config::keys::{Shape, key};
 use crate::domain::Unit;
 
 const KINDS: &[KindKeys] = &[
-    KindKeys { name: "http", keys: &[&[key("http", Shape::Url, "URL.").needed()]] },
-    KindKeys { name: "tcp", keys: &[&[key("tcp", Shape::Address, "Port.").needed()]] },
+    KindKeys {
+        family: crate::config::Family::Check,
+        name: "http",
+        keys: &[&[key("http", Shape::Url, "URL.").needed()]],
+    },
+    KindKeys {
+        family: crate::config::Family::Check,
+        name: "tcp",
+        keys: &[&[key("tcp", Shape::Address, "Port.").needed()]],
+    },
 ];
 
 fn read(text: &str) -> (Config, Vec<String>) {
@@ -233,7 +241,7 @@ fn paths(keys: crate::config::Keys, before: &str, into: &mut Vec<String>) {
         let path = format!("{before}{}", key.name);
         match key.shape {
             Shape::Table(keys) | Shape::TableOr(_, keys) => paths(keys, &format!("{path}."), into),
-            Shape::Named(keys) | Shape::Kinds(keys) => paths(keys, &format!("{path}.a."), into),
+            Shape::Named(keys) | Shape::Kinds(_, keys) => paths(keys, &format!("{path}.a."), into),
             _ => {}
         }
         into.push(path);

@@ -1,6 +1,6 @@
 //! Alerts, whatever their origin.
 
-use super::{Labels, ServiceName, Status, Timestamp};
+use super::{Labels, Quiet, ServiceName, SourceId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,8 +45,9 @@ impl Severity {
 pub struct Alert {
     /// All labels, `alertname` among them; their fingerprint is its identity.
     pub labels: Labels,
-    /// Who says so: `opsroom`, `prometheus`, `alertmanager`.
-    pub origin: String,
+    /// Who says so: `opsroom`, `prometheus`, `alertmanager`; several where they
+    /// tell of the same alert.
+    pub origins: Vec<String>,
     /// How far it is.
     pub state: AlertState,
     /// How much it matters.
@@ -65,9 +66,31 @@ pub struct Alert {
     pub seen: Timestamp,
     /// Annotations that came with it.
     pub annotations: BTreeMap<String, String>,
+    /// What keeps it quiet: silences, inhibition, mute times. A quiet alert
+    /// counts for nothing and stays in the list.
+    pub quiet: Vec<Quiet>,
+    /// Who is told of it, as Alertmanager routes it.
+    pub receivers: Vec<String>,
+    /// The page that it comes from.
+    pub link: Option<String>,
+    /// The source that told of it; none where opsroom raised it itself.
+    pub source: Option<SourceId>,
 }
 
 impl Alert {
+    /// Whether nobody is told of it.
+    pub fn is_quiet(&self) -> bool {
+        !self.quiet.is_empty()
+    }
+
+    /// The status that it counts for: none where it is pending or quiet.
+    pub fn status(&self) -> Status {
+        if self.is_quiet() || self.state == AlertState::Pending {
+            return Status::Ok;
+        }
+        self.severity.status()
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         self.labels.get(ALERT_NAME).unwrap_or("unnamed")

@@ -27,6 +27,10 @@ pub enum EventKind {
     AlertFired { identity: u64, name: String, service: Option<ServiceName>, reason: String },
     /// An alert ended.
     AlertResolved { identity: u64, name: String, service: Option<ServiceName> },
+    /// A backup's status changed.
+    BackupChanged { source: SourceId, from: Status, to: Status, reason: String },
+    /// Something new was brought out.
+    Released { service: Option<ServiceName>, version: String, by: String, since: Timestamp },
     /// This host lost or found its network.
     NetworkChanged { online: bool },
     /// Somebody or something said so.

@@ -1,7 +1,7 @@
 //! What the config says there is: services, their checks and signals, hosts,
 //! and the sources that are polled for them.
 
-use super::{Labels, ServiceName, SignalId, SourceId};
+use super::{BackupRole, Labels, ServiceName, SignalId, SourceId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct SourceInfo {
     pub network: bool,
     /// What a reader must know at all times: `TLS not verified`.
     pub note: Option<String>,
+    /// What one poll costs whoever is asked: `1 GET`, `restic snapshots, no lock`.
+    pub cost: String,
 }
 
 /// What a source's readings count for.
@@ -59,6 +61,16 @@ pub enum Role {
     Server,
     /// It tells whether this host has a network: `[self] canary`.
     Canary,
+    /// It tells of alerts: Alertmanager, the rules of Prometheus.
+    Alerts,
+    /// It tells of the targets that a metrics server scrapes.
+    Targets,
+    /// It tells of issues: Sentry and its relatives.
+    Issues,
+    /// It tells of the backups of a data set.
+    Backup(BackupRole),
+    /// It tells of releases.
+    Releases,
 }
 
 /// How a check's readings are judged.
@@ -93,6 +105,10 @@ pub struct Service {
     pub depends_on: Vec<ServiceName>,
     /// It has a `logs` command.
     pub has_logs: bool,
+    /// The job of its metrics: alerts with this `job` are its own.
+    pub job: Option<String>,
+    /// Its projects in the error tracker.
+    pub projects: Vec<String>,
 }
 
 /// Hosts of one job of node exporters.

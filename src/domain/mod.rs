@@ -1,19 +1,30 @@
 //! Words and rules of the field: no clock, no I/O, no drawing.
 
 pub mod alert;
+pub mod alerting;
+pub mod backup;
 pub mod event;
 pub mod fold;
 pub mod harmless;
 pub mod inventory;
+pub mod issue;
 pub mod labels;
 pub mod num;
 pub mod reading;
+pub mod release;
 pub mod standing;
 pub mod status;
 pub mod time;
 pub mod units;
 
 pub use alert::{Alert, AlertState, Severity};
+pub use alerting::{
+    AlertsReading, BrokenRule, Cluster, Notifications, Quiet, Reported, Silence, SilenceState,
+    TargetDown, TargetsReading,
+};
+pub use backup::{
+    BackupProblem, BackupReading, BackupRole, Fault, FullCheck, RestoreTest, Running, Snapshot,
+};
 pub use event::{Event, EventKind};
 pub use fold::{Fold, Probe, Rules};
 pub use harmless::{harmless, harmless_within};
@@ -21,12 +32,14 @@ pub use inventory::{
     CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
     Thresholds, Unit,
 };
+pub use issue::{CrashFree, Frame, Issue, IssueEvent, IssuesReading, Level, RateLimit, Trend};
 pub use labels::Labels;
 pub use num::Num;
 pub use reading::{
     Cause, Certificate, CheckReading, Component, Malformed, PollError, PollFailure, Reading,
     ScrapeReading, ServerReading,
 };
+pub use release::{Release, ReleasesReading};
 pub use standing::{Mark, Standing};
 pub use status::{Counts, Status};
 pub use time::Timestamp;
@@ -36,7 +49,7 @@ use std::sync::Arc;
 
 /// Names a source that is polled, for good: it is built from the names in the
 /// config (`check/api/health`, `scrape/node/10.0.0.1:9100`, `prometheus`,
-/// `self/canary`) and survives a reload.
+/// `self/canary`, `backup/orders`) and survives a reload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SourceId(pub Arc<str>);

@@ -1,8 +1,12 @@
 //! What one poll of one source brought back, or why it brought nothing.
 
-use super::{Num, Status, Timestamp};
+use super::{
+    AlertsReading, BackupReading, IssuesReading, Num, ReleasesReading, Status, TargetsReading,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What one poll of one source brought back.
@@ -14,6 +18,30 @@ pub enum Reading {
     Scrape(ScrapeReading),
     /// A metrics server answered.
     Server(ServerReading),
+    /// Alerts, and what a server says of them.
+    Alerts(Arc<AlertsReading>),
+    /// The targets of a metrics server.
+    Targets(Arc<TargetsReading>),
+    /// Issues of an error tracker.
+    Issues(Arc<IssuesReading>),
+    /// The backups of a data set.
+    Backup(Arc<BackupReading>),
+    /// Releases.
+    Releases(Arc<ReleasesReading>),
+}
+
+impl Reading {
+    /// How far the clock of whoever answered is ahead of this host's, in
+    /// milliseconds, where its answer told the time.
+    pub fn skew_ms(&self) -> Option<i64> {
+        match self {
+            Self::Check(reading) => reading.skew_ms,
+            Self::Server(reading) => reading.skew_ms,
+            Self::Alerts(reading) => reading.skew_ms,
+            Self::Issues(reading) => reading.skew_ms,
+            Self::Scrape(_) | Self::Targets(_) | Self::Backup(_) | Self::Releases(_) => None,
+        }
+    }
 }
 
 /// The answer to a check.
@@ -35,6 +63,8 @@ pub struct CheckReading {
     pub numbers: Vec<(String, Num)>,
     /// What a reader must know beside the status: `TLS not verified`.
     pub notes: Vec<String>,
+    /// How far the server's clock is ahead of this host's, in milliseconds.
+    pub skew_ms: Option<i64>,
 }
 
 /// Where a failed check failed.
@@ -120,6 +150,8 @@ pub struct ServerReading {
     pub version: Option<String>,
     /// How long the answer took.
     pub took: Duration,
+    /// How far the server's clock is ahead of this host's, in milliseconds.
+    pub skew_ms: Option<i64>,
 }
 
 /// Why a poll brought nothing. Its text is what the operator reads.

@@ -79,7 +79,7 @@ fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {
     let held = text::age_in_steps(cx.now.since(alert.since));
     add("since", &format!("{at}{least}, for {held}"));
     let seen = text::age_in_steps(cx.now.since(alert.seen));
-    add("seen", &format!("{seen} ago, by {}", alert.origin));
+    add("seen", &format!("{seen} ago, by {}", alert.origins.join(" and ")));
     if let Some(service) = &alert.service {
         add("service", service.as_str());
         if let Some(service) = cx.index.service(service) {

@@ -36,6 +36,10 @@ fn concerns(cx: &ActCx<'_>, event: &Event, name: &ServiceName) -> bool {
         EventKind::AlertFired { service, .. } | EventKind::AlertResolved { service, .. } => {
             service.as_ref() == Some(name)
         }
+        EventKind::Released { service, .. } => service.as_ref() == Some(name),
+        EventKind::BackupChanged { source, .. } => cx.index.source(source).is_some_and(
+            |source| matches!(&source.role, Role::Backup(role) if role.service.as_ref() == Some(name)),
+        ),
         EventKind::NetworkChanged { .. } | EventKind::Note { .. } => true,
     }
 }
@@ -122,7 +126,8 @@ fn words(event: &Event) -> (Option<Status>, String) {
         EventKind::ServiceChanged { service, from, to, reason: why } => {
             (Some(*to), format!("{service} {from} to {to}{}", reason(why)))
         }
-        EventKind::CheckChanged { source, from, to, reason: why } => {
+        EventKind::CheckChanged { source, from, to, reason: why }
+        | EventKind::BackupChanged { source, from, to, reason: why } => {
             (Some(*to), format!("{source} {from} to {to}{}", reason(why)))
         }
         EventKind::SignalChanged { signal, from, to, reason: why } => {
@@ -138,6 +143,10 @@ fn words(event: &Event) -> (Option<Status>, String) {
             (None, format!("alert {name} fires{}", reason(why)))
         }
         EventKind::AlertResolved { name, .. } => (None, format!("alert {name} ended")),
+        EventKind::Released { version, by, .. } if by.is_empty() => {
+            (None, format!("release {version}"))
+        }
+        EventKind::Released { version, by, .. } => (None, format!("release {version} by {by}")),
         EventKind::NetworkChanged { online: true } => (None, "this host is online again".into()),
         EventKind::NetworkChanged { online: false } => (None, "this host is offline".into()),
         EventKind::Note { text } => (None, text.clone()),

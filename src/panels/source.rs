@@ -74,12 +74,20 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
         Role::Check(role) => format!("check {} of service {}", role.name, role.service),
         Role::Scrape { job } => format!("samples of job {job}"),
         Role::Server => "metrics server".into(),
+        Role::Alerts => "alerts".into(),
+        Role::Targets => "targets of the metrics server".into(),
+        Role::Issues => "issues".into(),
+        Role::Backup(role) => format!("backups of {}", role.name),
+        Role::Releases => "releases".into(),
         Role::Canary => "tells whether this host has a network".into(),
     };
     let every = units::duration(source.every);
     add("for", &format!("{role}; every {every}, {} at most", units::duration(source.timeout)));
     if let Some(note) = &source.note {
         add("note", note);
+    }
+    if !source.cost.is_empty() {
+        add("costs", &source.cost);
     }
     let Some(state) = cx.known.sources.get(&source.id) else { return facts };
     if let Some((since, error)) = &state.failing {
@@ -126,7 +134,7 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
             let version = server.version.as_deref().unwrap_or("does not tell its version");
             add("server", version);
         }
-        Some(Reading::Check(_)) | None => {}
+        Some(_) | None => {}
     }
     // What a check last brought is the check's, not the source's.
     if let Some(standing) = cx.known.checks.get(&source.id).map(|check| &check.standing) {

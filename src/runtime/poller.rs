@@ -349,7 +349,9 @@ impl Poller {
             Err(error) => {
                 slot.failures = slot.failures.saturating_add(1);
                 let doubled = info.every * 2u32.saturating_pow((slot.failures - 1).min(16));
-                let back_off = (info.role == Role::Server).then(|| doubled.min(CEILING));
+                let back_off =
+                    matches!(info.role, Role::Server | Role::Alerts | Role::Targets | Role::Issues)
+                        .then(|| doubled.min(CEILING));
                 back_off.max(error.retry_after.map(|wish| wish.min(CEILING)))
             }
         };

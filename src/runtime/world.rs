@@ -15,8 +15,8 @@ use crate::config::discover;
 use crate::domain::{PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
-use crate::sources::{Brought, Shared, logs};
-use crate::store::{Ask, AskError, Effect, Msg, Polled};
+use crate::sources::{Brought, Shared, Source, logs};
+use crate::store::{Ask, AskError, Effect, Look, Looked, Msg, Polled};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -58,6 +58,8 @@ struct Inner {
 }
 
 struct Made {
+    /// To be looked at closer.
+    sources: HashMap<SourceId, Arc<dyn Source>>,
     targets: HashMap<SourceId, Target>,
     logs: HashMap<ServiceName, String>,
     shared: Arc<Shared>,
@@ -82,7 +84,9 @@ impl World {
         let limits = assembled.limits();
         descriptors::make_room_for(assembled.sources.len());
         let Assembled { path, config, sources, targets, logs, server, shared, .. } = assembled;
-        let made = Arc::new(Mutex::new(Made { targets, logs, shared, server }));
+        let by_id = by_id(&sources);
+        let made = Made { sources: by_id, targets, logs, shared, server };
+        let made = Arc::new(Mutex::new(made));
         let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
         let ask = ask_server(made.clone());
         let (engine, thread) = Engine::start(Memory::new(limits), limits, Some(ask), out.clone())?;
@@ -217,7 +221,9 @@ impl World {
         descriptors::make_room_for(assembled.sources.len());
         let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
-        let old = std::mem::replace(&mut *self.made(), Made { targets, logs, shared, server });
+        let by_id = by_id(&sources);
+        let made = Made { sources: by_id, targets, logs, shared, server };
+        let old = std::mem::replace(&mut *self.made(), made);
         let kept: HashSet<Target> = self.made().targets.values().cloned().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
             self.0.engine.forget_target(target, now);
@@ -247,6 +253,18 @@ impl World {
         self.tell(Msg::LogsRead { service, lines }).await;
     }
 
+    /// A closer look takes as long as it takes: the source bounds it.
+    async fn look(self, source: SourceId, look: Look) {
+        let asked = self.made().sources.get(&source).cloned();
+        let looks = asked.as_ref().and_then(|asked| asked.look(&look, self.0.clock.now()));
+        let outcome = match looks {
+            Some(looks) => looks.await,
+            None => Err(PollError::new(PollFailure::Absent, "there is nothing closer to look at")),
+        };
+        let at = self.0.clock.now();
+        self.tell(Msg::Looked(Looked { source, look, at, outcome })).await;
+    }
+
     async fn call_fault(self, name: String) {
         let Some(call) = self.0.practice.clone() else {
             let text = "faults are for the practice environment: opsroom demo".to_owned();
@@ -272,6 +290,7 @@ impl Execute for World {
             }
             Effect::PollAll => self.0.poller.order(Order::All),
             Effect::Ask(ask) => self.0.engine.ask(ask),
+            Effect::Look { source, look } => alone(world.look(source, look)),
             Effect::ReadLogs(service) => alone(world.read_logs(service)),
             Effect::Copy(text) => alone(copy_into_tmux(text)),
             Effect::Practice(name) => alone(world.call_fault(name)),
@@ -280,6 +299,10 @@ impl Execute for World {
             Effect::Suspend | Effect::Redraw | Effect::Quit => {}
         }
     }
+}
+
+fn by_id(sources: &[Arc<dyn Source>]) -> HashMap<SourceId, Arc<dyn Source>> {
+    sources.iter().map(|source| (source.info().id.clone(), Arc::clone(source))).collect()
 }
 
 /// Lets a task go on by itself; its panic ends nothing else.

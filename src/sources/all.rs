@@ -3,8 +3,8 @@
 use super::canary::Canary;
 use super::prometheus::Prometheus;
 use super::scrape::Scrape;
-use super::{Shared, Source, check};
-use crate::config::{Config, Mistakes};
+use super::{Shared, Source, of_kind};
+use crate::config::{Config, Family, Mistakes};
 use crate::domain::{Role, SourceId, SourceInfo};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,22 @@ impl Sources {
             let label = format!("{}/{}", one.role.service, one.role.name);
             let role = Role::Check(one.role.clone());
             let info = info(&format!("check/{label}"), &label, (one.every, one.timeout), role);
-            all.extend(check(one.kind, &one.table, info, one.connect_timeout, shared, mistakes));
+            let kind = (Family::Check, one.kind);
+            all.extend(of_kind(kind, &one.table, info, one.connect_timeout, shared, mistakes));
+        }
+        for one in &config.backups {
+            let id = format!("backup/{}", one.role.name);
+            let role = Role::Backup(one.role.clone());
+            let info = info(&id, &one.role.name, (one.every, one.timeout), role);
+            let kind = (Family::Backup, one.kind);
+            all.extend(of_kind(kind, &one.table, info, connect, shared, mistakes));
+        }
+        for one in &config.releases {
+            let name = one.table.name();
+            let info =
+                info(&format!("release/{name}"), name, (one.every, one.timeout), Role::Releases);
+            let kind = (Family::Release, one.kind);
+            all.extend(of_kind(kind, &one.table, info, connect, shared, mistakes));
         }
         for scrape in &config.scrapes {
             for target in &scrape.targets {
@@ -76,6 +91,7 @@ fn info(id: &str, label: &str, (every, timeout): (Duration, Duration), role: Rol
         role,
         network: false,
         note: None,
+        cost: String::new(),
     }
 }
 

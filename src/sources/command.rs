@@ -5,7 +5,7 @@ mod plugin;
 use super::client::Shared;
 use super::process::{Program, RunError};
 use super::{Brought, Kind, Made, Source, http};
-use crate::config::{Key, Mistakes, Secret, Shape, Table, home_path, key};
+use crate::config::{Family, Key, Mistakes, Secret, Shape, Table, home_path, key};
 use crate::domain::{
     Cause, CheckReading, PollError, Reading, SourceInfo, Status, Timestamp, harmless_within, units,
 };
@@ -14,7 +14,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
 /// The kind in the registry.
-pub(super) const KIND: Kind = Kind { name: "command", keys: &[KEYS], network: false, make };
+pub(super) const KIND: Kind =
+    Kind { family: Family::Check, name: "command", keys: &[KEYS], network: false, make };
 
 const KEYS: &[Key] = &[
     key(

@@ -1,7 +1,7 @@
 //! `config.example.toml` is what the tables of keys say, those of the sources included.
 
-use super::{Shared, check, kind_keys};
-use crate::config::{Config, Mistakes, example, render, uncommented};
+use super::{Shared, kind_keys, of_kind};
+use crate::config::{Config, Family, Mistakes, example, render, uncommented};
 use crate::domain::{Role, SourceId, SourceInfo};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,14 +38,18 @@ fn all_lines_of_the_example_in_force_are_a_config_without_a_mistake() {
             role: Role::Check(check_config.role.clone()),
             network: false,
             note: None,
+            cost: String::new(),
         };
         let (kind, table) = (check_config.kind, &check_config.table);
-        let source = check(kind, table, info, check_config.connect_timeout, &shared, &mut mistakes);
+        let kind = (Family::Check, kind);
+        let source =
+            of_kind(kind, table, info, check_config.connect_timeout, &shared, &mut mistakes);
         made += usize::from(source.is_some());
     }
     assert!(mistakes.is_empty(), "{}", render(Path::new("example"), &text, &mistakes, false));
     // One of each kind, `health`, `tcp` and `tls` in short, and `tcp` of the second service.
-    assert_eq!(made, kind_keys().len() + 4);
+    let checks = kind_keys().iter().filter(|kind| kind.family == Family::Check).count();
+    assert_eq!(made, checks + 4);
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub(crate) use expect::Expect;
 use super::client::{FetchError, Fetched, Shared, Target, cause, shown};
 use super::trust::{Trust, read_leaf};
 use super::{Brought, Kind, Made, Source, tls};
-use crate::config::{CLIENT, Client, Key, Mistakes, Shape, TRUST, Table, key};
+use crate::config::{CLIENT, Client, Family, Key, Mistakes, Shape, TRUST, Table, key};
 use crate::domain::reading::PollFailure;
 use crate::domain::{
     Cause, CheckReading, PollError, Reading, SourceInfo, Status, Timestamp, harmless_within,
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// The kind in the registry.
 pub(super) const KIND: Kind =
-    Kind { name: "http", keys: &[KEYS, CLIENT, TRUST], network: true, make };
+    Kind { family: Family::Check, name: "http", keys: &[KEYS, CLIENT, TRUST], network: true, make };
 
 const KEYS: &[Key] = &[
     key("http", Shape::Url, "The URL that is asked.")

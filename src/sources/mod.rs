@@ -19,8 +19,9 @@ mod trust;
 pub use all::Sources;
 pub use client::Shared;
 
-use crate::config::{Keys, KindKeys, Mistakes, Table};
+use crate::config::{Family, Keys, KindKeys, Mistakes, Table};
 use crate::domain::{PollError, Reading, SourceInfo, Timestamp};
+use crate::store::message::{Look, Seen};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -58,10 +59,19 @@ pub trait Source: Send + Sync {
     fn info(&self) -> &SourceInfo;
     /// Asks once, at `now`.
     fn poll(&self, now: Timestamp) -> BoxFuture<'_, Result<Brought, PollError>>;
+
+    /// Looks closer at one thing that it told of, because the operator wants
+    /// it: this may take long and read much. `None` where there is nothing
+    /// closer to look at.
+    fn look(&self, _: &Look, _: Timestamp) -> Option<BoxFuture<'_, Result<Seen, PollError>>> {
+        None
+    }
 }
 
-/// A kind of check: its name is the key that makes a table one.
+/// A kind of check, backup or release: its name is the key that makes a table one.
 pub struct Kind {
+    /// What it is a kind of.
+    pub family: Family,
     /// `http`, `tcp`, `tls`, `command`.
     pub name: &'static str,
     /// Its keys.
@@ -71,33 +81,34 @@ pub struct Kind {
     make: fn(&Table, Made, &mut Mistakes) -> Option<Arc<dyn Source>>,
 }
 
-/// All kinds of checks.
+/// All kinds.
 pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, tls::KIND, command::KIND];
 
 /// The kinds as the config's reader takes them.
 pub fn kind_keys() -> Vec<KindKeys> {
-    KINDS.iter().map(|kind| KindKeys { name: kind.name, keys: kind.keys }).collect()
+    let keys = |kind: &Kind| KindKeys { family: kind.family, name: kind.name, keys: kind.keys };
+    KINDS.iter().map(keys).collect()
 }
 
-/// What every check is made with.
+/// What every source of a kind is made with.
 struct Made {
     info: SourceInfo,
     connect_timeout: Duration,
     shared: Arc<Shared>,
 }
 
-/// Makes the source of a check. `info` says who it is and how often it is
-/// asked; what it asks, its kind and its note are filled in here. `None` where
+/// Makes the source of a table of a kind. `info` says who it is and how often
+/// it is asked; what it asks, its kind, note and cost are filled in here. `None` where
 /// the table has mistakes, which were reported.
-pub fn check(
-    kind: &str,
+pub fn of_kind(
+    (family, kind): (Family, &str),
     table: &Table,
     mut info: SourceInfo,
     connect_timeout: Duration,
     shared: &Arc<Shared>,
     mistakes: &mut Mistakes,
 ) -> Option<Arc<dyn Source>> {
-    let kind = KINDS.iter().find(|known| known.name == kind)?;
+    let kind = KINDS.iter().find(|known| known.family == family && known.name == kind)?;
     info.kind = kind.name.into();
     info.network = kind.network;
     let connect_timeout = connect_timeout.min(info.timeout);
@@ -111,7 +122,8 @@ mod tests {
 
     #[test]
     fn kinds_are_unique_and_each_has_the_key_that_it_is_named_for() {
-        let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        let names: BTreeSet<(&str, &str)> =
+            KINDS.iter().map(|kind| (kind.family.plural(), kind.name)).collect();
         assert_eq!(names.len(), KINDS.len());
         for kind in KINDS {
             let keys: Vec<&str> = kind.keys.iter().flat_map(|k| k.iter()).map(|k| k.name).collect();

@@ -167,6 +167,7 @@ impl Prometheus {
         let begun = self.shared.monotonic();
         let url = self.endpoint("api/v1/status/buildinfo");
         let fetched = self.get.fetch_with(&self.shared, &url, None).await?;
+        let mut skew_ms = fetched.skew_ms(now);
         let version = match fetched.status {
             200..=299 => {
                 answer::version(&fetched.body).map_err(|error| PollError::broken(error.message))?
@@ -175,6 +176,7 @@ impl Prometheus {
             404 | 405 | 501 => {
                 let form = [("query", "1".to_owned()), ("time", seconds(now))];
                 let fetched = self.send(self.endpoint("api/v1/query"), &form).await?;
+                skew_ms = fetched.skew_ms(now);
                 if !(200..300).contains(&fetched.status) {
                     return Err(unusable(&fetched));
                 }
@@ -183,7 +185,7 @@ impl Prometheus {
             }
             _ => return Err(unusable(&fetched)),
         };
-        Ok(ServerReading { version, took: self.shared.monotonic().saturating_sub(begun) })
+        Ok(ServerReading { version, took: self.shared.monotonic().saturating_sub(begun), skew_ms })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::client::{Shared, io_failed};
 use super::{Brought, Kind, Made, Source, http};
-use crate::config::{Key, Mistakes, Shape, Table, key};
+use crate::config::{Family, Key, Mistakes, Shape, Table, key};
 use crate::domain::reading::PollFailure;
 use crate::domain::{
     CheckReading, PollError, Reading, SourceInfo, Status, Timestamp, harmless_within, units,
@@ -15,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The kind in the registry.
-pub(super) const KIND: Kind = Kind { name: "tcp", keys: &[KEYS], network: true, make };
+pub(super) const KIND: Kind =
+    Kind { family: Family::Check, name: "tcp", keys: &[KEYS], network: true, make };
 
 const KEYS: &[Key] = &[
     key("tcp", Shape::Address, "Host and port that are connected to.").like("db-1:5432").needed(),

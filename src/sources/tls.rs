@@ -3,7 +3,7 @@
 use super::client::{Shared, io_failed, tls_failed};
 use super::trust::Trust;
 use super::{Brought, Kind, Made, Source, http, tcp};
-use crate::config::{Key, Mistakes, Shape, TRUST, Table, key};
+use crate::config::{Family, Key, Mistakes, Shape, TRUST, Table, key};
 use crate::domain::reading::PollFailure;
 use crate::domain::{
     Cause, Certificate, CheckReading, PollError, Reading, SourceInfo, Status, Timestamp,
@@ -16,7 +16,8 @@ use std::time::Duration;
 use tokio_rustls::TlsConnector;
 
 /// The kind in the registry.
-pub(super) const KIND: Kind = Kind { name: "tls", keys: &[KEYS, TRUST], network: true, make };
+pub(super) const KIND: Kind =
+    Kind { family: Family::Check, name: "tls", keys: &[KEYS, TRUST], network: true, make };
 
 const KEYS: &[Key] = &[
     key("tls", Shape::Address, "Host and port that are connected to with TLS.")

@@ -1,7 +1,10 @@
 //! Everything that can happen to the program, and everything it can ask of the
 //! world: plain data that can be compared, logged, kept and replayed.
 
-use crate::domain::{EngineKind, Inventory, PollError, Reading, ServiceName, SourceId, Timestamp};
+use crate::domain::{
+    EngineKind, FullCheck, Inventory, IssueEvent, PollError, Reading, ServiceName, SourceId,
+    Timestamp,
+};
 pub use crate::metrics::Coverage;
 use crate::metrics::Data;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,8 @@ pub enum Msg {
     Polled(Vec<Polled>),
     /// Questions were answered.
     Answered(Vec<Answered>),
+    /// A closer look at one thing ended.
+    Looked(Looked),
     /// The `logs` command of a service ended.
     LogsRead { service: ServiceName, lines: Result<Arc<[String]>, String> },
     /// The config was read anew: what is watched from now on, or its mistakes.
@@ -59,6 +64,37 @@ pub struct Polled {
     pub late: Duration,
     /// What it brought.
     pub outcome: Result<Reading, PollError>,
+}
+
+/// A closer look at one thing that a source tells of, asked for by the operator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Look {
+    /// The latest event of an issue, by the server's id of it.
+    Issue(String),
+    /// A full check of the newest backup: reads all of it.
+    Verify,
+}
+
+/// What a closer look found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen {
+    /// The latest event of an issue.
+    Event(IssueEvent),
+    /// A full check.
+    Verified(FullCheck),
+}
+
+/// A closer look ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// At a thing of this source.
+    pub source: SourceId,
+    /// At what.
+    pub look: Look,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it found.
+    pub outcome: Result<Seen, PollError>,
 }
 
 /// Names a question's place: a newer question with the same id replaces the older one.
@@ -136,6 +172,8 @@ pub enum Effect {
     PollAll,
     /// Ask an engine.
     Ask(Ask),
+    /// Look closer at one thing of this source.
+    Look { source: SourceId, look: Look },
     /// Read the service's logs.
     ReadLogs(ServiceName),
     /// Put this text into the terminal's clipboard.
@@ -192,6 +230,8 @@ pub enum Action {
     Logs,
     /// Split a signal by a label.
     Split,
+    /// Check what is selected in full: reads all of a backup.
+    Verify,
     /// Copy what is selected.
     Copy,
     /// Hold the screen still.
@@ -222,7 +262,7 @@ pub enum Action {
 
 impl Action {
     /// Every action but the pages, in the order of the enum.
-    const PLAIN: [Self; 30] = [
+    const PLAIN: [Self; 31] = [
         Self::Up,
         Self::Down,
         Self::Left,
@@ -240,6 +280,7 @@ impl Action {
         Self::Palette,
         Self::Logs,
         Self::Split,
+        Self::Verify,
         Self::Copy,
         Self::Freeze,
         Self::Whole,

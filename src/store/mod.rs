@@ -9,10 +9,10 @@ pub use crate::domain::{Mark, Standing};
 pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{
-    CheckState, HostState, Known, Online, ServiceState, SignalState, SignalValue, SourceState,
-    certificate_at,
+    BackupState, CheckState, HostState, Known, Online, ServiceState, SignalState, SignalValue,
+    SourceState, certificate_at,
 };
 pub use message::{
-    Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Mods,
-    Msg, Polled, Stamped,
+    Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,
+    Looked, Mods, Msg, Polled, Seen, Stamped,
 };

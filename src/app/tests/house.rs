@@ -44,6 +44,7 @@ fn check(service: &str, every_s: u64) -> SourceInfo {
         }),
         network: true,
         note: None,
+        cost: String::new(),
     }
 }
 
@@ -81,6 +82,8 @@ pub(super) fn service(name: &str) -> Service {
         link: Some("https://wiki.shop.example/api".into()),
         depends_on: vec!["db".into()],
         has_logs: name == "api",
+        job: None,
+        projects: Vec::new(),
     }
 }
 
@@ -95,6 +98,7 @@ pub(super) fn inventory(names: &[&str]) -> Inventory {
         role: Role::Server,
         network: true,
         note: None,
+        cost: String::new(),
     }];
     sources.extend(names.iter().map(|name| check(name, 10)));
     let mut signals = Vec::new();
@@ -216,7 +220,7 @@ pub(super) fn alert(
 ) -> Alert {
     Alert {
         labels: Labels::new([("alertname", name), ("service", service), ("severity", "page")]),
-        origin: "opsroom".into(),
+        origins: vec!["opsroom".into()],
         state: AlertState::Firing,
         severity,
         service: Some(service.into()),
@@ -226,6 +230,10 @@ pub(super) fn alert(
         expression: "sum(rate(http_requests_total{code=~\"5..\"}[5m])) > 0.05".into(),
         seen: ago(4),
         annotations: BTreeMap::from([("summary".to_owned(), "Too many requests fail".to_owned())]),
+        quiet: Vec::new(),
+        receivers: Vec::new(),
+        link: None,
+        source: None,
     }
 }
 

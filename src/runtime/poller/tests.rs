@@ -92,6 +92,7 @@ impl Bench {
                 role,
                 network: true,
                 note: None,
+                cost: String::new(),
             },
             does,
             takes: Duration::from_millis(3),

@@ -3,7 +3,7 @@
 use super::{ClientKey, Shared, words};
 use crate::config::{Auth, Client, Secret, SecretValue};
 use crate::domain::reading::PollFailure;
-use crate::domain::{PollError, units};
+use crate::domain::{PollError, Timestamp, units};
 use crate::sources::trust::Trust;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -45,6 +45,15 @@ impl Fetched {
     /// A header as text; empty where it is missing or no text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// How far the server's clock is ahead of this host's, in milliseconds, by
+    /// its `Date` (RFC 9110, section 6.6.1: whole seconds, so half of one is
+    /// added); `asked` is when the request was sent. None where it tells none.
+    pub(crate) fn skew_ms(&self, asked: Timestamp) -> Option<i64> {
+        let date = chrono::DateTime::parse_from_rfc2822(self.header("date")).ok()?;
+        let here = asked + self.took / 2;
+        Some(date.timestamp_millis() + 500 - here.millis())
     }
 }
 

@@ -65,7 +65,7 @@ fn severity(status: Status) -> Option<Severity> {
 fn alert(labels: Labels, standing: &Standing, severity: Severity, expression: String) -> Alert {
     Alert {
         labels,
-        origin: ORIGIN.into(),
+        origins: vec![ORIGIN.into()],
         state: AlertState::Firing,
         severity,
         service: None,
@@ -75,6 +75,10 @@ fn alert(labels: Labels, standing: &Standing, severity: Severity, expression: St
         expression,
         seen: standing.seen.unwrap_or(standing.since),
         annotations: BTreeMap::new(),
+        quiet: Vec::new(),
+        receivers: Vec::new(),
+        link: None,
+        source: None,
     }
 }
 
@@ -151,8 +155,8 @@ impl Known {
         let Some(state) = self.sources.get_mut(&info.id) else { return };
         let job = match &info.role {
             Role::Scrape { job } => job.as_str(),
-            Role::Server => "",
-            Role::Canary | Role::Check(_) => return,
+            Role::Server | Role::Alerts | Role::Targets | Role::Issues | Role::Releases => "",
+            Role::Canary | Role::Check(_) | Role::Backup(_) => return,
         };
         let standing = &state.standing;
         let say = match standing.status {

@@ -63,9 +63,7 @@ impl Known {
                 state.last = Some(reading.clone());
                 (at_most(reading.status, role.at_most), reading.summary.as_str(), true)
             }
-            Ok(Reading::Scrape(_) | Reading::Server(_)) => {
-                (Status::Unknown, "what it answers is not a check's answer", false)
-            }
+            Ok(_) => (Status::Unknown, "what it answers is not a check's answer", false),
             Err(error) => (Status::Unknown, error.message.as_str(), false),
         };
         let probe = Probe { at: polled.taken, status, reason, answered };

@@ -70,7 +70,11 @@ impl Index {
                         index.alone.push(info.id.clone());
                     }
                 }
-                Role::Server => index.alone.push(info.id.clone()),
+                Role::Server | Role::Alerts | Role::Targets | Role::Issues | Role::Releases => {
+                    index.alone.push(info.id.clone());
+                }
+                // It counts by how the backups stand.
+                Role::Backup(_) => {}
                 Role::Canary => index.canaries.push(info.id.clone()),
             }
         }

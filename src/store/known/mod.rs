@@ -3,10 +3,13 @@
 
 mod alerts;
 mod asks;
+mod backups;
 mod checks;
+mod foreign;
 mod hosts;
 mod index;
 mod judge;
+mod releases;
 mod reload;
 mod services;
 mod signals;
@@ -15,13 +18,14 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use backups::BackupState;
 pub use checks::certificate_at;
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
-    Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
+    Release, Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
 };
-use crate::store::{Answer, AskId, Effect, Msg};
+use crate::store::{Answer, AskId, Effect, Looked, Msg};
 use index::Index;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,6 +34,8 @@ use std::time::Duration;
 
 /// So many events are kept.
 const EVENTS: usize = 2_000;
+/// So many closer looks are kept.
+const LOOKS: usize = 100;
 /// So many answers to questions of panels are kept: more than any screen asks.
 const ANSWERS: usize = 1_024;
 
@@ -55,6 +61,13 @@ pub struct Known {
     pub services: BTreeMap<ServiceName, ServiceState>,
     /// Every host that was seen, by its group's name and its `instance`.
     pub hosts: BTreeMap<String, BTreeMap<Arc<str>, HostState>>,
+    /// The backups of every data set, by their source.
+    pub backups: BTreeMap<SourceId, BackupState>,
+    /// Releases, the newest first, bounded.
+    pub releases: Vec<Release>,
+    /// Closer looks that the operator asked for, the newest first, bounded; one
+    /// of each thing.
+    pub looked: VecDeque<Looked>,
     /// Alerts that fire or are pending, worst first, then longest first.
     pub alerts: Vec<Alert>,
     /// The last answers to the questions of panels, by their place. Those of
@@ -179,6 +192,7 @@ struct Turn {
     signals: BTreeSet<SignalId>,
     services: BTreeSet<ServiceName>,
     groups: BTreeSet<String>,
+    backups: BTreeSet<SourceId>,
     raised: Vec<Alert>,
     ended: Vec<alerts::Key>,
 }
@@ -197,6 +211,9 @@ impl Known {
             signals: BTreeMap::new(),
             services: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            releases: Vec::new(),
+            looked: VecDeque::new(),
             alerts: Vec::new(),
             answers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -228,6 +245,7 @@ impl Known {
                     self.answered(&mut turn, answered);
                 }
             }
+            Msg::Looked(looked) => self.looked(looked),
             Msg::Reloaded(Ok(inventory)) => self.reloaded(&mut turn, inventory),
             Msg::Ticked => self.ticked(&mut turn),
             Msg::KeyPressed(_)
@@ -243,7 +261,7 @@ impl Known {
         turn.effects
     }
 
-    /// How many services, hosts, metrics servers and scraped targets have each
+    /// How many services, hosts, data sets, servers and scraped targets have each
     /// status. Each problem counts once: a service counts by its verdict, in
     /// which its checks and signals are; a host by its own, in which its
     /// exporter's scrape is; a group of hosts of which nothing was seen counts
@@ -253,7 +271,8 @@ impl Known {
         let hosts = self.hosts.values().flat_map(BTreeMap::values).map(|host| host.standing.status);
         let empty = self.hosts.values().filter(|hosts| hosts.is_empty()).map(|_| Status::Unknown);
         let sources = self.lone_sources().map(|(_, source)| source.standing.status);
-        services.chain(hosts).chain(empty).chain(sources).collect()
+        let backups = self.backups.values().map(|backup| backup.standing.status);
+        services.chain(hosts).chain(empty).chain(sources).chain(backups).collect()
     }
 
     /// The worst of all that [`Known::counts`] counts.
@@ -261,7 +280,7 @@ impl Known {
         self.counts().verdict()
     }
 
-    /// Metrics servers and scraped targets that are in no host's verdict.
+    /// Servers and scraped targets that are in no other verdict.
     pub fn lone_sources(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
         self.index.alone.iter().filter_map(|id| {
             let place = self.index.sources.get(id)?;
@@ -306,6 +325,11 @@ impl Known {
                 turn.signals.insert(id.clone());
             }
         }
+        for (id, backup) in &self.backups {
+            if is_over(backup.turns) {
+                turn.backups.insert(id.clone());
+            }
+        }
         for (name, hosts) in &self.hosts {
             if hosts.values().any(|host| host.is_long_gone(now)) {
                 turn.groups.insert(name.clone());
@@ -331,6 +355,9 @@ impl Known {
         for id in std::mem::take(&mut turn.signals) {
             self.refresh_signal(turn, &id);
         }
+        for id in std::mem::take(&mut turn.backups) {
+            self.refresh_backup(turn, &id);
+        }
         for name in std::mem::take(&mut turn.groups) {
             self.refresh_hosts(&name);
         }
@@ -346,6 +373,15 @@ impl Known {
         turn.signals = self.signals.keys().cloned().collect();
         turn.services = self.services.keys().cloned().collect();
         turn.groups = self.hosts.keys().cloned().collect();
+        turn.backups = self.backups.keys().cloned().collect();
+    }
+
+    /// Keeps the last closer look at each thing.
+    fn looked(&mut self, looked: &Looked) {
+        let same = |known: &Looked| known.source == looked.source && known.look == looked.look;
+        self.looked.retain(|known| !same(known));
+        self.looked.push_front(looked.clone());
+        self.looked.truncate(LOOKS);
     }
 
     fn note(&mut self, kind: EventKind) {
@@ -402,6 +438,14 @@ impl Known {
                 self.checks.entry(info.id.clone()).or_insert_with(|| CheckState {
                     standing: waiting.clone(),
                     ..CheckState::default()
+                });
+            }
+        }
+        for info in &inventory.sources {
+            if matches!(info.role, Role::Backup(_)) {
+                self.backups.entry(info.id.clone()).or_insert_with(|| BackupState {
+                    standing: waiting.clone(),
+                    ..BackupState::default()
                 });
             }
         }

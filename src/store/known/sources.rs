@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A source that fails is asked again like a check.
 const CONFIRM: u32 = 2;
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
+/// A look at backups costs more, and is asked once more only.
+const BACKUP_CONFIRM: u32 = 1;
+const BACKUP_CONFIRM_AFTER: Duration = Duration::from_secs(5);
 /// A canary is confirmed sooner than the checks that it excuses.
 const CANARY_CONFIRM: u32 = 1;
 const CANARY_CONFIRM_AFTER: Duration = Duration::from_millis(500);
@@ -43,7 +46,13 @@ impl Memory {
 pub(super) fn rules(info: &SourceInfo, took: Duration) -> Rules {
     let (confirm, confirm_after) = match &info.role {
         Role::Check(role) => (role.confirm, role.confirm_after),
-        Role::Scrape { .. } | Role::Server => (CONFIRM, CONFIRM_AFTER),
+        Role::Scrape { .. }
+        | Role::Server
+        | Role::Alerts
+        | Role::Targets
+        | Role::Issues
+        | Role::Releases => (CONFIRM, CONFIRM_AFTER),
+        Role::Backup(_) => (BACKUP_CONFIRM, BACKUP_CONFIRM_AFTER),
         Role::Canary => (CANARY_CONFIRM, CANARY_CONFIRM_AFTER),
     };
     Rules { every: info.every.max(took), confirm, confirm_after }
@@ -56,7 +65,7 @@ fn is_explained_by_network(outcome: &Result<Reading, PollError>) -> bool {
             reading.cause,
             Some(Cause::Name | Cause::Refused | Cause::Timeout | Cause::Network | Cause::Tls)
         ),
-        Ok(Reading::Scrape(_) | Reading::Server(_)) => false,
+        Ok(_) => false,
         Err(error) => matches!(
             error.cause,
             PollFailure::Name
@@ -80,9 +89,12 @@ fn probe_of_source(role: &Role, outcome: &Result<Reading, PollError>) -> (Status
         }
         (Role::Canary, Err(error)) => (Status::Critical, error.message.clone(), true),
         (Role::Canary | Role::Scrape { .. }, Ok(Reading::Scrape(_)))
-        | (Role::Canary | Role::Server, Ok(Reading::Server(_))) => {
-            (Status::Ok, "answers".into(), true)
-        }
+        | (Role::Canary | Role::Server, Ok(Reading::Server(_)))
+        | (Role::Alerts, Ok(Reading::Alerts(_)))
+        | (Role::Targets, Ok(Reading::Targets(_)))
+        | (Role::Issues, Ok(Reading::Issues(_)))
+        | (Role::Backup(_), Ok(Reading::Backup(_)))
+        | (Role::Releases, Ok(Reading::Releases(_))) => (Status::Ok, "answers".into(), true),
         (_, Ok(_)) => (Status::Warning, "it answers something else".into(), true),
         (_, Err(error)) => (Status::Warning, error.message.clone(), false),
     }
@@ -128,7 +140,14 @@ impl Known {
         }
         let again = match &info.role {
             Role::Check(role) => self.check_polled(turn, info, role, polled),
-            Role::Scrape { .. } | Role::Server | Role::Canary => {
+            Role::Scrape { .. }
+            | Role::Server
+            | Role::Canary
+            | Role::Alerts
+            | Role::Targets
+            | Role::Issues
+            | Role::Backup(_)
+            | Role::Releases => {
                 turn.sources.insert(info.id.clone());
                 let (status, reason, answered) = probe_of_source(&info.role, &polled.outcome);
                 let probe = Probe { at: taken, status, reason: &reason, answered };
@@ -144,8 +163,14 @@ impl Known {
                 self.nudge_canaries(turn);
             }
         }
-        if let (Role::Scrape { job }, Ok(_)) = (&info.role, &polled.outcome) {
-            self.ask_after_scrape(turn, job);
+        match (&info.role, &polled.outcome) {
+            (Role::Scrape { job }, Ok(_)) => self.ask_after_scrape(turn, job),
+            (Role::Alerts | Role::Targets, _) => self.reported(turn, info),
+            (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
+            (Role::Issues | Role::Releases, Ok(reading)) => {
+                self.releases_told(turn, info, reading);
+            }
+            _ => {}
         }
     }
 
@@ -248,7 +273,13 @@ impl Known {
                         turn.checks.insert(info.id.clone());
                     }
                 }
-                Role::Scrape { .. } | Role::Server => {
+                Role::Scrape { .. }
+                | Role::Server
+                | Role::Alerts
+                | Role::Targets
+                | Role::Issues
+                | Role::Backup(_)
+                | Role::Releases => {
                     if let Some(source) = self.sources.get_mut(&info.id) {
                         source.memory.fold.drop_pending();
                         turn.sources.insert(info.id.clone());

@@ -42,6 +42,7 @@ fn source(id: &str, role: Role) -> SourceInfo {
         role,
         network: true,
         note: None,
+        cost: String::new(),
     }
 }
 
@@ -57,6 +58,8 @@ fn service(name: &str) -> Service {
         link: None,
         depends_on: Vec::new(),
         has_logs: false,
+        job: None,
+        projects: Vec::new(),
     }
 }
 

@@ -1,0 +1,159 @@
+//! What Alertmanager and Prometheus say of alerts, and of themselves.
+
+use super::{AlertState, Labels, Num, Severity, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What one poll of Alertmanager, or of the rules of Prometheus, brought.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlertsReading {
+    /// Product and version where it tells: `Alertmanager 0.25.0`.
+    pub version: Option<String>,
+    /// Alerts that fire or are pending, in the order of their labels.
+    pub alerts: Vec<Reported>,
+    /// Silences that are active or pending, those that ended in the last hours too.
+    pub silences: Vec<Silence>,
+    /// The receivers' names.
+    pub receivers: Vec<String>,
+    /// `ready`, `settling`, `disabled`, and the number of peers.
+    pub cluster: Option<Cluster>,
+    /// Notifications since the start of the server, by integration.
+    pub notifications: Vec<Notifications>,
+    /// Rules that cannot be evaluated: nothing else will say so.
+    pub broken_rules: Vec<BrokenRule>,
+    /// How many alerting rules there are, where told.
+    pub rules: Option<u64>,
+    /// Parts that could not be read: `silences: HTTP 500`.
+    pub notes: Vec<String>,
+    /// How long all of it took.
+    pub took: Duration,
+    /// How far the server's clock is ahead of this host's, in milliseconds.
+    pub skew_ms: Option<i64>,
+}
+
+/// An alert as a server reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// All labels, `alertname` among them.
+    pub labels: Labels,
+    /// Annotations, harmless to show.
+    pub annotations: BTreeMap<String, String>,
+    /// How far it is.
+    pub state: AlertState,
+    /// How much it matters, from its `severity` label.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Timestamp,
+    /// What keeps it quiet; empty where nothing does.
+    pub quiet: Vec<Quiet>,
+    /// Who is told of it.
+    pub receivers: Vec<String>,
+    /// The expression of its rule, where told.
+    pub expression: String,
+    /// Its value, where told.
+    pub value: Option<Num>,
+    /// Where it comes from: `generatorURL`.
+    pub link: Option<String>,
+}
+
+/// What keeps an alert from telling anyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quiet {
+    /// Somebody silenced it.
+    Silenced { id: String, by: String, until: Timestamp, comment: String },
+    /// Another alert inhibits it: that one's name and telling labels.
+    Inhibited { by: String },
+    /// A mute time interval is active.
+    Muted { by: String },
+}
+
+/// A silence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Its id.
+    pub id: String,
+    /// Whether it has begun or ended.
+    pub state: SilenceState,
+    /// What it silences, as Alertmanager writes it: `service="api"`, `job=~"a|b"`.
+    pub matchers: Vec<String>,
+    /// Who made it.
+    pub by: String,
+    /// Why.
+    pub comment: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// How far a silence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SilenceState {
+    /// It silences.
+    Active,
+    /// It will.
+    Pending,
+    /// It did.
+    Expired,
+}
+
+/// The cluster that an Alertmanager is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// `ready`, `settling`, `disabled`.
+    pub status: String,
+    /// How many members it sees, itself among them.
+    pub peers: u64,
+}
+
+/// Notifications of one integration since the server's start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notifications {
+    /// `slack`, `webhook`, `pagerduty`.
+    pub integration: String,
+    /// So many were tried.
+    pub tried: u64,
+    /// So many failed.
+    pub failed: u64,
+}
+
+/// A rule that cannot be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenRule {
+    /// Its name.
+    pub name: String,
+    /// The group that it is in.
+    pub group: String,
+    /// Why, in words, harmless to show.
+    pub error: String,
+}
+
+/// What a metrics server says of the targets that it scrapes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetsReading {
+    /// So many answer.
+    pub up: u64,
+    /// So many were not scraped yet.
+    pub unknown: u64,
+    /// Those that do not answer; of many the first 500.
+    pub down: Vec<TargetDown>,
+    /// So many do not answer.
+    pub down_count: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A target that does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetDown {
+    /// Its job.
+    pub job: String,
+    /// Its instance.
+    pub instance: String,
+    /// Why, as the server tells, harmless to show.
+    pub error: String,
+    /// When it was last scraped.
+    pub scraped: Option<Timestamp>,
+}
