@@ -20,6 +20,7 @@ mod tests;
 
 pub use backups::BackupState;
 pub use checks::certificate_at;
+pub use releases::Change;
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,

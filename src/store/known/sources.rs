@@ -168,7 +168,7 @@ impl Known {
             (Role::Alerts | Role::Targets, _) => self.reported(turn, info),
             (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
             (Role::Issues | Role::Releases, Ok(reading)) => {
-                self.releases_told(turn, info, reading);
+                self.releases_told(info, reading);
             }
             _ => {}
         }

@@ -4,6 +4,7 @@
 
 mod checks;
 mod day;
+mod releases;
 mod replay;
 mod signals;
 mod sources;
