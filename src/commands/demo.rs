@@ -3,6 +3,7 @@
 use crate::config::discover;
 use crate::demo::Practice;
 use crate::runtime::assemble::Assembled;
+use crate::runtime::clock::Clock;
 use crate::runtime::console::Setup;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::terminal::Tty;
@@ -16,7 +17,7 @@ pub(super) fn run(seed: u64) -> Result<ExitCode> {
     if let Err(unfit) = Tty::check_fit() {
         return Ok(super::console::refused(&unfit));
     }
-    let practice = Arc::new(Practice::start(&std::env::temp_dir(), seed)?);
+    let practice = Arc::new(Practice::start(&std::env::temp_dir(), seed, Clock::Wall.now())?);
     let shown = watch(&practice);
     // The console's tasks may hold it a little longer than the console is there.
     practice.end();

@@ -72,7 +72,8 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
             let _ = write!(text, "job = {}\nwindow = \"10s\"\nevery = \"2s\"\n", quoted(name));
         }
     }
-    for (member, address) in addresses {
+    let scraped = addresses.iter().filter(|(member, _)| **member != Member::Tracker);
+    for (member, address) in scraped {
         let _ = write!(
             text,
             "\n[scrape.{}]\ntargets = [\"{address}\"]\nevery = \"2s\"\ntimeout = \"1s\"\n",

@@ -80,7 +80,7 @@ pub(super) fn body(member: Member, version: &str, needs: &[(Member, Doing)]) -> 
             let body = json!({ "status": "ok", "info": up, "error": {}, "details": up });
             (200, "application/json", body.to_string())
         }
-        Member::Host | Member::Visitors => (200, "text/plain", "ok".into()),
+        Member::Host | Member::Tracker | Member::Visitors => (200, "text/plain", "ok".into()),
     }
 }
 

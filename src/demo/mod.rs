@@ -6,6 +6,7 @@
 //! way that ended, because the pipe that its orders come through is closed
 //! then; each removes the scratch folder as it goes.
 
+mod backups;
 mod chance;
 mod config;
 mod exposition;
@@ -15,9 +16,11 @@ mod host;
 mod log;
 mod peer;
 mod practice;
+mod releases;
 mod service;
 mod shop;
 mod tally;
+mod tracker;
 
 pub use practice::{Practice, PracticeError};
 pub use service::{Part, serve};

@@ -38,6 +38,11 @@ impl Peer {
         Self { address, patience, idle: RefCell::default() }
     }
 
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The status of the answer to `GET path`.
     pub(super) async fn ask(&self, path: &str) -> Result<u16, NoAnswer> {
         match tokio::time::timeout(self.patience, self.ask_patiently(path)).await {

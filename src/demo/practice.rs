@@ -1,11 +1,14 @@
 //! The console's hold on its practice environment: starts it, puts faults into
 //! it, heals it, takes it away.
 
+use super::backups;
 use super::chance::Chance;
 use super::config;
 use super::folder;
 use super::log::Log;
+use super::releases;
 use super::shop::Member;
+use crate::domain::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -85,16 +88,21 @@ impl Running {
 }
 
 impl Practice {
-    /// Starts it, with a scratch folder of its own under `parent` and all
-    /// chance from `seed`. What killed consoles left under `parent` is removed.
-    pub fn start(parent: &Path, seed: u64) -> Result<Self, PracticeError> {
+    /// Starts it at `now`, with a scratch folder of its own under `parent` and
+    /// all chance from `seed`. What killed consoles left under `parent` is removed.
+    pub fn start(parent: &Path, seed: u64, now: Timestamp) -> Result<Self, PracticeError> {
         let program = std::env::current_exe()
             .map_err(|source| PracticeError::Start { name: "opsroom", source })?;
-        Self::start_as(&program, parent, seed)
+        Self::start_as(&program, parent, seed, now)
     }
 
     /// The same with the processes of another `opsroom` program.
-    pub fn start_as(program: &Path, parent: &Path, seed: u64) -> Result<Self, PracticeError> {
+    pub fn start_as(
+        program: &Path,
+        parent: &Path,
+        seed: u64,
+        now: Timestamp,
+    ) -> Result<Self, PracticeError> {
         let in_folder = |source| PracticeError::Folder { parent: parent.to_path_buf(), source };
         let folder = folder::make(parent).map_err(in_folder)?;
         let mut practice = Self {
@@ -114,6 +122,8 @@ impl Practice {
             practice.addresses.insert(member, address);
             sockets.insert(member, socket);
         }
+        backups::write(&practice.folder, now).map_err(in_folder)?;
+        releases::begin(&practice.folder, now).map_err(in_folder)?;
         practice.config = config::text(&practice.addresses, &practice.folder);
         let mut file = OpenOptions::new()
             .write(true)
@@ -263,7 +273,8 @@ impl Practice {
         if let Some(seconds) = release_after {
             command.args(["--release-after", &seconds.to_string()]);
         }
-        for other in member.needs() {
+        let tracker = member.reports().then_some(&Member::Tracker);
+        for other in member.needs().iter().chain(tracker) {
             if let Some(address) = self.addresses.get(other) {
                 command.args(["--peer", &format!("{}={address}", other.name())]);
             }

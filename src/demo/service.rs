@@ -7,8 +7,10 @@ use super::health::{self, Doing};
 use super::host;
 use super::log::Log;
 use super::peer::{NoAnswer, Peer};
+use super::releases;
 use super::shop::{Ailment, Member, Route};
 use super::tally::Tally;
+use super::tracker::{Report, Tracker};
 use crate::domain::Timestamp;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -65,12 +67,20 @@ pub fn serve(part: &Part) -> io::Result<()> {
         let address: SocketAddr = address.parse().map_err(|_| wrong("no such address"))?;
         peers.insert(other, Peer::new(address, member.patience()));
     }
+    if member.reports()
+        && let Some(tracker) = peers.get_mut(&Member::Tracker)
+    {
+        *tracker = Peer::new(tracker.address(), REPORT_PATIENCE);
+    }
     let (version, _) = member.releases();
     let began = (part.now)();
     let room = Rc::new(Room {
         member,
         now: part.now,
         peers,
+        folder: part.folder.clone(),
+        tracker: (member == Member::Tracker).then(|| RefCell::new(Tracker::new(began))),
+        reporting: Cell::new(0),
         version: Cell::new(version),
         ailment: Cell::default(),
         tally: RefCell::new(Tally::new(version, began)),
@@ -112,11 +122,20 @@ fn orders() -> io::Result<mpsc::UnboundedReceiver<String>> {
 /// For how long it is remembered how others answered.
 const REMEMBERED: Duration = Duration::from_secs(8);
 
+/// A report that takes longer is lost.
+const REPORT_PATIENCE: Duration = Duration::from_millis(500);
+/// So many reports are on their way at once; others are lost, as in real life.
+const REPORTS: u32 = 4;
+
 /// What a process knows and has.
 struct Room {
     member: Member,
     now: fn() -> Timestamp,
     peers: BTreeMap<Member, Peer>,
+    folder: PathBuf,
+    tracker: Option<RefCell<Tracker>>,
+    /// Reports that are on their way.
+    reporting: Cell<u32>,
     version: Cell<&'static str>,
     ailment: Cell<Ailment>,
     tally: RefCell<Tally>,
@@ -190,6 +209,10 @@ impl Room {
     /// Counters begin anew, as those of a new process do.
     fn run_release(&self, version: &'static str) {
         let before = self.version.replace(version);
+        let now = (self.now)();
+        if let Err(error) = releases::write(&self.folder, self.member, version, before, "ci", now) {
+            self.say("WARN", &format!("the deployment was not written down: {error}"));
+        }
         *self.tally.borrow_mut() = Tally::new(version, (self.now)());
         self.say("INFO", &format!("release {version} by ci, before {before}"));
     }
@@ -226,8 +249,11 @@ impl Room {
         Ok(())
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: &Rc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         self.until_awake().await;
+        if let Some(tracker) = &self.tracker {
+            return self.answer_as_tracker(tracker, &request);
+        }
         let path = request.uri().path();
         let health_path = self.member.health_path().split('?').next().unwrap_or_default();
         let (code, content_type, body) = if path == "/metrics" {
@@ -249,6 +275,54 @@ impl Room {
         response
     }
 
+    fn answer_as_tracker(
+        &self,
+        tracker: &RefCell<Tracker>,
+        request: &Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let token = request.headers().get(hyper::header::AUTHORIZATION);
+        let token = token.and_then(|token| token.to_str().ok()).unwrap_or_default();
+        let user = self.chance.borrow_mut().number() % 2_000;
+        let (code, headers, body) = tracker.borrow_mut().answer(path, token, (self.now)(), user);
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        if let Ok(status) = hyper::StatusCode::from_u16(code) {
+            *response.status_mut() = status;
+        }
+        let json = hyper::header::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE_HEADER, json);
+        for (name, value) in headers {
+            if let Ok(value) = hyper::header::HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+
+    /// Tells the tracker of an error, beside everything else.
+    fn report(self: &Rc<Self>, kind: &str, value: &str, place: &str, route: &str) {
+        if !self.peers.contains_key(&Member::Tracker) || self.reporting.get() >= REPORTS {
+            return;
+        }
+        let report = Report {
+            project: self.member,
+            kind: kind.into(),
+            value: value.into(),
+            place: place.into(),
+            route: route.into(),
+            release: self.version.get().into(),
+        };
+        self.reporting.set(self.reporting.get() + 1);
+        let room = Rc::clone(self);
+        spawn_local(async move {
+            if let Some(tracker) = room.peers.get(&Member::Tracker) {
+                // A tracker that is away hears nothing, and nobody minds.
+                let _ = tracker.ask(&report.path()).await;
+            }
+            room.reporting.set(room.reporting.get() - 1);
+        });
+    }
+
     async fn until_awake(&self) {
         while self.hung.get() {
             self.woken.notified().await;
@@ -265,7 +339,7 @@ impl Room {
     }
 
     /// One request of the shop's business, counted and logged.
-    async fn answer_route(&self, route: Route) -> (u16, String) {
+    async fn answer_route(self: &Rc<Self>, route: Route) -> (u16, String) {
         let began = (self.now)();
         let work = self.ailment.get().work(self.member, began, &mut self.chance.borrow_mut());
         tokio::time::sleep(work.takes).await;
@@ -273,10 +347,14 @@ impl Room {
         if work.fails {
             let order = self.chance.borrow_mut().number() % 90_000 + 10_000;
             (code, text) = (500, format!("order {order} has no price (pricing.rs:88)"));
+            let value = format!("order {order} has no price");
+            self.report("PriceMissing", &value, "pricing.rs:88", route.name);
         } else if let Some((other, what)) = route.asks
             && let Some(why) = self.ask(other, what).await
         {
             code = if why.ends_with("timed out") { 504 } else { 502 };
+            let kind = if code == 504 { "UpstreamTimeout" } else { "UpstreamFailed" };
+            self.report(kind, &why, "upstream.rs:40", route.name);
             text = why;
         }
         self.until_awake().await;
@@ -377,7 +455,10 @@ impl Room {
             self.tally.borrow_mut().worked(if wrong.is_none() { "done" } else { "failed" });
             match wrong {
                 None => self.say("INFO", &format!("job done {took}ms")),
-                Some(why) => self.say("ERROR", &format!("job failed {took}ms: {why}")),
+                Some(why) => {
+                    self.report("JobFailed", &why, "jobs.rs:64", "job");
+                    self.say("ERROR", &format!("job failed {took}ms: {why}"));
+                }
             }
         }
     }

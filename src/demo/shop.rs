@@ -20,14 +20,24 @@ pub(super) enum Member {
     Db,
     /// Shows this host's numbers as a node exporter does.
     Host,
+    /// Where errors are reported to.
+    Tracker,
     /// Those who use the shop. Nobody polls them.
     Visitors,
 }
 
 impl Member {
     /// All of them, those who are asked before those who ask.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Db, Self::Api, Self::Payments, Self::Web, Self::Worker, Self::Host, Self::Visitors];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Tracker,
+        Self::Db,
+        Self::Api,
+        Self::Payments,
+        Self::Web,
+        Self::Worker,
+        Self::Host,
+        Self::Visitors,
+    ];
 
     /// Its name, in the config too.
     pub(super) const fn name(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Member {
             Self::Worker => "worker",
             Self::Db => "db",
             Self::Host => "host",
+            Self::Tracker => "tracker",
             Self::Visitors => "visitors",
         }
     }
@@ -52,7 +63,7 @@ impl Member {
         match self {
             Self::Web => "/livez?verbose",
             Self::Api => "/actuator/health",
-            Self::Payments | Self::Db => "/health",
+            Self::Payments | Self::Db | Self::Tracker => "/health",
             Self::Worker => "/healthz",
             Self::Host | Self::Visitors => "/",
         }
@@ -64,9 +75,14 @@ impl Member {
             Self::Web => &[Self::Api, Self::Payments],
             Self::Payments => &[Self::Api],
             Self::Api | Self::Worker => &[Self::Db],
-            Self::Db | Self::Host => &[],
+            Self::Db | Self::Host | Self::Tracker => &[],
             Self::Visitors => &[Self::Web],
         }
+    }
+
+    /// Whether it reports its errors to the tracker.
+    pub(super) const fn reports(self) -> bool {
+        matches!(self, Self::Web | Self::Api | Self::Payments | Self::Worker)
     }
 
     /// The release that runs while all is well, and the one that fails.
@@ -76,7 +92,7 @@ impl Member {
             Self::Web => ("v87", "v88"),
             Self::Payments => ("v23", "v24"),
             Self::Worker => ("v30", "v31"),
-            Self::Db | Self::Host | Self::Visitors => ("v9", "v10"),
+            Self::Db | Self::Host | Self::Tracker | Self::Visitors => ("v9", "v10"),
         }
     }
 
@@ -104,7 +120,7 @@ impl Member {
             Self::Payments => 25,
             Self::Worker => 30,
             Self::Db => 4,
-            Self::Host | Self::Visitors => 0,
+            Self::Host | Self::Tracker | Self::Visitors => 0,
         })
     }
 

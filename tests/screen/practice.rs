@@ -14,7 +14,13 @@ struct Shop {
 }
 
 fn shop(parent: &Path) -> Shop {
-    let practice = Practice::start_as(Path::new(env!("CARGO_BIN_EXE_opsroom")), parent, 7).unwrap();
+    let practice = Practice::start_as(
+        Path::new(env!("CARGO_BIN_EXE_opsroom")),
+        parent,
+        7,
+        opsroom::runtime::clock::Clock::Wall.now(),
+    )
+    .unwrap();
     let config: toml::Table = practice.config_text().parse().unwrap();
     let health = config["service"]
         .as_table()
