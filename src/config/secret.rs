@@ -107,6 +107,11 @@ pub enum SecretError {
 pub struct SecretValue(String);
 
 impl SecretValue {
+    /// From a text that holds one in another form, to be masked like it.
+    pub fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
     /// The value itself, for the one place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,6 +1,7 @@
 //! All sources of a config.
 
 use super::canary::Canary;
+use super::guard::Guard;
 use super::prometheus::Prometheus;
 use super::scrape::Scrape;
 use super::{Shared, Source, of_kind};
@@ -75,6 +76,7 @@ impl Sources {
                 }
             }
         }
+        let all = all.into_iter().map(|source| Guard::around(source, shared)).collect();
         Self { all, server }
     }
 }

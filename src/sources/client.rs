@@ -72,15 +72,20 @@ impl Shared {
     /// Reads a secret, and remembers its value for masking.
     pub(crate) async fn secret(&self, secret: &Secret) -> Result<SecretValue, String> {
         let value = secret.resolve().await.map_err(|error| error.to_string())?;
+        self.remember(value.clone());
+        Ok(value)
+    }
+
+    /// Remembers a text for masking: a secret, or what holds one in another form.
+    pub(crate) fn remember(&self, value: SecretValue) {
         let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains(&value) {
             // Those that were replaced long ago are of no use to anyone.
             if known.len() >= MOST_SECRETS {
                 known.remove(0);
             }
-            known.push(value.clone());
+            known.push(value);
         }
-        Ok(value)
     }
 
     /// Connections are kept open between polls.

@@ -6,6 +6,7 @@ pub mod client;
 pub mod command;
 #[cfg(test)]
 mod example;
+mod guard;
 pub mod health;
 pub mod http;
 pub mod logs;

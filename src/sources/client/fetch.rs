@@ -244,6 +244,7 @@ impl Target {
             Some(Auth::Basic { user, password }) => {
                 let password = resolved(shared, password).await?;
                 let both = BASE64.encode(format!("{user}:{}", password.reveal()));
+                shared.remember(SecretValue::from_text(both.clone()));
                 let value = sensitive(&format!("Basic {both}"), "auth")?;
                 headers.insert(reqwest::header::AUTHORIZATION, value);
             }
