@@ -39,6 +39,7 @@ impl Config {
                 .map(|hosts| HostGroup { name: hosts.name.clone(), job: hosts.job.clone() })
                 .collect(),
             engine: self.main_engine(),
+            issues: self.sentry.as_ref().map(|tracker| tracker.rules.clone()).unwrap_or_default(),
         }
     }
 
@@ -227,7 +228,7 @@ fn known_service(service: &Service) -> domain::Service {
         depends_on: service.depends_on.clone(),
         has_logs: service.logs.is_some(),
         job: service.requests.as_ref().map(|requests| requests.job.clone()),
-        projects: Vec::new(),
+        projects: service.projects.clone(),
     }
 }
 

@@ -40,6 +40,7 @@ pub mod secret;
 pub mod service;
 pub mod shape;
 pub mod table;
+pub mod tracker;
 pub mod units;
 
 pub use backup::{Backup, Releases};
@@ -57,3 +58,4 @@ pub use secret::{Secret, SecretError, SecretValue};
 pub use service::{Check, Limits, OwnSignal, Requests, Service};
 pub use shape::{Colors, Config, Glyphs, Hosts, Memory, Poll, Scrape, Screen, Server, Target};
 pub use table::{Placed, Table, Value};
+pub use tracker::{Tracker, TrackerKind};

@@ -2,6 +2,7 @@
 
 use super::client::{CLIENT, TRUST};
 use super::keys::{Family, Key, Keys, Shape, key};
+use super::tracker::SENTRY;
 
 const STATUSES: Shape = Shape::OneOf(&["ok", "warning", "critical"]);
 
@@ -11,6 +12,7 @@ pub const ROOT: Keys = &[&[
         .or("production"),
     key("site", Shape::Text, "What runs there, in a word.").like("shop"),
     key("prometheus", Shape::TableOr("url", PROMETHEUS), "A metrics server: Prometheus, VictoriaMetrics, Thanos, Mimir. A URL, or a table."),
+    key("sentry", Shape::Table(SENTRY), "An error tracker: Sentry, GlitchTip or Bugsink. One organization."),
     key("service", Shape::Named(SERVICE), "A service: something that users depend on. One table for each."),
     key("scrape", Shape::Named(SCRAPE), "Pages of metrics that are read without a server. The table's name is the job."),
     key("hosts", Shape::Named(HOSTS), "Hosts whose resources are shown, from a job of node exporters. One table for each group."),
@@ -56,6 +58,7 @@ pub const SERVICE: Keys = &[
         key("link", Shape::Url, "Where to read on.").like("https://wiki.shop.example/api"),
         key("logs", Shape::Name, "Command that prints its last log lines, run by /bin/sh when asked for, with PATH, HOME, USER, TZ and SSH_AUTH_SOCK and nothing else of the environment. The last 200 are shown.")
             .like("ssh app-1 journalctl -u api -n 200 --no-pager"),
+        key("sentry", Shape::OneOrMore(&Shape::Name), "Its projects in the error tracker, by their slugs.").like(r#"["api"]"#),
         key("depends_on", Shape::OneOrMore(&Shape::Text), "Services that it needs.").like(r#"["db"]"#),
         key("third_party", Shape::Bool, "Somebody else runs it: it warns at most.").or("false"),
     ],

@@ -24,6 +24,8 @@ pub struct Service {
     pub contact: Option<String>,
     /// Where to read on.
     pub link: Option<String>,
+    /// Its projects in the error tracker.
+    pub projects: Vec<String>,
     /// Prints its last log lines.
     pub logs: Option<String>,
     /// Services that it needs.
@@ -155,6 +157,7 @@ fn service(table: &Table, poll: &Poll, kinds: &[KindKeys], mistakes: &mut Mistak
         owner: table.optional_text("owner"),
         contact: table.optional_text("contact"),
         link: table.optional_text("link"),
+        projects: table.texts("sentry"),
         logs: table.optional_text("logs"),
         depends_on: table.texts("depends_on").into_iter().map(Into::into).collect(),
         third_party,

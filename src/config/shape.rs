@@ -10,6 +10,7 @@ use super::read::document;
 use super::root::ROOT;
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
+use super::tracker::{Tracker, check_projects, tracker};
 use crate::domain::{EngineKind, Labels, Status};
 use crate::metrics::promql;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Config {
     pub site: String,
     /// The metrics server.
     pub prometheus: Option<Server>,
+    /// The error tracker.
+    pub sentry: Option<Tracker>,
     /// All services, in the order of the file.
     pub services: Vec<Service>,
     /// Pages that are scraped.
@@ -189,6 +192,7 @@ impl Config {
                 timeout: table.duration("timeout"),
                 client: Client::read(table, mistakes),
             }),
+            sentry: root.table("sentry").map(|table| tracker(table, mistakes)),
             services: services(&root, &poll, kinds, mistakes),
             scrapes: root.named("scrape").iter().map(|table| scrape(table, mistakes)).collect(),
             hosts: root.named("hosts").iter().map(|table| hosts(table, mistakes)).collect(),
@@ -201,6 +205,7 @@ impl Config {
             bindings: bindings(&root, mistakes),
         };
         check_services(&root, mistakes);
+        check_projects(&root, mistakes);
         config.check_jobs(mistakes);
         config.check_expressions(text, mistakes);
         config
@@ -213,6 +218,7 @@ impl Config {
             && self.hosts.is_empty()
             && self.backups.is_empty()
             && self.prometheus.is_none()
+            && self.sentry.is_none()
     }
 
     /// Whether opsroom itself scrapes this job.

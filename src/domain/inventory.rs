@@ -23,6 +23,9 @@ pub struct Inventory {
     pub hosts: Vec<HostGroup>,
     /// The engine that the metrics page asks; none where there are no metrics.
     pub engine: Option<EngineKind>,
+    /// What issues of the error tracker count for.
+    #[serde(default)]
+    pub issues: super::IssueRules,
 }
 
 /// One source that is polled.

@@ -104,6 +104,24 @@ pub enum Trend {
     Escalating,
 }
 
+impl Trend {
+    /// The word, in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ongoing => "ongoing",
+            Self::New => "new",
+            Self::Regressed => "regressed",
+            Self::Escalating => "escalating",
+        }
+    }
+
+    /// The trend of a word; unknown words are no trend.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [Self::Ongoing, Self::New, Self::Regressed, Self::Escalating];
+        all.into_iter().find(|trend| trend.word() == word)
+    }
+}
+
 /// An event of an issue, as far as a person on call needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueEvent {
@@ -149,6 +167,24 @@ pub struct CrashFree {
     pub sessions: Option<Num>,
     /// Of users, from 0 to 1.
     pub users: Option<Num>,
+}
+
+/// What issues count for in the verdict of the service that they belong to.
+/// Left alone they are worth knowing and count for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IssueRules {
+    /// Issues that go one of these ways are a warning.
+    pub warning: Vec<Trend>,
+    /// Where the share of sessions that did not crash is a warning, and critical.
+    pub crash_free: super::Thresholds,
+}
+
+impl IssueRules {
+    /// Whether anything counts.
+    pub fn count(&self) -> bool {
+        let Self { warning, crash_free } = self;
+        !warning.is_empty() || crash_free.warning.is_some() || crash_free.critical.is_some()
+    }
 }
 
 /// What is left of a rate limit.

@@ -32,7 +32,9 @@ pub use inventory::{
     CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
     Thresholds, Unit,
 };
-pub use issue::{CrashFree, Frame, Issue, IssueEvent, IssuesReading, Level, RateLimit, Trend};
+pub use issue::{
+    CrashFree, Frame, Issue, IssueEvent, IssueRules, IssuesReading, Level, RateLimit, Trend,
+};
 pub use labels::Labels;
 pub use num::Num;
 pub use reading::{

@@ -123,6 +123,7 @@ pub(super) fn inventory(names: &[&str]) -> Inventory {
         signals,
         hosts: vec![HostGroup { name: "node".into(), job: "node".into() }],
         engine: Some(EngineKind::Server),
+        ..Inventory::default()
     }
 }
 

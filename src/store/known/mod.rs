@@ -8,6 +8,7 @@ mod checks;
 mod foreign;
 mod hosts;
 mod index;
+mod issues;
 mod judge;
 mod releases;
 mod reload;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use backups::BackupState;
 pub use checks::certificate_at;
+pub use issues::ServiceIssues;
 pub use releases::Change;
 
 use crate::domain::{

@@ -56,6 +56,8 @@ impl Known {
                 parts.push(Part { standing: &state.standing, name });
             }
         }
+        let issues = self.issue_standings(name);
+        parts.extend(issues.iter().map(|standing| Part { standing, name: None }));
         let standing = verdict(&parts, self.services.get(name), self.started);
         let Some(service) = self.services.get_mut(name) else { return };
         let before = std::mem::replace(&mut service.standing, standing);

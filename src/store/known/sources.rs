@@ -169,6 +169,9 @@ impl Known {
             (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
             (Role::Issues | Role::Releases, Ok(reading)) => {
                 self.releases_told(info, reading);
+                if info.role == Role::Issues {
+                    self.issues_told(turn);
+                }
             }
             _ => {}
         }
@@ -220,6 +223,9 @@ impl Known {
         {
             let groups = inventory.hosts.iter().filter(|group| group.job == *job);
             turn.groups.extend(groups.map(|group| group.name.clone()));
+        }
+        if info.role == Role::Issues && news {
+            self.issues_told(turn);
         }
         self.raise_for_source(turn, info);
     }
