@@ -48,8 +48,10 @@ pub enum ProblemKind {
     Service,
     /// A host, or a group of hosts of which nothing was seen.
     Host,
-    /// A metrics server or a scraped target.
+    /// A metrics server, a scraped target, or another source that tells of things.
     Source,
+    /// The backups of a data set.
+    Backup,
     /// The summary itself is old.
     Console,
 }
@@ -60,6 +62,7 @@ impl ProblemKind {
             Self::Service => "service",
             Self::Host => "host",
             Self::Source => "source",
+            Self::Backup => "backup",
             Self::Console => "console",
         }
     }
@@ -96,6 +99,9 @@ impl Glance {
         }
         for (info, source) in known.lone_sources() {
             add(ProblemKind::Source, &info.label, &source.standing);
+        }
+        for (info, backup) in known.backups_that_count() {
+            add(ProblemKind::Backup, &info.label, &backup.standing);
         }
         worst_first(&mut problems);
         let counts = known.counts();

@@ -5,8 +5,8 @@ use super::judge::words;
 use super::{Known, Turn};
 use crate::domain::alert::ALERT_NAME;
 use crate::domain::{
-    Alert, AlertState, CheckRole, EventKind, Labels, Mark, Role, Severity, Signal, SignalKind,
-    SourceInfo, Standing, Status, Timestamp, harmless_within,
+    Alert, AlertState, BackupRole, CheckRole, EventKind, Labels, Mark, Role, Severity, Signal,
+    SignalKind, SourceInfo, Standing, Status, Timestamp, harmless_within,
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -176,6 +176,38 @@ impl Known {
         let old = std::mem::take(&mut state.memory.raised);
         let raised = self.say(turn, old, say);
         if let Some(state) = self.sources.get_mut(&info.id) {
+            state.memory.raised = raised;
+        }
+    }
+
+    /// `BackupStale`, for whatever is wrong with the backups of a data set.
+    pub(super) fn raise_for_backup(
+        &mut self,
+        turn: &mut Turn,
+        info: &SourceInfo,
+        role: &BackupRole,
+    ) {
+        let Some(state) = self.backups.get_mut(&info.id) else { return };
+        let standing = &state.standing;
+        let say = match severity(standing.status) {
+            Some(severity) if counts(role.at_most) => {
+                let mut labels = vec![(ALERT_NAME, "BackupStale"), ("backup", &*role.name)];
+                labels.extend(role.service.as_ref().map(|service| ("service", service.as_str())));
+                let expression = format!("backup {}", role.name);
+                let mut alert = alert(Labels::new(labels), standing, severity, expression);
+                alert.reason = format!("{}: {}", role.name, standing.reason);
+                alert.service.clone_from(&role.service);
+                Say::Fire(vec![alert])
+            }
+            None if standing.status == Status::Unknown && counts(role.at_most) => Say::Keep,
+            Some(_) | None => Say::Fire(Vec::new()),
+        };
+        if state.memory.raised.is_empty() && say.is_nothing() {
+            return;
+        }
+        let old = std::mem::take(&mut state.memory.raised);
+        let raised = self.say(turn, old, say);
+        if let Some(state) = self.backups.get_mut(&info.id) {
             state.memory.raised = raised;
         }
     }

@@ -19,7 +19,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-pub use backups::BackupState;
+pub use backups::{BackupState, Concern, Estimate, SizeChange};
 pub use checks::certificate_at;
 pub use issues::ServiceIssues;
 pub use releases::Change;
@@ -268,13 +268,14 @@ impl Known {
     /// status. Each problem counts once: a service counts by its verdict, in
     /// which its checks and signals are; a host by its own, in which its
     /// exporter's scrape is; a group of hosts of which nothing was seen counts
-    /// as one unknown. Canaries do not count.
+    /// as one unknown. A data set counts by itself, whatever service it belongs
+    /// to. Canaries do not count.
     pub fn counts(&self) -> Counts {
         let services = self.services.values().map(|service| service.standing.status);
         let hosts = self.hosts.values().flat_map(BTreeMap::values).map(|host| host.standing.status);
         let empty = self.hosts.values().filter(|hosts| hosts.is_empty()).map(|_| Status::Unknown);
         let sources = self.lone_sources().map(|(_, source)| source.standing.status);
-        let backups = self.backups.values().map(|backup| backup.standing.status);
+        let backups = self.backups_that_count().map(|(_, backup)| backup.standing.status);
         services.chain(hosts).chain(empty).chain(sources).chain(backups).collect()
     }
 
@@ -329,7 +330,7 @@ impl Known {
             }
         }
         for (id, backup) in &self.backups {
-            if is_over(backup.turns) {
+            if is_over(backup.memory.turns) {
                 turn.backups.insert(id.clone());
             }
         }
@@ -409,6 +410,9 @@ impl Known {
         }
         for check in self.checks.values_mut() {
             check.memory.not_after(now);
+        }
+        for backup in self.backups.values_mut() {
+            backup.not_after(now);
         }
         for signal in self.signals.values_mut() {
             earlier(&mut signal.standing.seen);

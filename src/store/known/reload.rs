@@ -45,6 +45,12 @@ impl Known {
                 false
             }
         });
+        self.backups.retain(|id, state| {
+            same_source(id) || {
+                gone.append(&mut state.memory.raised);
+                false
+            }
+        });
         let same_signal = |id: &SignalId| {
             let old = old_index.signals.get(id).and_then(|place| before.signals.get(*place));
             let new = index.signals.get(id).and_then(|place| inventory.signals.get(*place));

@@ -290,6 +290,9 @@ impl Known {
                         source.memory.fold.drop_pending();
                         turn.sources.insert(info.id.clone());
                     }
+                    if self.backups.contains_key(&info.id) {
+                        turn.backups.insert(info.id.clone());
+                    }
                 }
             }
         }

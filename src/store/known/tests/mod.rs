@@ -2,6 +2,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "outcomes of polls and questions are results")]
 
+mod backups;
 mod checks;
 mod day;
 mod releases;
