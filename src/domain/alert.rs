@@ -30,6 +30,31 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// What a `severity` label means. Case does not matter:
+    ///
+    /// | severity | words |
+    /// |---|---|
+    /// | critical | critical, crit, page, paging, pager, emergency, emerg, disaster, fatal, error, err, high, major, severe, P0 to P2, S0 to S2, sev0 to sev2 |
+    /// | info | info, information, informational, notice, none, low, debug, ok, P4, P5, S4, S5, sev4, sev5 |
+    /// | warning | all else: warning, warn, medium, minor, ticket, P3, an unknown word, no label |
+    pub fn of_label(value: Option<&str>) -> Self {
+        let word = value.unwrap_or_default().trim().to_ascii_lowercase();
+        match word.trim_start_matches("sev").trim_start_matches(['p', 's', '-']) {
+            "0" | "1" | "2" if word.len() > 1 => return Self::Critical,
+            "4" | "5" if word.len() > 1 => return Self::Info,
+            _ => {}
+        }
+        match word.as_str() {
+            "critical" | "crit" | "page" | "paging" | "pager" | "emergency" | "emerg"
+            | "disaster" | "fatal" | "error" | "err" | "high" | "major" | "severe" => {
+                Self::Critical
+            }
+            "info" | "information" | "informational" | "notice" | "none" | "low" | "debug"
+            | "ok" => Self::Info,
+            _ => Self::Warning,
+        }
+    }
+
     /// The status that a firing alert of this severity stands for.
     pub fn status(self) -> Status {
         match self {
@@ -99,5 +124,27 @@ impl Alert {
     /// Its identity: the fingerprint of its labels.
     pub fn identity(&self) -> u64 {
         self.labels.fingerprint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_go_by_many_names() {
+        let of = |word| Severity::of_label(Some(word));
+        for word in
+            ["critical", "CRIT", " page", "emergency", "error", "fatal", "high", "P1", "sev-2"]
+        {
+            assert_eq!(of(word), Severity::Critical, "{word}");
+        }
+        for word in ["warning", "Warn", "medium", "P3", "sev3", "purple", "", "1", "p", "sev"] {
+            assert_eq!(of(word), Severity::Warning, "{word}");
+        }
+        for word in ["info", "none", "LOW", "notice", "P5", "sev4"] {
+            assert_eq!(of(word), Severity::Info, "{word}");
+        }
+        assert_eq!(Severity::of_label(None), Severity::Warning);
     }
 }

@@ -20,6 +20,8 @@ pub struct AlertsReading {
     pub cluster: Option<Cluster>,
     /// Notifications since the start of the server, by integration.
     pub notifications: Vec<Notifications>,
+    /// The alert that must always fire, where one is expected.
+    pub watchdog: Option<Watchdog>,
     /// Rules that cannot be evaluated: nothing else will say so.
     pub broken_rules: Vec<BrokenRule>,
     /// How many alerting rules there are, where told.
@@ -61,7 +63,16 @@ pub struct Reported {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quiet {
     /// Somebody silenced it.
-    Silenced { id: String, by: String, until: Timestamp, comment: String },
+    Silenced {
+        /// The silence's id.
+        id: String,
+        /// Who made it; empty where the silence itself could not be read.
+        by: String,
+        /// Until when, where that is known.
+        until: Option<Timestamp>,
+        /// Why.
+        comment: String,
+    },
     /// Another alert inhibits it: that one's name and telling labels.
     Inhibited { by: String },
     /// A mute time interval is active.
@@ -117,6 +128,20 @@ pub struct Notifications {
     pub tried: u64,
     /// So many failed.
     pub failed: u64,
+    /// So many of them were tried in the last five minutes that were watched.
+    pub tried_lately: u64,
+    /// So many of those failed.
+    pub failed_lately: u64,
+}
+
+/// An alert that must always fire, so that its absence tells of a broken path
+/// from the metrics to the person on call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watchdog {
+    /// Its name.
+    pub name: String,
+    /// Whether it fires.
+    pub fires: bool,
 }
 
 /// A rule that cannot be evaluated.
@@ -141,6 +166,8 @@ pub struct TargetsReading {
     pub down: Vec<TargetDown>,
     /// So many do not answer.
     pub down_count: u64,
+    /// What a reader must know beside: `HTTP 404: it tells of no targets`.
+    pub notes: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }

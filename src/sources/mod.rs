@@ -1,5 +1,6 @@
 //! One file per system that is polled, each with its own part of the config.
 
+pub mod alertmanager;
 mod all;
 pub mod canary;
 pub mod client;
@@ -10,6 +11,7 @@ mod guard;
 pub mod health;
 pub mod http;
 pub mod logs;
+mod loose;
 mod process;
 pub mod prometheus;
 pub mod scrape;

@@ -1,6 +1,8 @@
 //! A metrics server: whether it answers, and what it answers to PromQL.
 
 pub mod answer;
+pub mod rules;
+pub mod targets;
 
 use super::client::{Fetched, Shared, Target, said_status, shown};
 use super::http::NOT_VERIFIED;
@@ -22,13 +24,62 @@ const MOST_POINTS: u128 = 11_000;
 /// The largest answer to a query.
 const LARGEST: u64 = 64 << 20;
 
+/// The API of a metrics server: GETs below its base URL.
+struct Api {
+    shared: Arc<Shared>,
+    /// With the base URL, and without any body.
+    base: Target,
+}
+
+impl Api {
+    /// For the server at `url`, which may have a path; fails where it is no
+    /// URL. Says in `info` what is asked.
+    fn new(
+        info: &mut SourceInfo,
+        url: &str,
+        client: &Client,
+        connect_timeout: Duration,
+        shared: Arc<Shared>,
+        max_body: u64,
+    ) -> Result<Self, String> {
+        let url = Url::parse(url).map_err(|error| format!("this is no URL: {error}"))?;
+        info.network = true;
+        info.asks = shown(&url);
+        if client.skip_verify && url.scheme() == "https" {
+            info.note = Some(NOT_VERIFIED.into());
+        }
+        let mut base = Target::get(url, client.clone(), info.timeout);
+        base.connect_timeout = connect_timeout.min(info.timeout);
+        base.max_body = max_body;
+        Ok(Self { shared, base })
+    }
+
+    /// The base URL with the path of an endpoint after its own.
+    fn endpoint(&self, path: &str) -> Url {
+        let mut url = self.base.url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/{path}"));
+        url
+    }
+
+    /// Asks for a URL below the base.
+    async fn get_url(&self, url: &Url) -> Result<Fetched, PollError> {
+        Ok(self.base.fetch_with(&self.shared, url, None).await?)
+    }
+
+    /// Asks an endpoint, with these parameters after those of the base URL.
+    async fn get(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Fetched, PollError> {
+        let mut url = self.endpoint(path);
+        url.query_pairs_mut().extend_pairs(pairs);
+        self.get_url(&url).await
+    }
+}
+
 /// A metrics server that can be asked.
 pub struct Prometheus {
     info: SourceInfo,
-    shared: Arc<Shared>,
-    /// With the base URL, and without any body.
-    get: Target,
-    /// The same for queries by POST.
+    api: Api,
+    /// For queries by POST.
     post: Target,
     /// Something between here and there takes no POST.
     only_get: AtomicBool,
@@ -54,33 +105,16 @@ impl Prometheus {
         connect_timeout: Duration,
         shared: Arc<Shared>,
     ) -> Result<Self, String> {
-        let url = Url::parse(url).map_err(|error| format!("this is no URL: {error}"))?;
         info.kind = "prometheus".into();
-        info.network = true;
-        info.asks = shown(&url);
-        if client.skip_verify && url.scheme() == "https" {
-            info.note = Some(NOT_VERIFIED.into());
-        }
-        let made = |method: Method| {
-            let mut target = Target::get(url.clone(), client.clone(), info.timeout);
-            target.method = method;
-            target.connect_timeout = connect_timeout.min(info.timeout);
-            target.max_body = LARGEST;
-            target
-        };
-        let get = made(Method::GET);
-        let mut post = made(Method::POST);
+        info.cost = "1 GET; queries come from signals and charts".into();
+        let api = Api::new(&mut info, url, client, connect_timeout, shared, LARGEST)?;
+        let mut post = Target::get(api.base.url.clone(), client.clone(), info.timeout);
+        post.method = Method::POST;
+        post.connect_timeout = api.base.connect_timeout;
+        post.max_body = LARGEST;
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         post.headers.insert(CONTENT_TYPE, form);
-        Ok(Self { info, shared, get, post, only_get: AtomicBool::new(false) })
-    }
-
-    /// The base URL with the path of an endpoint after its own.
-    fn endpoint(&self, path: &str) -> Url {
-        let mut url = self.get.url.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}/{path}"));
-        url
+        Ok(Self { info, api, post, only_get: AtomicBool::new(false) })
     }
 
     /// Evaluates `expr` at one instant.
@@ -114,15 +148,15 @@ impl Prometheus {
         more: &[(&str, String)],
         coarser: Option<Duration>,
     ) -> ServerAnswer {
-        let begun = self.shared.monotonic();
+        let begun = self.api.shared.monotonic();
         let mut form = vec![("query", expr.to_owned())];
         form.extend(more.iter().cloned());
         form.push(("timeout", format!("{}", self.info.timeout.as_secs_f64())));
-        let outcome = match self.send(self.endpoint(path), &form).await {
+        let outcome = match self.send(self.api.endpoint(path), &form).await {
             Ok(fetched) => told(&fetched, expr),
             Err(error) => Err(AskError { message: error.message, span: None }),
         };
-        ServerAnswer { outcome, took: self.shared.monotonic().saturating_sub(begun), coarser }
+        ServerAnswer { outcome, took: self.api.shared.monotonic().saturating_sub(begun), coarser }
     }
 
     async fn send(&self, url: Url, form: &[(&str, String)]) -> Result<Fetched, PollError> {
@@ -131,13 +165,14 @@ impl Prometheus {
         let encoded = with_query.query_pairs_mut().extend_pairs(pairs).finish().query();
         let encoded = encoded.unwrap_or_default().to_owned();
         if !self.only_get.load(Ordering::Relaxed) {
-            let fetched = self.post.fetch_with(&self.shared, &url, Some(encoded.into())).await?;
+            let fetched =
+                self.post.fetch_with(&self.api.shared, &url, Some(encoded.into())).await?;
             if fetched.status != 405 {
                 return Ok(fetched);
             }
             self.only_get.store(true, Ordering::Relaxed);
         }
-        Ok(self.get.fetch_with(&self.shared, &with_query, None).await?)
+        self.api.get_url(&with_query).await
     }
 
     /// All names of metrics, for completion.
@@ -147,14 +182,13 @@ impl Prometheus {
 
     /// All values of a label, for completion; 10,000 at most.
     pub async fn label_values(&self, label: &str) -> Result<Vec<String>, AskError> {
-        let mut url = self.endpoint("api/v1/label/");
+        let mut url = self.api.endpoint("api/v1/label/");
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push(label).push("values");
         }
         url.query_pairs_mut().append_pair("limit", "10000");
         let failed = |error: PollError| AskError { message: error.message, span: None };
-        let fetched =
-            self.get.fetch_with(&self.shared, &url, None).await.map_err(|e| failed(e.into()))?;
+        let fetched = self.api.get_url(&url).await.map_err(failed)?;
         if !(200..300).contains(&fetched.status) {
             return Err(refused(&fetched, ""));
         }
@@ -164,9 +198,9 @@ impl Prometheus {
     }
 
     async fn ask(&self, now: Timestamp) -> Result<ServerReading, PollError> {
-        let begun = self.shared.monotonic();
-        let url = self.endpoint("api/v1/status/buildinfo");
-        let fetched = self.get.fetch_with(&self.shared, &url, None).await?;
+        let begun = self.api.shared.monotonic();
+        let url = self.api.endpoint("api/v1/status/buildinfo");
+        let fetched = self.api.get_url(&url).await?;
         let mut skew_ms = fetched.skew_ms(now);
         let version = match fetched.status {
             200..=299 => {
@@ -175,7 +209,7 @@ impl Prometheus {
             // Older Thanos and some gateways have queries alone.
             404 | 405 | 501 => {
                 let form = [("query", "1".to_owned()), ("time", seconds(now))];
-                let fetched = self.send(self.endpoint("api/v1/query"), &form).await?;
+                let fetched = self.send(self.api.endpoint("api/v1/query"), &form).await?;
                 skew_ms = fetched.skew_ms(now);
                 if !(200..300).contains(&fetched.status) {
                     return Err(unusable(&fetched));
@@ -185,7 +219,11 @@ impl Prometheus {
             }
             _ => return Err(unusable(&fetched)),
         };
-        Ok(ServerReading { version, took: self.shared.monotonic().saturating_sub(begun), skew_ms })
+        Ok(ServerReading {
+            version,
+            took: self.api.shared.monotonic().saturating_sub(begun),
+            skew_ms,
+        })
     }
 }
 

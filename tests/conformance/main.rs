@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "how many cases passed is what a set is run for")]
 
+mod api;
 mod exposition;
 mod health;
 mod promql;

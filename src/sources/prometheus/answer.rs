@@ -206,6 +206,15 @@ pub(super) fn error(body: &[u8], expr: &str) -> Option<AskError> {
     }
 }
 
+/// Reads an answer whatever its data is, with what the server warns of.
+pub fn data(body: &[u8]) -> Result<(serde_json::Value, Vec<String>), AskError> {
+    let (data, warnings) = envelope(body, "")?;
+    let data = data.map_or("null", RawValue::get);
+    let data = serde_json::from_str(data)
+        .map_err(|error| failed(format!("the server's data cannot be read: {error}")))?;
+    Ok((data, warnings))
+}
+
 /// Reads a list of label values or names.
 pub fn names(body: &[u8]) -> Result<Vec<String>, AskError> {
     let (data, _) = envelope(body, "")?;
