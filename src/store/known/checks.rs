@@ -1,5 +1,6 @@
 //! Checks: their answers folded into what counts, and their certificates.
 
+use super::explain::{Broke, differs};
 use super::sources::{masked, rules};
 use super::{Known, Turn};
 use crate::domain::{
@@ -20,6 +21,8 @@ pub struct Memory {
     /// The certificate that was last shown.
     certificate: Option<Certificate>,
     certificate_seen: Timestamp,
+    /// How it last failed.
+    pub(super) broke: Option<Broke>,
     /// The moment after which time alone changes how it stands.
     pub(super) turns: Option<Timestamp>,
     pub(super) raised: Vec<super::alerts::Key>,
@@ -66,6 +69,11 @@ impl Known {
             Ok(_) => (Status::Unknown, "what it answers is not a check's answer", false),
             Err(error) => (Status::Unknown, error.message.as_str(), false),
         };
+        let broke = Broke::of(&polled.outcome);
+        if broke.is_some() && broke != state.memory.broke {
+            state.memory.broke = broke;
+            turn.explain = true;
+        }
         let probe = Probe { at: polled.taken, status, reason, answered };
         state.memory.fold.take(&rules(info, polled.took), self.now, &probe)
     }
@@ -99,6 +107,7 @@ impl Known {
         // Where one's own network is the reason, that is one event, not one a check.
         let own_network = [&before, after].iter().any(|is| is.mark == Some(Mark::Offline));
         let learnt = before.is_waiting() && after.status == Status::Ok;
+        turn.explain |= differs(&before, after);
         if before.status != after.status && !learnt && !own_network {
             let (from, to) = (before.status, after.status);
             let reason = after.reason.clone();

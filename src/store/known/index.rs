@@ -1,5 +1,6 @@
 //! Who belongs to whom, worked out once for each inventory.
 
+use super::names::{Needs, needs_of};
 use crate::domain::{EngineKind, Inventory, Role, ServiceName, SignalId, SourceId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(super) struct Index {
     pub(super) groups: BTreeMap<String, Group>,
     /// Signals of the embedded engine that speak of a scraped job.
     pub(super) jobs: BTreeMap<String, Vec<SignalId>>,
+    /// Whom services need, where they need any.
+    pub(super) needs: BTreeMap<ServiceName, Needs>,
     /// The canaries.
     pub(super) canaries: Vec<SourceId>,
     /// Servers and scraped targets that are in no host's verdict.
@@ -41,7 +44,7 @@ pub(super) struct Group {
 
 impl Index {
     pub(super) fn of(inventory: &Inventory) -> Self {
-        let mut index = Self::default();
+        let mut index = Self { needs: needs_of(inventory), ..Self::default() };
         for service in &inventory.services {
             index.services.insert(service.name.clone(), Members::default());
         }

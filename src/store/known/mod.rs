@@ -5,24 +5,29 @@ mod alerts;
 mod asks;
 mod backups;
 mod checks;
+mod explain;
 mod foreign;
 mod hosts;
 mod index;
 mod issues;
 mod judge;
+mod names;
 mod releases;
 mod reload;
 mod services;
 mod signals;
 mod sources;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use backups::{BackupState, Concern, Estimate, SizeChange};
 pub use checks::certificate_at;
+pub use explain::Explained;
 pub use issues::ServiceIssues;
 pub use releases::Change;
+pub use watch::Watch;
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
@@ -78,6 +83,11 @@ pub struct Known {
     pub answers: BTreeMap<AskId, Arc<Answer>>,
     /// What happened, oldest first, bounded.
     pub events: VecDeque<Event>,
+    /// What folds under what; see [`Known::explained`].
+    explained: Explained,
+    /// Grows when rows of services or alerts may have to stand elsewhere
+    /// though nothing has happened to them.
+    pub moved: u64,
     /// Who belongs to whom; follows from the inventory.
     index: Arc<Index>,
     /// When the canaries were last asked out of turn.
@@ -198,6 +208,8 @@ struct Turn {
     backups: BTreeSet<SourceId>,
     raised: Vec<Alert>,
     ended: Vec<alerts::Key>,
+    /// What explains what may have changed.
+    explain: bool,
 }
 
 impl Known {
@@ -220,6 +232,8 @@ impl Known {
             alerts: Vec::new(),
             answers: BTreeMap::new(),
             events: VecDeque::new(),
+            explained: Explained::default(),
+            moved: 0,
             index,
             nudged: None,
         };
@@ -368,10 +382,15 @@ impl Known {
         for name in std::mem::take(&mut turn.services) {
             self.refresh_service(&name);
         }
+        turn.explain |= !turn.raised.is_empty() || !turn.ended.is_empty();
         self.settle_alerts(turn);
+        if turn.explain {
+            self.settle_explained();
+        }
     }
 
     fn touch_all(&self, turn: &mut Turn) {
+        turn.explain = true;
         turn.sources = self.sources.keys().cloned().collect();
         turn.checks = self.checks.keys().cloned().collect();
         turn.signals = self.signals.keys().cloned().collect();

@@ -1,5 +1,6 @@
 //! Signals: how the answer to a question becomes a standing.
 
+use super::explain::differs;
 use super::judge::{Judged, Outcome, judge};
 use super::{Known, SignalState, Turn};
 use crate::domain::{
@@ -124,6 +125,7 @@ impl Known {
         state.memory.turns = stale_at.filter(|moment| *moment >= now);
         let before = std::mem::replace(&mut state.standing, standing);
         let after = &state.standing;
+        turn.explain |= differs(&before, after);
         if before.status != after.status && !(before.is_waiting() && after.status == Status::Ok) {
             let (from, to) = (before.status, after.status);
             let reason = after.reason.clone();

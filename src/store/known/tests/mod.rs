@@ -5,6 +5,7 @@
 mod backups;
 mod checks;
 mod day;
+mod explain;
 mod releases;
 mod replay;
 mod signals;
