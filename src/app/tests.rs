@@ -3,4 +3,5 @@
 mod hints;
 mod house;
 mod keys;
+mod night;
 mod screens;

@@ -79,11 +79,11 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
 }
 
 /// Something that differs when rows may have come, gone or moved.
-fn marker(state: &State) -> (usize, Option<Event>, usize, usize, usize) {
+fn marker(state: &State) -> (usize, Option<Event>, [usize; 3], u64) {
     let known = &state.known;
     let events = &known.events;
-    let rows = (known.alerts.len(), known.services.len(), known.sources.len());
-    (events.len(), events.back().cloned(), rows.0, rows.1, rows.2)
+    let rows = [known.alerts.len(), known.services.len(), known.sources.len()];
+    (events.len(), events.back().cloned(), rows, known.moved)
 }
 
 fn bounded(lines: &[String]) -> Arc<[String]> {

@@ -2,7 +2,9 @@
 
 use super::texts::{Fact, Scroll, draw, plain};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, alerts};
-use crate::domain::{Alert, AlertState};
+use crate::domain::{
+    Alert, AlertState, BrokenRule, Quiet, Reading, ServiceName, Status, harmless_within, units,
+};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -15,9 +17,12 @@ use ratatui::layout::{Position, Rect};
 pub const KIND: Kind =
     Kind { name: "alert", filtered: false, build: || Box::new(OneAlert::default()) };
 
+/// More alerts of a fold are not listed.
+const FOLDED: usize = 200;
+
 #[derive(Debug, Default)]
 struct OneAlert {
-    scroll: Scroll<u64>,
+    scroll: Scroll<Chosen>,
 }
 
 fn chosen<'a>(cx: &ActCx<'a>) -> Option<&'a Alert> {
@@ -35,11 +40,11 @@ impl Panel for OneAlert {
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
-        self.scroll.turn_to(chosen(cx).map(Alert::identity));
+        self.scroll.turn_to(cx.subject.cloned());
     }
 
     fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
-        let facts = chosen(cx).map_or_else(Vec::new, |alert| facts(cx, alert, 0));
+        let facts = all_facts(cx, 0);
         self.scroll.act(action, cx.area, &facts).then(Vec::new)
     }
 
@@ -55,14 +60,83 @@ impl Panel for OneAlert {
         if let Some(line) = text::line_of(area, 0) {
             rule(cx.theme, line, buf, "ALERT", cx.focused);
         }
-        let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        let Some(alert) = chosen(&cx.act) else {
+        let mut body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        if let (Some(said), Some(line)) = (broken_rules(&cx.act), text::line_of(body, 0)) {
+            let style = cx.theme.status(Status::Warning);
+            let glyph = cx.theme.glyphs.status(Status::Warning);
+            let parts = [(format!("  {glyph} {said}").into(), style)];
+            text::write(buf, line, parts, cx.theme.glyphs.cut);
+            body = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
+        }
+        let facts = all_facts(&cx.act, cx.offset_min);
+        if facts.is_empty() {
             draw(cx, body, buf, vec![plain(cx, "no alert is selected")]);
-            return None;
-        };
-        self.scroll.draw(cx, body, buf, &facts(&cx.act, alert, cx.offset_min));
+        } else {
+            self.scroll.draw(cx, body, buf, &facts);
+        }
         None
     }
+}
+
+/// Of the alert or the fold that is selected.
+fn all_facts(cx: &ActCx<'_>, offset_min: i32) -> Vec<Fact> {
+    match (chosen(cx), cx.subject) {
+        (Some(alert), _) => facts(cx, alert, offset_min),
+        (None, Some(Chosen::Service(root))) => facts_of_fold(cx, root),
+        (None, _) => Vec::new(),
+    }
+}
+
+/// What a fold row stands for.
+fn facts_of_fold(cx: &ActCx<'_>, root: &ServiceName) -> Vec<Fact> {
+    let explained = cx.known.explained();
+    let of_root = |alert: &&Alert| explained.root_of_alert(alert.identity()) == Some(root);
+    let alerts: Vec<&Alert> = cx.known.alerts.iter().filter(of_root).collect();
+    if alerts.is_empty() {
+        return Vec::new();
+    }
+    let mut facts = vec![(
+        "folded".to_owned(),
+        format!(
+            "{} alerts began after {root} broke, and name it or could not be reached; they count all the same",
+            alerts.len()
+        ),
+    )];
+    if let Some(service) = cx.known.services.get(root) {
+        let standing = &service.standing;
+        let why = if standing.reason.is_empty() { "" } else { ": " };
+        facts.push((root.to_string(), format!("{}{why}{}", standing.status, standing.reason)));
+    }
+    for alert in alerts.into_iter().take(FOLDED) {
+        let of = alert.service.as_ref().map_or("", |name| name.as_str());
+        facts.push((harmless_within(of, 12), format!("{}: {}", alert.name(), alert.reason)));
+    }
+    facts
+}
+
+/// What a server tells of the alert that the list does not: its value.
+fn value(cx: &ActCx<'_>, alert: &Alert) -> Option<f64> {
+    alert.source.as_ref()?;
+    let told = cx.known.sources.values().filter_map(|source| match &source.reading {
+        Some(Reading::Alerts(reading)) => Some(reading),
+        _ => None,
+    });
+    let mut found = told.flat_map(|reading| &reading.alerts);
+    found.find(|told| told.labels == alert.labels && told.value.is_some())?.value.map(|num| num.0)
+}
+
+/// `2 rules cannot be evaluated: HighLatency: found duplicate series`.
+fn broken_rules(cx: &ActCx<'_>) -> Option<String> {
+    let told = cx.known.sources.values().filter_map(|source| match &source.reading {
+        Some(Reading::Alerts(reading)) => Some(reading),
+        _ => None,
+    });
+    let broken: Vec<&BrokenRule> = told.flat_map(|reading| &reading.broken_rules).collect();
+    let first = broken.first()?;
+    let many =
+        if broken.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", broken.len()) };
+    let said = format!("{many} cannot be evaluated: {}: {}", first.name, first.error);
+    Some(harmless_within(&said, super::cells::LONGEST))
 }
 
 fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {
@@ -70,9 +144,25 @@ fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {
     let mut add = |name: &str, value: &str| facts.push((name.to_owned(), value.to_owned()));
     let state = match alert.state {
         AlertState::Pending => "pending: the condition holds, not yet for long enough",
+        AlertState::Firing if alert.is_quiet() => "firing, and nobody is told",
         AlertState::Firing => "firing",
     };
-    add("alert", &format!("{}, {} ({state})", alert.name(), alerts::shown_status(alert)));
+    let severity = alerts::severity_word(alert.severity);
+    add("alert", &format!("{}, {severity} ({state})", alert.name()));
+    for quiet in &alert.quiet {
+        let words = alerts::quiet_words(quiet, cx.now, offset_min);
+        match quiet {
+            Quiet::Silenced { id, comment, .. } => {
+                let comment = if comment.is_empty() { "no comment" } else { comment };
+                add("silence", &format!("{words}: {comment} ({id})"));
+            }
+            Quiet::Inhibited { .. } => add("inhibited", &words),
+            Quiet::Muted { .. } => add("muted", &words),
+        }
+    }
+    if let Some(root) = cx.known.explained().root_of_alert(alert.identity()) {
+        add("explained", &format!("explained by {root}"));
+    }
     add("why", &alert.reason);
     let at = text::moment(alert.since, cx.now, offset_min);
     let least = if alert.since_at_least { " or earlier: the beginning was not seen" } else { "" };
@@ -91,12 +181,26 @@ fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {
             }
         }
     }
-    for (name, value) in &alert.annotations {
-        let name = crate::domain::harmless_within(name, 12);
-        add(&name, value);
+    if !alert.receivers.is_empty() {
+        add("receivers", &alert.receivers.join(", "));
+    }
+    // What helps most comes first, whatever its name.
+    let known = ["summary", "description", "runbook_url"];
+    let first = known.iter().filter_map(|name| alert.annotations.get_key_value(*name));
+    let rest = alert.annotations.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+    for (name, value) in first.chain(rest) {
+        add(&harmless_within(name, 12), value);
+    }
+    if let Some(link) = &alert.link {
+        add("link", link);
+    }
+    if let Some(value) = value(cx, alert) {
+        add("value", &units::number(value));
     }
     add("labels", &alert.labels.to_string());
     // The longest comes last: it is for those who doubt the rest.
-    add("behind it", &alert.expression);
+    if !alert.expression.is_empty() {
+        add("behind it", &alert.expression);
+    }
     facts
 }

@@ -71,7 +71,13 @@ impl Panel for Services {
         }
         let services = &cx.known.services;
         self.all = services.len();
-        let mut list: Vec<(Reverse<Status>, usize, &ServiceName)> = services
+        let explained = cx.known.explained();
+        let key = |name: &ServiceName| {
+            let status = services.get(name).map_or(Status::Unknown, |of| of.standing.status);
+            (Reverse(status), cx.index.place(name))
+        };
+        // What is explained stands under what explains it.
+        let mut list: Vec<_> = services
             .iter()
             .filter(|(name, state)| {
                 let standing = &state.standing;
@@ -82,7 +88,10 @@ impl Panel for Services {
                     [name.as_str(), standing.status.word(), &standing.reason, owner],
                 )
             })
-            .map(|(name, state)| (Reverse(state.standing.status), cx.index.place(name), name))
+            .map(|(name, _)| {
+                let root = explained.root_of(name);
+                (key(root.unwrap_or(name)), root.is_some(), key(name), name)
+            })
             .collect();
         list.sort_unstable();
         let list = list.into_iter().map(|(.., name)| name.clone()).collect();
@@ -156,10 +165,16 @@ fn row(
 ) -> Vec<Cell<'static>> {
     let standing = &state.standing;
     let [glyph, word] = cells::standing(cx, standing);
-    let name_cell = Cell::new(harmless_within(name.as_str(), cells::LONGEST), cx.theme.strong());
+    let root = cx.act.known.explained().root_of(name);
+    let indent = if root.is_some() { "  " } else { "" };
+    let shown = format!("{indent}{}", harmless_within(name.as_str(), cells::LONGEST));
+    let name_cell = Cell::new(shown, cx.theme.strong());
     let kinds = [SignalKind::Errors, SignalKind::Latency, SignalKind::Traffic];
     let signals = kinds.map(|kind| cx.act.index.signal(name, kind));
-    let reason = cells::reason(standing);
+    let mut reason = cells::reason(standing);
+    if let Some(root) = root {
+        reason = format!("explained by {root}: {reason}");
+    }
     let mut row = vec![glyph, word, name_cell];
     let has_values = signals.iter().flatten().any(|signal| {
         cx.act.known.signals.get(&signal.id).is_some_and(|state| !state.values.is_empty())

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// A summary that is older than this says nothing of now.
 const TRUSTED_FOR: Duration = Duration::from_mins(1);
+/// So many of those that are folded into one line are named on it.
+const NAMED: usize = 20;
 
 /// A summary of what is known: plain data that a console writes and a glance reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Problem {
     pub name: String,
     /// How it stands.
     pub standing: Standing,
+    /// The service that explains it, where one does.
+    #[serde(default)]
+    pub explained_by: Option<String>,
 }
 
 /// What a problem is a problem of.
@@ -82,7 +87,8 @@ impl Glance {
         let mut problems = Vec::new();
         let mut add = |kind: ProblemKind, name: &str, standing: &Standing| {
             if standing.status != Status::Ok {
-                problems.push(Problem { kind, name: name.to_owned(), standing: standing.clone() });
+                let (name, standing) = (name.to_owned(), standing.clone());
+                problems.push(Problem { kind, name, standing, explained_by: None });
             }
         };
         for (name, service) in &known.services {
@@ -102,6 +108,11 @@ impl Glance {
         }
         for (info, backup) in known.backups_that_count() {
             add(ProblemKind::Backup, &info.label, &backup.standing);
+        }
+        let services = problems.iter_mut().filter(|of| of.kind == ProblemKind::Service);
+        for problem in services {
+            let root = known.explained().root_of(&problem.name.as_str().into());
+            problem.explained_by = root.map(ToString::to_string);
         }
         worst_first(&mut problems);
         let counts = known.counts();
@@ -157,7 +168,8 @@ impl Glance {
             seen: Some(self.taken),
             ..Standing::unknown(reason, self.taken, Some(Mark::Stale))
         };
-        let problem = Problem { kind: ProblemKind::Console, name: "console".into(), standing };
+        let (kind, name) = (ProblemKind::Console, "console".into());
+        let problem = Problem { kind, name, standing, explained_by: None };
         let critical = self.problems.iter().filter(|p| p.standing.status == Status::Critical);
         self.problems.insert(critical.count(), problem);
         if self.verdict != Status::Critical {
@@ -177,7 +189,8 @@ impl Glance {
         if age >= Duration::from_secs(1) && !told {
             let _ = write!(counts, ", {} ago", units::age(age));
         }
-        let mut lines = vec![match self.problems.first() {
+        let told_apart = || self.problems.iter().filter(|problem| problem.explained_by.is_none());
+        let mut lines = vec![match told_apart().next().or(self.problems.first()) {
             Some(worst) => {
                 let said = worst.standing.words(now);
                 format!("{}: {} {said} ({counts})", self.verdict, worst.name)
@@ -196,10 +209,15 @@ impl Glance {
         }
         let width = |text: &str| text.chars().count();
         let widest = self.problems.iter().map(|problem| width(&problem.name)).max().unwrap_or(0);
-        for Problem { kind, name, standing } in &self.problems {
+        for Problem { kind, name, standing, .. } in told_apart() {
             let said = standing.words(now);
             let pad = " ".repeat(widest.min(32).saturating_sub(width(name)));
             lines.push(format!("{:<8}  {:<7}  {name}{pad}  {said}", standing.status, kind.word()));
+            if *kind == ProblemKind::Service
+                && let Some(folded) = self.folded_under(name)
+            {
+                lines.push(format!("{:<8}  {folded}", ""));
+            }
         }
         let mut text = String::new();
         for line in lines {
@@ -209,21 +227,33 @@ impl Glance {
         text
     }
 
+    /// `+29 explained by db: api, web`, where this explains any.
+    fn folded_under(&self, root: &str) -> Option<String> {
+        let of_root = |problem: &&Problem| problem.explained_by.as_deref() == Some(root);
+        let names: Vec<&str> =
+            self.problems.iter().filter(of_root).map(|problem| problem.name.as_str()).collect();
+        let more = if names.len() > NAMED { ", ..." } else { "" };
+        let listed = names.get(..NAMED).unwrap_or(&names).join(", ");
+        (!names.is_empty()).then(|| format!("+{} explained by {root}: {listed}{more}", names.len()))
+    }
+
     /// For scripts: one JSON object with times in RFC 3339 and ages in seconds.
     pub fn json(&self, now: Timestamp) -> serde_json::Value {
-        let problems = self.problems.iter().map(|Problem { kind, name, standing }| {
-            json!({
-                "kind": kind,
-                "name": name,
-                "status": standing.status,
-                "reason": standing.reason,
-                "since": standing.since.to_string(),
-                "since_at_least": standing.since_at_least,
-                "for_s": now.since(standing.since).as_secs(),
-                "seen_s": standing.seen.map(|seen| now.since(seen).as_secs()),
-                "stale": standing.mark == Some(Mark::Stale),
-            })
-        });
+        let problems =
+            self.problems.iter().map(|Problem { kind, name, standing, explained_by }| {
+                json!({
+                    "kind": kind,
+                    "name": name,
+                    "status": standing.status,
+                    "reason": standing.reason,
+                    "since": standing.since.to_string(),
+                    "since_at_least": standing.since_at_least,
+                    "for_s": now.since(standing.since).as_secs(),
+                    "seen_s": standing.seen.map(|seen| now.since(seen).as_secs()),
+                    "stale": standing.mark == Some(Mark::Stale),
+                    "explained_by": explained_by,
+                })
+            });
         json!({
             "status": self.verdict,
             "exit_code": self.verdict.exit_code(),
@@ -251,7 +281,8 @@ mod tests {
             seen: Some(since),
             ..Standing::default()
         };
-        Problem { kind: ProblemKind::Service, name: name.into(), standing }
+        let kind = ProblemKind::Service;
+        Problem { kind, name: name.into(), standing, explained_by: None }
     }
 
     fn glance() -> Glance {
@@ -276,6 +307,23 @@ mod tests {
         critical  service  api       HTTP 503 for 2m14s
         warning   service  payments  p95 810ms > 500ms for 34s
         ");
+    }
+
+    #[test]
+    fn what_is_explained_is_one_line_under_its_root_and_whole_in_json() {
+        let mut glance = glance();
+        glance.problems.insert(0, problem("web", Status::Critical, "no answer in 5s", 0));
+        glance.problems[0].explained_by = Some("api".into());
+        insta::assert_snapshot!(glance.text(Timestamp::from_millis(134_000)), @r"
+        critical: api HTTP 503 for 2m14s (1 critical, 1 warning, 0 unknown, 3 ok)
+        critical  service  api       HTTP 503 for 2m14s
+                  +1 explained by api: web
+        warning   service  payments  p95 810ms > 500ms for 34s
+        ");
+        let json = glance.json(Timestamp::from_millis(134_000));
+        assert_eq!(json["problems"].as_array().unwrap().len(), 3);
+        assert_eq!(json["problems"][0]["explained_by"], "api");
+        assert_eq!(json["problems"][1]["explained_by"], serde_json::Value::Null);
     }
 
     #[test]

@@ -263,6 +263,17 @@ impl Known {
                 slack: signal.every * 2,
             });
         }
+        // New errors in a tracker go with the service's other errors.
+        let issues = self.issue_standings(name).into_iter();
+        for standing in issues.filter(|standing| standing.status != Status::Ok) {
+            parts.push(Part {
+                kind: PartKind::Follows,
+                status: standing.status,
+                since: standing.since,
+                at_least: standing.since_at_least,
+                slack: Duration::from_mins(1),
+            });
+        }
         parts
     }
 
@@ -365,10 +376,13 @@ fn roots_of<'k>(
     let mut roots: BTreeMap<&ServiceName, &ServiceName> = BTreeMap::new();
     for name in direct.keys().copied() {
         let (mut way, mut at) = (Vec::new(), name);
-        // A circle is refused in the config; here it ends all the same.
         while let (Some(parent), true) = (direct.get(at), way.len() <= direct.len()) {
             way.push(at);
             at = roots.get(at).copied().unwrap_or(parent);
+        }
+        if direct.contains_key(at) {
+            // A circle, which the config refuses, has no root.
+            continue;
         }
         roots.extend(way.into_iter().map(|on_the_way| (on_the_way, at)));
     }

@@ -175,13 +175,13 @@ impl Known {
     /// config says so. Old data that was bad stays critical, all else is unknown.
     pub(super) fn issue_standings(&self, service: &ServiceName) -> Vec<Standing> {
         let inventory = Arc::clone(&self.inventory);
+        if !inventory.issues.count() {
+            return Vec::new();
+        }
         let known = inventory.services.iter().find(|known| known.name == *service);
         let Some(known) = known.filter(|known| !known.projects.is_empty()) else {
             return Vec::new();
         };
-        if !inventory.issues.count() {
-            return Vec::new();
-        }
         let mut standings = Vec::new();
         for (info, state, reading) in self.trackers() {
             let Some(reading) = reading else {

@@ -17,7 +17,6 @@ mod reload;
 mod services;
 mod signals;
 mod sources;
-mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +26,6 @@ pub use checks::certificate_at;
 pub use explain::Explained;
 pub use issues::ServiceIssues;
 pub use releases::Change;
-pub use watch::Watch;
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,

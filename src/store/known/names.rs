@@ -128,7 +128,7 @@ pub(super) fn needs_of(inventory: &Inventory) -> BTreeMap<ServiceName, Needs> {
     }
     for (name, on) in &known {
         let direct: Vec<ServiceName> =
-            on.iter().filter(|on| known.contains_key(on)).cloned().collect();
+            on.iter().filter(|on| on != name && known.contains_key(on)).cloned().collect();
         if direct.is_empty() {
             continue;
         }

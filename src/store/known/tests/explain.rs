@@ -329,23 +329,23 @@ fn an_alert_of_others_folds_by_a_label_that_names_what_is_needed() {
 }
 
 #[test]
-fn a_chain_of_thousands_and_a_circle_come_to_an_end() {
+fn a_long_chain_and_a_circle_come_to_an_end() {
     let chain = |circle: bool| {
         let name = |i: usize| format!("s{i:04}");
-        let services = (0..2_000).map(|i| {
+        let services = (0..300).map(|i| {
             let mut of = service(&name(i));
             if i > 0 || circle {
-                of.depends_on = vec![name(if i == 0 { 1_999 } else { i - 1 }).into()];
+                of.depends_on = vec![name(if i == 0 { 299 } else { i - 1 }).into()];
             }
             of
         });
         let mut world = World::new(Inventory {
-            sources: (0..2_000).map(|i| check(&name(i), "health")).collect(),
+            sources: (0..300).map(|i| check(&name(i), "health")).collect(),
             services: services.collect(),
             ..Inventory::default()
         });
         for _ in 0..3 {
-            let polled = (0..2_000).map(|i| Polled {
+            let polled = (0..300).map(|i| Polled {
                 source: format!("check/{}/health", name(i)).into(),
                 taken: world.now,
                 next: world.now + EVERY,
@@ -360,7 +360,8 @@ fn a_chain_of_thousands_and_a_circle_come_to_an_end() {
         world
     };
     let world = chain(false);
-    assert_eq!(world.root("s1999"), Some("s0000"));
-    assert_eq!(world.folded().len(), 1_999);
-    assert_eq!(chain(true).known.counts().critical, 2_000);
+    assert_eq!(world.root("s0299"), Some("s0000"));
+    assert_eq!(world.folded().len(), 299);
+    let world = chain(true);
+    assert_eq!((world.root("s0000"), world.known.counts().critical), (None, 300));
 }

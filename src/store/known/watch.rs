@@ -1,6 +1,0 @@
-//! stub
-use super::Known;
-/// stub
-#[derive(Clone, Debug)]
-pub struct Watch;
-impl Known {}
