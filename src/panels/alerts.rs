@@ -346,8 +346,15 @@ impl Panel for Alerts {
 pub(super) fn quiet_words(quiet: &Quiet, now: Timestamp, offset_min: i32) -> String {
     match quiet {
         Quiet::Silenced { by, until, .. } => {
-            let until = text::moment(*until, now, offset_min);
-            format!("silenced by {} until {until}", harmless_within(by, 40))
+            let mut words = "silenced".to_owned();
+            // Writing to a String cannot fail.
+            if !by.is_empty() {
+                let _ = write!(words, " by {}", harmless_within(by, 40));
+            }
+            if let Some(until) = until {
+                let _ = write!(words, " until {}", text::moment(*until, now, offset_min));
+            }
+            words
         }
         Quiet::Inhibited { by } => format!("inhibited by {}", harmless_within(by, 80)),
         Quiet::Muted { by } => format!("muted by {}", harmless_within(by, 80)),

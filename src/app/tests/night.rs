@@ -82,7 +82,7 @@ fn others() -> Vec<Alert> {
     let wang = Quiet::Silenced {
         id: "8f0c".into(),
         by: "wang".into(),
-        until: NOW + Duration::from_hours(7),
+        until: Some(NOW + Duration::from_hours(7)),
         comment: "disk is on order".into(),
     };
     vec![
