@@ -4,6 +4,7 @@ use super::canary::Canary;
 use super::guard::Guard;
 use super::prometheus::Prometheus;
 use super::scrape::Scrape;
+use super::sentry::Sentry;
 use super::{Shared, Source, of_kind};
 use crate::config::{Config, Family, Mistakes};
 use crate::domain::{Role, SourceId, SourceInfo};
@@ -48,6 +49,17 @@ impl Sources {
             let info = info(&format!("check/{label}"), &label, (one.every, one.timeout), role);
             let kind = (Family::Check, one.kind);
             all.extend(of_kind(kind, &one.table, info, one.connect_timeout, shared, mistakes));
+        }
+        if let Some(tracker) = &config.sentry {
+            let every = (tracker.every, tracker.timeout);
+            let info = info("sentry", "sentry", every, Role::Issues);
+            let services = config.services.iter().flat_map(|service| {
+                service.projects.iter().map(|slug| (slug.clone(), service.name.clone()))
+            });
+            let made = Sentry::new(info, tracker, services.collect(), connect, Arc::clone(shared));
+            if let Ok(source) = made {
+                all.push(Arc::new(source));
+            }
         }
         for one in &config.backups {
             let id = format!("backup/{}", one.role.name);

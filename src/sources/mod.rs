@@ -15,6 +15,7 @@ mod loose;
 mod process;
 pub mod prometheus;
 pub mod scrape;
+pub mod sentry;
 pub mod tcp;
 pub mod tls;
 mod trust;

@@ -48,9 +48,7 @@ impl ServiceIssues<'_> {
         }
         match self.unresolved {
             0 => parts.push("no issues".into()),
-            _ if parts.is_empty() => {
-                parts.push(format!("{} unresolved, none new", self.unresolved))
-            }
+            count if parts.is_empty() => parts.push(format!("{count} unresolved, none new")),
             count if count > self.new.max(self.regressed).max(self.escalating) => {
                 parts.push(format!("{count} unresolved"));
             }
