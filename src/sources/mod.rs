@@ -5,6 +5,7 @@ mod all;
 pub mod canary;
 pub mod client;
 pub mod command;
+mod docker;
 #[cfg(test)]
 mod example;
 mod guard;
@@ -12,10 +13,14 @@ pub mod health;
 pub mod http;
 pub mod logs;
 mod loose;
+mod pm2;
 mod process;
+mod processes;
 pub mod prometheus;
 pub mod scrape;
 pub mod sentry;
+mod supervisor;
+mod systemd;
 pub mod tcp;
 pub mod tls;
 mod trust;
@@ -86,7 +91,16 @@ pub struct Kind {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, tls::KIND, command::KIND];
+pub const KINDS: &[Kind] = &[
+    http::KIND,
+    tcp::KIND,
+    tls::KIND,
+    command::KIND,
+    systemd::KIND,
+    pm2::KIND,
+    docker::KIND,
+    supervisor::KIND,
+];
 
 /// The kinds as the config's reader takes them.
 pub fn kind_keys() -> Vec<KindKeys> {
