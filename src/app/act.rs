@@ -4,9 +4,10 @@ use super::pages::Page;
 use super::palette;
 use super::state::{Frozen, Overlay, State};
 use super::typing::{Typing, What};
+use super::wants;
 use crate::domain::{Role, harmless_within};
 use crate::panels::{Chosen, Logs};
-use crate::store::{Action, Effect};
+use crate::store::{Action, Effect, Look};
 use crate::ui::layout;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 go(state, page);
             }
         }
-        Action::Open => open_chosen(state),
+        Action::Open => return open_chosen(state),
         Action::Back => back(state),
         Action::Help => state.overlay = Some(Overlay::Help { from: 0 }),
         Action::Filter => type_filter(state),
@@ -51,7 +52,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Whole => state.whole = !state.whole,
         Action::Freeze => freeze(state),
         Action::Logs => return logs(state),
-        Action::Verify => state.say("nothing here can be checked in full", true),
+        Action::Verify => return verify(state),
         Action::Copy => return copy(state),
         Action::PollNow => return poll(state),
         Action::PollAll => {
@@ -128,6 +129,12 @@ fn back(state: &mut State) {
     if state.words.split.take().is_some() {
     } else if state.whole {
         state.whole = false;
+        // From the details of a thing back to where it was selected.
+        if matches!(state.page, Page::Issues | Page::Backups)
+            && let Some(sheet) = state.sheets.get_mut(&state.page)
+        {
+            sheet.focus = 0;
+        }
     } else if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
         filter.clear();
         state.settle(true);
@@ -152,12 +159,46 @@ fn open_at(state: &mut State, page: Page, wanted: &Chosen) {
     }
 }
 
-fn open_chosen(state: &mut State) {
-    if let (Page::Service(_), Some(source @ Chosen::Source(_))) =
-        (&state.page, state.chosen_in_panel())
-    {
-        return open_at(state, Page::Sources, &source);
+/// The details of what is selected on the whole screen: `esc` gives the list back.
+fn open_details(state: &mut State) {
+    if let Some(sheet) = state.sheets.get_mut(&state.page) {
+        sheet.focus = sheet.panels.len().saturating_sub(1);
+        state.whole = true;
     }
+}
+
+fn open_chosen(state: &mut State) -> Vec<Effect> {
+    match (&state.page, state.chosen_in_panel()) {
+        (Page::Issues, Some(Chosen::Issue { source, id })) => {
+            open_details(state);
+            return wants::look(state, source, Look::Issue(id)).into_iter().collect();
+        }
+        (Page::Backups, Some(Chosen::Backup(_))) => open_details(state),
+        (_, Some(issue @ Chosen::Issue { .. })) => open_at(state, Page::Issues, &issue),
+        (_, Some(backup @ Chosen::Backup(_))) => open_at(state, Page::Backups, &backup),
+        (Page::Service(_) | Page::Issues | Page::Overview, Some(source @ Chosen::Source(_))) => {
+            open_at(state, Page::Sources, &source);
+        }
+        _ => open_subject(state),
+    }
+    Vec::new()
+}
+
+/// A full check of the backup that is selected.
+fn verify(state: &mut State) -> Vec<Effect> {
+    let Some(Chosen::Backup(id)) = state.chosen() else {
+        state.say("select a backup to check it in full", false);
+        return Vec::new();
+    };
+    let name = state.index.backup(&id).map_or("", |role| role.name.as_str());
+    let name = harmless_within(name, 60);
+    let effect = wants::look(state, id, Look::Verify);
+    let said = if effect.is_some() { "checking all of it" } else { "is being checked already" };
+    state.say(format!("{name}: {said}"), false);
+    effect.into_iter().collect()
+}
+
+fn open_subject(state: &mut State) {
     match (state.chosen(), state.subject_service()) {
         (_, Some(name)) if state.index.service(&name).is_some() => open(state, Page::Service(name)),
         (Some(alert @ Chosen::Alert(_)), _) => open_at(state, Page::Alerts, &alert),
@@ -174,7 +215,8 @@ fn type_line(state: &mut State, what: What, text: &str) {
 
 fn type_filter(state: &mut State) {
     let Some(sheet) = state.sheets.get(&state.page) else { return };
-    if sheet.panels.iter().any(|(kind, _)| kind.filtered) {
+    let empty = state.page.empty(&state.index).is_some();
+    if !empty && sheet.panels.iter().any(|(kind, _)| kind.filtered) {
         let before = sheet.filter.clone();
         type_line(state, What::Filter { before: before.clone() }, &before);
     } else {
@@ -245,7 +287,9 @@ fn copy(state: &mut State) -> Vec<Effect> {
 
 fn poll(state: &mut State) -> Vec<Effect> {
     let mut sources = Vec::new();
-    if let Some(Chosen::Source(id)) = state.chosen() {
+    if let Some(Chosen::Source(id) | Chosen::Backup(id) | Chosen::Issue { source: id, .. }) =
+        state.chosen()
+    {
         sources.push(id);
     } else if let Some(name) = state.subject_service() {
         sources.extend(state.index.checks_of(&name).map(|(source, _)| source.id.clone()));

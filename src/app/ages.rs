@@ -1,9 +1,13 @@
 //! Whether the ages on the screen change between two moments.
 
+use super::pages::Page;
 use super::state::{Notice, State};
 use crate::domain::Timestamp;
 use crate::ui::text::age_step;
 use std::time::Duration;
+
+/// Ages below this change in steps of less than a minute.
+const RECENT: Duration = Duration::from_mins(11);
 
 /// How long a notice stands on the hint line.
 pub(crate) fn stands(notice: &Notice) -> Duration {
@@ -35,7 +39,15 @@ pub(crate) fn change(state: &State, before: Timestamp, now: Timestamp) -> bool {
     let ages = ages
         .chain(known.sources.values().filter_map(|source| source.failing.as_ref().map(|f| f.0)));
     let mut ages = ages;
+    let looking = state.words.looking.values().copied().any(steps);
+    // Older ones are drawn anew with every minute.
+    let recent = |of: Timestamp| now.since(of) < RECENT && steps(of);
+    let on_page = state.page == Page::Issues;
+    let issues = known.trackers().filter(|_| on_page).filter_map(|(.., reading)| reading);
+    let mut issues = issues.flat_map(|reading| &reading.issues);
     ages.any(steps)
+        || looking
+        || issues.any(|issue| recent(issue.last) || recent(issue.first))
         || known.inventory.sources.iter().any(|source| {
             known.sources.get(&source.id).is_some_and(|state| {
                 state.is_stale(before, source.every) != state.is_stale(now, source.every)

@@ -90,8 +90,10 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer, f
 /// Whether the action would do something here and now.
 fn works(state: &State, action: Action) -> bool {
     let Some(sheet) = state.sheets.get(&state.page) else { return true };
+    let empty = state.page.empty(&state.index).is_some();
     let has = |name: &str| sheet.panels.iter().any(|(kind, _)| kind.name == name);
     match action {
+        Action::Open | Action::Filter | Action::Split | Action::NextPanel if empty => false,
         Action::Open => match (state.chosen_in_panel(), &state.page) {
             (None | Some(Chosen::Host { .. }), _) => false,
             (Some(Chosen::Source(_)), Page::Sources) | (Some(Chosen::Alert(_)), Page::Alerts) => {
@@ -108,7 +110,7 @@ fn works(state: &State, action: Action) -> bool {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
         }
-        Action::Verify => has("backups"),
+        Action::Verify => matches!(state.chosen(), Some(Chosen::Backup(_))),
         Action::NextPanel => {
             let places =
                 state.places(sheet, state.chosen().as_ref(), state.body().unwrap_or_default());

@@ -1,6 +1,7 @@
 //! Pages: which panels they have, and where those stand.
 
 use crate::domain::ServiceName;
+use crate::panels::Index;
 use crate::ui::layout::{Need, stack};
 use ratatui::layout::Rect;
 
@@ -72,22 +73,32 @@ impl Page {
     /// right where there is room for two columns.
     pub(crate) fn panels(&self) -> &'static [&'static str] {
         match self {
-            Self::Overview => &["alerts", "services", "hosts", "charts"],
+            Self::Overview => {
+                &["alerts", "services", "hosts", "issue-lines", "backup-lines", "charts"]
+            }
             Self::Services => &["services", "charts"],
             Self::Alerts => &["alerts", "alert"],
+            Self::Issues => &["issues", "issue"],
             Self::Metrics => &["metrics"],
+            Self::Backups => &["backups", "backup"],
             Self::Sources => &["sources", "source"],
-            Self::Service(_) => &["checks", "history", "signals"],
+            Self::Service(_) => {
+                &["checks", "service-issues", "service-backups", "history", "signals"]
+            }
             Self::Logs(_) => &["logs"],
-            Self::Issues | Self::Backups | Self::Incidents | Self::Runs => &[],
+            Self::Incidents | Self::Runs => &[],
         }
     }
 
-    /// Why it has no panels, where it has none.
-    pub(crate) fn empty(&self) -> Option<&'static str> {
+    /// Why nothing stands on it, where nothing does.
+    pub(crate) fn empty(&self, index: &Index) -> Option<&'static str> {
         Some(match self {
-            Self::Issues => "No source of issues: this version reads no error tracker.",
-            Self::Backups => "No source of backups: this version reads no backup tool.",
+            Self::Issues if index.trackers().next().is_none() => {
+                "No source of issues: [sentry] in the config names one (Sentry, GlitchTip, Bugsink)."
+            }
+            Self::Backups if index.backups().next().is_none() => {
+                "No backups are watched: a [backup.NAME] in the config names each data set."
+            }
             Self::Incidents => "No incidents: this version keeps none.",
             Self::Runs => "No runs: this version executes no runbooks.",
             _ => return None,
@@ -97,7 +108,7 @@ impl Page {
     /// How many panels stand to the right in two columns.
     fn to_the_right(&self) -> usize {
         match self {
-            Self::Overview | Self::Service(_) => 1,
+            Self::Overview | Self::Service(_) | Self::Issues | Self::Backups => 1,
             _ => 0,
         }
     }

@@ -3,7 +3,7 @@
 use super::pages::Page;
 use super::strip::Survey;
 use super::typing::Typing;
-use crate::domain::{EngineKind, Inventory, ServiceName, Timestamp};
+use crate::domain::{EngineKind, Inventory, Role, ServiceName, SourceId, Timestamp};
 use crate::panels::{ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
 use crate::store::{Ask, AskId, Known};
 use crate::ui::{Keys, Scope, layout};
@@ -87,6 +87,8 @@ pub struct State {
     pub(crate) index: Index,
     pub(crate) survey: Survey,
     pub(crate) asked: BTreeMap<AskId, Ask>,
+    /// The issue whose details are shown, and since when.
+    pub(crate) resting: Option<(SourceId, String, Timestamp)>,
     /// The last moment at which ages were drawn anew.
     pub(crate) aged: Timestamp,
     generation: u64,
@@ -120,6 +122,7 @@ impl State {
             index,
             survey: Survey::default(),
             asked: BTreeMap::new(),
+            resting: None,
             aged: now,
             generation: 1,
         };
@@ -220,12 +223,12 @@ impl State {
                 let alerts = &self.shown().alerts;
                 alerts.iter().find(|alert| alert.identity() == identity)?.service.clone()
             }
-            Chosen::Source(id) => {
-                let crate::domain::Role::Check(role) = &self.index.source(&id)?.role else {
-                    return None;
-                };
-                Some(role.service.clone())
-            }
+            Chosen::Source(id) | Chosen::Backup(id) => match &self.index.source(&id)?.role {
+                Role::Check(role) => Some(role.service.clone()),
+                Role::Backup(role) => role.service.clone(),
+                _ => None,
+            },
+            Chosen::Issue { source, id } => self.shown().issue(&source, &id)?.service.clone(),
             Chosen::Signal(id) => {
                 let signals = &self.shown().inventory.signals;
                 signals.iter().find(|signal| signal.id == id)?.service.clone()

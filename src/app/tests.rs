@@ -1,7 +1,9 @@
 //! Whole screens, and what keys do to them.
 
+mod backups;
 mod hints;
 mod house;
+mod issues;
 mod keys;
 mod night;
 mod screens;

@@ -4,10 +4,11 @@ use super::act::{self, act};
 use super::state::{Overlay, State};
 use super::strip::Survey;
 use super::{ages, typing, wants};
-use crate::domain::{Event, harmless, harmless_within};
-use crate::panels::Logs;
-use crate::store::{Action, Answered, Effect, Key, KeyCode, Mods, Msg, Stamped};
+use crate::domain::{Event, Reading, Status, harmless, harmless_within};
+use crate::panels::{Logs, backup};
+use crate::store::{Action, Answered, Effect, Key, KeyCode, Look, Looked, Mods, Msg, Stamped};
 use crate::ui::Scope;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Longer messages are cut off on the screen.
@@ -39,7 +40,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Resized { width, height } => state.size = (width, height),
         Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
         Msg::Answered(answers) => keep_for_frozen(state, &answers),
-        Msg::Looked(_) => {}
+        Msg::Looked(looked) => looked_at(state, &looked),
         Msg::LogsRead { service, lines } => {
             let wanted = state.words.logs.as_ref().is_some_and(|logs| logs.service == service);
             if wanted {
@@ -78,12 +79,40 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     effects
 }
 
+/// Takes in that a closer look has ended; what came of it belongs on a frozen
+/// screen too, since the operator asked for it there.
+fn looked_at(state: &mut State, looked: &Looked) {
+    let key = (looked.source.clone(), looked.look.clone());
+    state.words.looking.remove(&key);
+    if let Some(frozen) = &mut state.frozen {
+        frozen.known.looked.clone_from(&state.known.looked);
+    }
+    if looked.look == Look::Verify {
+        let (told, status) = backup::result(looked);
+        let name = state.index.backup(&looked.source).map_or("", |role| role.name.as_str());
+        let told = harmless_within(&format!("{name}, full check: {told}"), LONGEST_NOTICE);
+        state.say(told, status != Status::Ok);
+    }
+}
+
 /// Something that differs when rows may have come, gone or moved.
-fn marker(state: &State) -> (usize, Option<Event>, [usize; 3], u64) {
+fn marker(state: &State) -> (usize, Option<Event>, [usize; 3], [u64; 2]) {
     let known = &state.known;
+    let mut told = DefaultHasher::new();
+    for source in state.index.trackers().filter_map(|source| known.sources.get(&source.id)) {
+        // Every reading is a new one; what it holds need not be compared.
+        let reading = source.reading.as_ref().map(|reading| match reading {
+            Reading::Issues(reading) => Arc::as_ptr(reading).addr(),
+            _ => 0,
+        });
+        (reading, source.failing.is_some(), source.standing.status).hash(&mut told);
+    }
+    for backup in known.backups.values() {
+        (backup.standing.status, backup.looked).hash(&mut told);
+    }
     let events = &known.events;
     let rows = [known.alerts.len(), known.services.len(), known.sources.len()];
-    (events.len(), events.back().cloned(), rows, known.moved)
+    (events.len(), events.back().cloned(), rows, [known.moved, told.finish()])
 }
 
 fn bounded(lines: &[String]) -> Arc<[String]> {

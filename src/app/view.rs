@@ -122,7 +122,7 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
 }
 
 fn page(state: &State, theme: &Theme, body: Rect, buf: &mut Buffer) -> Option<Position> {
-    if let Some(sentence) = state.page.empty() {
+    if let Some(sentence) = state.page.empty(&state.index) {
         if let Some(line) = text::line_of(body, 0) {
             let title = state.page.name().to_uppercase();
             crate::ui::table::rule(theme, line, buf, &title, true);

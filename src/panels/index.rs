@@ -2,7 +2,8 @@
 //! through all of it.
 
 use crate::domain::{
-    CheckRole, Inventory, Role, Service, ServiceName, Signal, SignalKind, SourceId, SourceInfo,
+    BackupRole, CheckRole, Inventory, Role, Service, ServiceName, Signal, SignalKind, SourceId,
+    SourceInfo,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub struct Index {
     services: BTreeMap<ServiceName, Parts>,
     sources: BTreeMap<SourceId, usize>,
     hosts: BTreeMap<String, Vec<usize>>,
+    trackers: Vec<usize>,
+    backups: Vec<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,7 @@ impl Index {
         let mut services: BTreeMap<ServiceName, Parts> = BTreeMap::new();
         let mut hosts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut sources = BTreeMap::new();
+        let (mut trackers, mut backups) = (Vec::new(), Vec::new());
         for (i, service) in inventory.services.iter().enumerate() {
             services.entry(service.name.clone()).or_default().service = i;
         }
@@ -42,13 +46,18 @@ impl Index {
         }
         for (i, source) in inventory.sources.iter().enumerate() {
             sources.insert(source.id.clone(), i);
+            match &source.role {
+                Role::Issues => trackers.push(i),
+                Role::Backup(_) => backups.push(i),
+                _ => {}
+            }
             if let Role::Check(role) = &source.role
                 && let Some(parts) = services.get_mut(&role.service)
             {
                 parts.checks.push(i);
             }
         }
-        Self { inventory: Arc::clone(inventory), services, sources, hosts }
+        Self { inventory: Arc::clone(inventory), services, sources, hosts, trackers, backups }
     }
 
     /// Whether it is of this very inventory.
@@ -87,6 +96,30 @@ impl Index {
     /// The source of this identity.
     pub fn source(&self, id: &SourceId) -> Option<&SourceInfo> {
         self.inventory.sources.get(*self.sources.get(id)?)
+    }
+
+    /// The sources of issues, in the order of the config.
+    pub fn trackers(&self) -> impl Iterator<Item = &SourceInfo> {
+        self.trackers.iter().filter_map(|i| self.inventory.sources.get(*i))
+    }
+
+    /// The data sets whose backups are looked at, in the order of the config.
+    pub fn backups(&self) -> impl Iterator<Item = (&SourceInfo, &BackupRole)> {
+        self.backups.iter().filter_map(|i| {
+            let source = self.inventory.sources.get(*i)?;
+            match &source.role {
+                Role::Backup(role) => Some((source, role)),
+                _ => None,
+            }
+        })
+    }
+
+    /// What is wanted of the backups of this source.
+    pub fn backup(&self, id: &SourceId) -> Option<&BackupRole> {
+        match &self.source(id)?.role {
+            Role::Backup(role) => Some(role),
+            _ => None,
+        }
     }
 
     /// The signals of a group of hosts.

@@ -2,12 +2,19 @@
 
 pub mod alert;
 pub mod alerts;
+pub mod backup;
+pub mod backup_lines;
+pub mod backups;
+mod brought;
 pub mod cells;
 pub mod charts;
 pub mod checks;
 pub mod history;
 pub mod hosts;
 pub mod index;
+pub mod issue;
+pub mod issue_lines;
+pub mod issues;
 pub mod logs;
 pub mod metrics;
 mod plot;
@@ -20,7 +27,7 @@ pub mod sources;
 mod texts;
 
 use crate::domain::{EngineKind, ServiceName, SignalId, SourceId, Timestamp};
-use crate::store::{Action, AskId, AskRange, Effect, Known};
+use crate::store::{Action, AskId, AskRange, Effect, Known, Look, Looked};
 use crate::ui::layout::Need;
 use crate::ui::{Scope, Theme};
 pub use index::Index;
@@ -28,6 +35,7 @@ pub use range::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 pub use rows::Rows;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -44,6 +52,10 @@ pub enum Chosen {
     Host { group: String, instance: String },
     /// A signal.
     Signal(SignalId),
+    /// An issue of an error tracker, by the server's id of it.
+    Issue { source: SourceId, id: String },
+    /// The backups of a data set.
+    Backup(SourceId),
 }
 
 /// What the operator typed or asked for.
@@ -55,6 +67,8 @@ pub struct Words {
     pub split: Option<String>,
     /// The logs that were read last.
     pub logs: Option<Logs>,
+    /// Closer looks that are under way, and since when.
+    pub looking: BTreeMap<(SourceId, Look), Timestamp>,
 }
 
 /// The end of a service's logs.
@@ -89,6 +103,18 @@ pub struct ActCx<'a> {
     pub changed: bool,
     /// Where the panel is drawn.
     pub area: Rect,
+}
+
+impl<'a> ActCx<'a> {
+    /// The last closer look at a thing, if it was looked at.
+    pub(crate) fn looked(&self, source: &SourceId, look: &Look) -> Option<&'a Looked> {
+        self.known.looked.iter().find(|known| known.source == *source && known.look == *look)
+    }
+
+    /// Since when a thing is being looked at, if it is.
+    pub(crate) fn looking(&self, source: &SourceId, look: &Look) -> Option<Timestamp> {
+        self.words.looking.get(&(source.clone(), look.clone())).copied()
+    }
 }
 
 /// What a panel may look at when it draws.
@@ -173,6 +199,14 @@ pub const KINDS: &[Kind] = &[
     history::KIND,
     signals::KIND,
     metrics::KIND,
+    issues::KIND,
+    issue::KIND,
+    issue_lines::KIND,
+    issue_lines::OF_SERVICE,
+    backups::KIND,
+    backup::KIND,
+    backup_lines::KIND,
+    backup_lines::OF_SERVICE,
     sources::KIND,
     source::KIND,
     logs::KIND,

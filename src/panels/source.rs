@@ -1,8 +1,8 @@
 //! One source: what it is asked, what it last brought, what could not be read.
 
 use super::texts::{Fact, Scroll, draw, plain};
-use super::{ActCx, Chosen, Kind, Panel, ViewCx, cells};
-use crate::domain::{Reading, Role, SourceId, SourceInfo, units};
+use super::{ActCx, Chosen, Kind, Panel, ViewCx, brought, cells};
+use crate::domain::{Role, SourceId, SourceInfo, units};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -82,7 +82,8 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
         Role::Canary => "tells whether this host has a network".into(),
     };
     let every = units::duration(source.every);
-    add("for", &format!("{role}; every {every}, {} at most", units::duration(source.timeout)));
+    let most = units::duration(source.timeout);
+    add("for", &format!("{role}; every {every}, {most} at most; kind {}", source.kind));
     if let Some(note) = &source.note {
         add("note", note);
     }
@@ -114,31 +115,13 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
         (failures, _) => format!(", {failures} failed"),
     };
     add("polls", &format!("{polls}{failed}; the last took {took}, {late} late"));
-    match &state.reading {
-        Some(Reading::Scrape(page)) => {
-            let bytes = units::bytes(page.bytes as f64);
-            let counts = format!("{} samples, {} series in memory", page.samples, page.series);
-            add("page", &format!("{counts}, {bytes} in {}", units::duration(page.took)));
-            if let Some(note) = &page.note {
-                add("note", note);
-            }
-            if page.malformed > 0 {
-                add("malformed", &format!("{} lines could not be read", page.malformed));
-            }
-            for line in &page.first_malformed {
-                let place = format!("line {}, column {}: {}", line.line, line.column, line.message);
-                add("", &place);
-            }
-        }
-        Some(Reading::Server(server)) => {
-            let version = server.version.as_deref().unwrap_or("does not tell its version");
-            add("server", version);
-        }
-        Some(_) | None => {}
-    }
+    facts.extend(brought::facts(cx, source, offset_min));
     // What a check last brought is the check's, not the source's.
-    if let Some(standing) = cx.known.checks.get(&source.id).map(|check| &check.standing) {
-        add("says", &format!("{}: {}", standing.status, cells::reason(standing)));
+    let check = cx.known.checks.get(&source.id).map(|check| &check.standing);
+    let backup = cx.known.backups.get(&source.id).map(|backup| &backup.standing);
+    if let Some(standing) = check.or(backup) {
+        let said = format!("{}: {}", standing.status, cells::reason(standing));
+        facts.push(("says".to_owned(), said));
     }
     facts
 }

@@ -35,6 +35,24 @@ pub fn sparkline(
         .collect()
 }
 
+/// One height for each of the last `cells` values, against the highest of
+/// them; what has no value is a gap.
+pub fn heights(values: &[Option<f64>], cells: usize, glyphs: &Glyphs) -> String {
+    let shown = &values[values.len().saturating_sub(cells)..];
+    let top = shown.iter().flatten().copied().fold(0.0, f64::max);
+    let height = |value: f64| glyphs.heights[level(value, top)];
+    shown.iter().map(|value| value.map_or(glyphs.gap, height)).collect()
+}
+
+/// A bar of at most `cells` cells for `value` against `top`; a value above
+/// zero has one cell at least.
+pub fn bar(value: f64, top: f64, cells: usize, glyphs: &Glyphs) -> String {
+    if value <= 0.0 || top <= 0.0 || cells == 0 {
+        return String::new();
+    }
+    glyphs.heights[7].repeat(cell_of(value / top, cells) + 1)
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -69,6 +87,20 @@ mod tests {
         let points = [(minute(1), Num(f64::NAN)), (minute(2), Num(f64::INFINITY))];
         let drawn = sparkline(&points, minute(3), Duration::from_mins(3), 3, 0.0, &UNICODE);
         assert_eq!(drawn, "   ");
+    }
+
+    #[test]
+    fn heights_are_against_the_highest_and_the_last_ones_are_shown() {
+        let values = [Some(9.0), Some(0.0), None, Some(2.0), Some(4.0)];
+        assert_eq!(heights(&values, 4, &UNICODE), "▁ ▅█");
+        assert_eq!(heights(&[], 4, &UNICODE), "");
+    }
+
+    #[test]
+    fn the_highest_value_fills_its_bar_and_a_small_one_is_seen() {
+        assert_eq!(bar(10.0, 10.0, 4, &UNICODE), "████");
+        assert_eq!(bar(0.1, 10.0, 4, &UNICODE), "█");
+        assert_eq!(bar(0.0, 10.0, 4, &UNICODE), "");
     }
 
     #[test]
