@@ -55,6 +55,7 @@ pub use read::document;
 pub use render::{in_one_line, render};
 pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretValue};
+pub(crate) use service::thresholds;
 pub use service::{Check, Limits, OwnSignal, Requests, Service};
 pub use shape::{Colors, Config, Glyphs, Hosts, Memory, Poll, Scrape, Screen, Server, Target};
 pub use table::{Placed, Table, Value};

@@ -292,8 +292,7 @@ impl OwnSignal {
     }
 }
 
-/// The thresholds in the table called `name`. Whoever sets one of the two
-/// alone keeps the default of the other, unless they would contradict each other.
+/// The thresholds in the table called `name`, and what they may count for.
 pub(super) fn limits(
     table: &Table,
     name: &str,
@@ -301,10 +300,25 @@ pub(super) fn limits(
     worst: Status,
     mistakes: &mut Mistakes,
 ) -> Limits {
+    let thresholds = thresholds(table, name, below, mistakes);
     let table = table.table_or_defaults(name);
-    let value = |name| {
-        let time = || table.optional_duration(name).map(|time| time.as_secs_f64());
-        table.optional_number(name).or_else(time)
+    Limits { thresholds, at_most: at_most(&table).unwrap_or(worst) }
+}
+
+/// The thresholds in the table called `name`, times in seconds. Whoever sets one of the two
+/// alone keeps the default of the other, unless they would contradict each other.
+pub(crate) fn thresholds(
+    table: &Table,
+    name: &str,
+    below: bool,
+    mistakes: &mut Mistakes,
+) -> Thresholds {
+    let table = table.table_or_defaults(name);
+    let value = |name| match table.value(name)? {
+        Value::Number(number) => Some(number),
+        Value::Duration(time) => Some(time.as_secs_f64()),
+        Value::Size(bytes) => Some(bytes as f64),
+        _ => None,
     };
     let mut thresholds =
         Thresholds { below, warning: value("warning"), critical: value("critical") };
@@ -313,7 +327,7 @@ pub(super) fn limits(
         (false, true) if !thresholds_in_order(thresholds) => thresholds.warning = None,
         _ => in_order(&table, thresholds, mistakes),
     }
-    Limits { thresholds, at_most: at_most(&table).unwrap_or(worst) }
+    thresholds
 }
 
 fn thresholds_in_order(thresholds: Thresholds) -> bool {

@@ -5,6 +5,7 @@ mod all;
 pub mod canary;
 pub mod client;
 pub mod command;
+mod database;
 mod docker;
 #[cfg(test)]
 mod example;
@@ -14,9 +15,11 @@ pub mod http;
 pub mod logs;
 mod loose;
 mod pm2;
+mod postgres;
 mod process;
 mod processes;
 pub mod prometheus;
+mod redis;
 pub mod scrape;
 pub mod sentry;
 mod supervisor;
@@ -96,6 +99,8 @@ pub const KINDS: &[Kind] = &[
     tcp::KIND,
     tls::KIND,
     command::KIND,
+    redis::KIND,
+    postgres::KIND,
     systemd::KIND,
     pm2::KIND,
     docker::KIND,

@@ -74,7 +74,7 @@ pub(super) async fn connect(address: &str, limit: Duration) -> Result<TcpStream,
 }
 
 /// Name look-ups fail with errors of no kind that std names.
-fn unnamed(error: &std::io::Error) -> PollError {
+pub(super) fn unnamed(error: &std::io::Error) -> PollError {
     let text = error.to_string();
     if text.contains("lookup address") || text.contains("Name or service not known") {
         PollError::new(PollFailure::Name, "name does not resolve")

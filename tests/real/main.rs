@@ -7,9 +7,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
+mod database;
 mod nasty;
 mod nginx;
 mod plugins;
+mod postgres;
 mod prometheus;
+mod redis;
 mod support;
 mod trust;
