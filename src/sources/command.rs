@@ -78,7 +78,7 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
 }
 
 /// A command's first words: later ones may be secrets.
-fn asks(words: &[String]) -> String {
+pub(super) fn asks(words: &[String]) -> String {
     let all: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
     let told: Vec<&str> = all.iter().copied().take(2).filter(|word| !word.contains('=')).collect();
     let more = if all.len() > told.len() { " …" } else { "" };

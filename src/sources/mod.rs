@@ -20,6 +20,7 @@ mod process;
 mod processes;
 pub mod prometheus;
 mod redis;
+mod releases;
 pub mod scrape;
 pub mod sentry;
 mod supervisor;
@@ -105,6 +106,8 @@ pub const KINDS: &[Kind] = &[
     pm2::KIND,
     docker::KIND,
     supervisor::KIND,
+    releases::file::KIND,
+    releases::command::KIND,
 ];
 
 /// The kinds as the config's reader takes them.
