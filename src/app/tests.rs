@@ -1,6 +1,7 @@
 //! Whole screens, and what keys do to them.
 
 mod backups;
+mod checks;
 mod hints;
 mod house;
 mod issues;

@@ -3,7 +3,8 @@
 use super::texts::{self, Parts};
 use super::{ActCx, Chosen, Kind, Panel, Rows, ViewCx, cells};
 use crate::domain::{
-    Certificate, ServiceName, SourceId, Status, Timestamp, harmless_within, units,
+    Certificate, CheckReading, Component, Mark, ServiceName, SourceId, Standing, Status, Timestamp,
+    harmless_within, units,
 };
 use crate::store::{Action, CheckState, Effect};
 use crate::ui::Scope;
@@ -12,30 +13,60 @@ use crate::ui::table::{Cell, Column, Table, rule};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// As the registry knows it.
 pub const KIND: Kind =
     Kind { name: "checks", filtered: true, build: || Box::new(Checks::default()) };
 
-/// A row: a check, one of its components, or its certificate.
+/// A row: a check, what it measured, one of its components, those that are
+/// well, or its certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Row {
     Check(SourceId),
+    Numbers(SourceId),
     Component(SourceId, String),
+    Folded(SourceId),
     Certificate(SourceId),
+    Note(SourceId),
+}
+
+impl Row {
+    fn source(&self) -> &SourceId {
+        match self {
+            Self::Check(id)
+            | Self::Numbers(id)
+            | Self::Component(id, _)
+            | Self::Folded(id)
+            | Self::Certificate(id)
+            | Self::Note(id) => id,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Checks {
     rows: Rows<Row>,
+    /// Where each row's component stood in its answer when the rows were taken in.
+    places: Vec<usize>,
+    /// Checks of which all components are shown.
+    unfolded: BTreeSet<SourceId>,
 }
+
+/// Of more components than this, those that are well fold into one row.
+const FOLDS: usize = 8;
+/// More notes of a check are on the page of sources.
+const MOST_NOTES: usize = 5;
+/// Numbers that say more than the components do are no more than this.
+const FEW_NUMBERS: usize = 3;
 
 const COLUMNS: [Column; 7] = [
     Column::new("", 1),
     Column::new("", 4),
-    Column::new("", 20),
-    Column::new("", 24).flexible(),
+    Column::new("", 22).sharing(1),
+    Column::new("", 28).sharing(3),
     Column::new("took", 7).right().goes(1),
     Column::new("since", 7).right(),
     Column::new("age", 6).right(),
@@ -103,45 +134,57 @@ impl Panel for Checks {
     fn refresh(&mut self, cx: &ActCx<'_>) {
         let mut list = Vec::new();
         for (source, role) in service(cx).into_iter().flat_map(|name| cx.index.checks_of(name)) {
-            let state = cx.known.checks.get(&source.id);
-            let answer = state.and_then(|state| state.last.as_ref());
+            let id = &source.id;
+            let answer = cx.known.checks.get(id).and_then(|state| state.last.as_ref());
             if cells::passes(cx.filter, [role.name.as_str()]) {
-                list.push(Row::Check(source.id.clone()));
+                list.push((Row::Check(id.clone()), 0));
             }
-            for component in answer.map_or(&[][..], |answer| &answer.components) {
-                if cells::passes(cx.filter, [component.name.as_str(), component.status.word()]) {
-                    list.push(Row::Component(source.id.clone(), component.name.clone()));
+            let Some(answer) = answer else { continue };
+            if has_numbers(answer) && cx.filter.is_empty() {
+                list.push((Row::Numbers(id.clone()), 0));
+            }
+            let folds = cx.filter.is_empty()
+                && !self.unfolded.contains(id)
+                && answer.components.len() > FOLDS;
+            let places = worst_first(&answer.components);
+            for place in places {
+                let part = &answer.components[place];
+                let well = folds && part.status == Status::Ok;
+                if !well && cells::passes(cx.filter, [part.name.as_str(), part.status.word()]) {
+                    list.push((Row::Component(id.clone(), part.name.clone()), place));
                 }
             }
-            if answer.is_some_and(|answer| answer.certificate.is_some())
-                && cells::passes(cx.filter, ["certificate"])
-            {
-                list.push(Row::Certificate(source.id.clone()));
+            if folds && answer.components.iter().any(|part| part.status == Status::Ok) {
+                list.push((Row::Folded(id.clone()), 0));
+            }
+            if answer.certificate.is_some() && cells::passes(cx.filter, ["certificate"]) {
+                list.push((Row::Certificate(id.clone()), 0));
+            }
+            if cx.filter.is_empty() {
+                list.extend(notes(answer).map(|place| (Row::Note(id.clone()), place)));
             }
         }
         let filtered = !cx.filter.is_empty();
+        let (list, places) = list.into_iter().unzip();
+        self.places = places;
         self.rows.set(list, |_| filtered);
     }
 
     fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        if let (Action::Open, Some(Row::Folded(id))) = (action, self.rows.selected()) {
+            self.unfolded.insert(id.clone());
+            return Some(Vec::new());
+        }
         let height = Self::table_area(cx, cx.area).height.saturating_sub(1);
         self.rows.act(action, height.into()).then(Vec::new)
     }
 
     fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
-        self.rows.selected().map(|row| match row {
-            Row::Check(id) | Row::Component(id, _) | Row::Certificate(id) => {
-                Chosen::Source(id.clone())
-            }
-        })
+        self.rows.selected().map(|row| Chosen::Source(row.source().clone()))
     }
 
     fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
-        match self.rows.selected()? {
-            Row::Check(id) | Row::Component(id, _) | Row::Certificate(id) => {
-                cx.index.source(id).map(|source| source.asks.clone())
-            }
-        }
+        cx.index.source(self.rows.selected()?.source()).map(|source| source.asks.clone())
     }
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -178,35 +221,90 @@ impl Panel for Checks {
             },
         };
         table.draw(cx.theme, table_area, buf, |i| {
-            self.rows.get(i).map_or_else(Vec::new, |at| row(cx, at))
+            let place = self.places.get(i).copied().unwrap_or(0);
+            self.rows.get(i).map_or_else(Vec::new, |at| row(cx, at, place))
         });
         None
     }
 }
 
-fn row(cx: &ViewCx<'_>, at: &Row) -> Vec<Cell<'static>> {
-    let (Row::Check(id) | Row::Component(id, _) | Row::Certificate(id)) = at;
+/// The places of components, those that are worst first.
+fn worst_first(components: &[Component]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..components.len()).collect();
+    places.sort_by_key(|place| Reverse(components[*place].status));
+    places
+}
+
+/// Whether an answer's numbers say more than its components do.
+fn has_numbers(answer: &CheckReading) -> bool {
+    let count = answer.numbers.len();
+    count > 0 && (answer.components.is_empty() || count <= FEW_NUMBERS)
+}
+
+/// The places of notes that no component says already.
+fn notes(answer: &CheckReading) -> impl Iterator<Item = usize> {
+    let says = |note: &str, part: &Component| {
+        note.strip_prefix(&part.name).is_some_and(|rest| rest.starts_with(": "))
+    };
+    let told = move |note: &str| answer.components.iter().any(|part| says(note, part));
+    let notes = answer.notes.iter().enumerate();
+    notes.filter(move |(_, note)| !told(note)).map(|(place, _)| place).take(MOST_NOTES)
+}
+
+/// A row under a check: its texts go on where only a check has something to say.
+fn under<'a>(
+    cx: &ViewCx<'_>,
+    [glyph, word]: [Cell<'a>; 2],
+    name: &str,
+    said: &str,
+    of: &Standing,
+) -> Vec<Cell<'a>> {
+    let name = format!("  {}", harmless_within(name, 100));
+    let said = harmless_within(said, cells::LONGEST);
+    vec![
+        glyph,
+        word,
+        Cell::new(name, cx.theme.text()),
+        Cell::new(said, cx.theme.text()).over(2),
+        Cell::default(),
+        Cell::default(),
+        cells::age(cx, of.seen, of.mark == Some(Mark::Stale)),
+    ]
+}
+
+fn row(cx: &ViewCx<'_>, at: &Row, place: usize) -> Vec<Cell<'static>> {
+    let id = at.source();
     let Some(state) = cx.act.known.checks.get(id) else { return Vec::new() };
     let empty = || Cell::new("", cx.theme.text());
+    let none = || [Cell::default(), Cell::default()];
+    let components = state.last.as_ref().map_or(&[][..], |last| &last.components);
+    let of = &state.standing;
     match at {
         Row::Check(id) => check_row(cx, id, state),
+        Row::Numbers(_) => {
+            let numbers = state.last.iter().flat_map(|last| &last.numbers);
+            let told = numbers.map(|(name, value)| format!("{name} {}", units::number(value.0)));
+            under(cx, none(), "", &told.collect::<Vec<_>>().join(", "), of)
+        }
         Row::Component(_, name) => {
-            let components = state.last.iter().flat_map(|last| &last.components);
-            let Some(component) = components.into_iter().find(|part| part.name == *name) else {
-                return Vec::new();
-            };
-            let [glyph, word] = cells::status(cx, component.status);
-            let name = format!("  {}", harmless_within(&component.name, 100));
-            let detail = harmless_within(&component.detail, cells::LONGEST);
-            vec![
-                glyph,
-                word,
-                Cell::new(name, cx.theme.text()),
-                Cell::new(detail, cx.theme.text()),
-                empty(),
-                empty(),
-                cells::age(cx, state.standing.seen, false),
-            ]
+            let there = components.get(place).filter(|part| part.name == *name);
+            let part = there.or_else(|| components.iter().find(|part| part.name == *name));
+            let Some(part) = part else { return Vec::new() };
+            under(cx, cells::status(cx, part.status), &part.name, &part.detail, of)
+        }
+        Row::Folded(_) => {
+            let well: Vec<&str> = components
+                .iter()
+                .filter(|part| part.status == Status::Ok)
+                .map(|part| part.name.as_str())
+                .collect();
+            let name = format!("+{} ok", well.len());
+            let said = format!("enter unfolds: {}", well.join(", "));
+            under(cx, cells::status(cx, Status::Ok), &name, &said, of)
+        }
+        Row::Note(_) => {
+            let note = state.last.as_ref().and_then(|last| last.notes.get(place));
+            under(cx, none(), "note", note.map_or("", String::as_str), of)
         }
         Row::Certificate(_) => {
             let certificate = state.last.as_ref().and_then(|last| last.certificate.as_ref());
@@ -237,15 +335,11 @@ fn check_row(cx: &ViewCx<'_>, id: &SourceId, state: &CheckState) -> Vec<Cell<'st
     };
     let mut reason = cells::reason(&state.standing);
     let last = state.last.as_ref();
-    let notes = last.map_or(&[][..], |last| &last.notes);
-    let notes = notes.iter().chain(source.and_then(|source| source.note.as_ref()));
-    let mut told: Vec<&String> = notes.collect();
-    told.dedup();
-    for note in told {
+    if let Some(note) = source.and_then(|source| source.note.as_ref()) {
         reason = format!("{reason}, {}", harmless_within(note, 120));
     }
     let took = last.map_or_else(|| "-".into(), |last| units::duration(last.took));
-    let old = state.standing.mark == Some(crate::store::Mark::Stale);
+    let old = state.standing.mark == Some(Mark::Stale);
     vec![
         glyph,
         word,
