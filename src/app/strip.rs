@@ -4,7 +4,7 @@
 use super::state::State;
 use crate::domain::{Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
 use crate::panels::cells;
-use crate::store::{Known, Online};
+use crate::store::{Known, Online, Watch, WatchKind};
 use crate::ui::{Theme, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -27,6 +27,8 @@ pub(crate) struct Survey {
     bad: usize,
     /// How many there are.
     all: usize,
+    /// What else keeps the watching from being whole, worst first.
+    watch: Vec<Watch>,
 }
 
 /// No line has room for more.
@@ -74,7 +76,9 @@ impl Survey {
         }
         let crowds = jobs.into_iter().filter(|(_, targets)| *targets > 1);
         let crowds = crowds.map(|(job, _)| job.to_owned()).collect();
-        Self { counts: known.counts(), order, crowds, bad, all: sources.len() }
+        let mut watch = known.watch();
+        watch.retain(|watch| watch.kind != WatchKind::Source);
+        Self { counts: known.counts(), order, crowds, bad, all: sources.len(), watch }
     }
 }
 
@@ -105,6 +109,19 @@ fn part(state: &State, theme: &Theme, source: &SourceInfo) -> Part<'static> {
     }
 }
 
+/// What a part of the strip is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    Watch,
+    Bad,
+    Good,
+}
+
+fn watch_part(theme: &Theme, watch: &Watch) -> Part<'static> {
+    let glyph = theme.glyphs.status(watch.status);
+    (format!("{glyph} {}", watch.words).into(), theme.status(watch.status))
+}
+
 /// Draws it.
 pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     /// Columns for what is said of those that have no room.
@@ -121,26 +138,45 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let wide = u16::try_from(text::width(&network.0)).unwrap_or(0).min(area.width);
     let room = usize::from(area.width - wide).saturating_sub(REST);
     let survey = &state.survey;
+    let sources = &known.inventory.sources;
+    let in_order = || survey.order.iter().filter_map(|i| sources.get(*i));
+    let failing = survey.bad.min(survey.order.len());
+    let watched = |critical: bool| {
+        let of = survey.watch.iter().filter(move |of| (of.status == Status::Critical) == critical);
+        of.map(|of| (Item::Watch, watch_part(theme, of)))
+    };
+    let bad = in_order().take(failing).map(|of| (Item::Bad, part(state, theme, of)));
+    let rest = in_order().skip(failing).map(|of| (Item::Good, part(state, theme, of)));
+    let items = watched(true).chain(bad).chain(watched(false)).chain(rest);
     let mut parts: Vec<Part<'_>> = Vec::new();
-    let (mut used, mut shown, mut shown_bad) = (0, 0, 0);
-    for source in survey.order.iter().filter_map(|i| known.inventory.sources.get(*i)) {
-        let part = part(state, theme, source);
-        let columns = text::width(&part.0) + 2;
-        if used + columns > room {
-            break;
+    let (mut used, mut shown, mut shown_bad, mut shown_watch) = (0, 0, 0, 0);
+    for (item, (words, style)) in items {
+        let columns = text::width(&words) + 2;
+        // What is worst is told at least in part.
+        let words = match used {
+            0 => text::cut(&words, room, theme.glyphs.cut).into_owned(),
+            _ if used + columns > room => break,
+            _ => words.into_owned(),
+        };
+        used += columns.min(room);
+        match item {
+            Item::Watch => shown_watch += 1,
+            Item::Bad | Item::Good => shown += 1,
         }
-        used += columns;
-        shown_bad += usize::from(shown < survey.bad);
-        shown += 1;
-        parts.push(part);
+        shown_bad += usize::from(item == Item::Bad);
+        parts.push((words.into(), style));
         parts.push(("  ".into(), theme.text()));
     }
     let (left, left_bad) = (survey.all - shown, survey.bad - shown_bad);
-    if left_bad > 0 {
-        let more = format!("+{left}, {left_bad} without answer");
-        parts.push((more.into(), theme.status(Status::Unknown)));
-    } else if left > 0 {
-        parts.push((format!("+{left} answer").into(), theme.faint()));
+    let left_watch = survey.watch.len() - shown_watch;
+    let unknown = theme.status(Status::Unknown);
+    match (left + left_watch, left_bad, left_watch) {
+        (0, ..) => {}
+        (left, 0, 0) => parts.push((format!("+{left} answer").into(), theme.faint())),
+        (left, bad, 0) => parts.push((format!("+{left}, {bad} without answer").into(), unknown)),
+        (left, bad, watch) => {
+            parts.push((format!("+{left}, {} wrong", bad + watch).into(), unknown));
+        }
     }
     if survey.all == 0 {
         parts.push(("nothing is polled: the config names no sources".into(), theme.faint()));

@@ -1,6 +1,6 @@
 //! What is known in a few lines: for `glance`, scripts and prompts.
 
-use super::{Known, Online};
+use super::{Known, Online, Watch, WatchKind};
 use crate::domain::{Counts, Mark, Standing, Status, Timestamp, harmless, units};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -29,6 +29,9 @@ pub struct Glance {
     pub online: Online,
     /// All that is not ok, worst first, then longest first.
     pub problems: Vec<Problem>,
+    /// What keeps the watching itself from being whole, worst first.
+    #[serde(default)]
+    pub watch: Vec<Watch>,
 }
 
 /// Something that is not ok.
@@ -124,6 +127,7 @@ impl Glance {
             counts,
             online: known.online,
             problems,
+            watch: known.watch(),
         }
     }
 
@@ -207,6 +211,11 @@ impl Glance {
                 units::age(now.since(since))
             ));
         }
+        // What is down is among the problems.
+        let watched = self.watch.iter().filter(|of| of.kind != WatchKind::Source);
+        for watch in watched.filter(|of| of.status >= Status::Warning) {
+            lines.push(format!("{:<8}  {}", "note", watch.words));
+        }
         let width = |text: &str| text.chars().count();
         let widest = self.problems.iter().map(|problem| width(&problem.name)).max().unwrap_or(0);
         for Problem { kind, name, standing, .. } in told_apart() {
@@ -264,6 +273,7 @@ impl Glance {
             "offline": matches!(self.online, Online::No { .. }),
             "counts": self.counts,
             "problems": problems.collect::<Vec<_>>(),
+            "watch": self.watch,
         })
     }
 }
@@ -297,6 +307,7 @@ mod tests {
                 problem("api", Status::Critical, "HTTP 503", 0),
                 problem("payments", Status::Warning, "p95 810ms > 500ms", 100),
             ],
+            watch: Vec::new(),
         }
     }
 

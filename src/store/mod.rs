@@ -9,8 +9,8 @@ pub use crate::domain::{Mark, Standing};
 pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{
-    BackupState, Change, CheckState, HostState, Known, Online, ServiceState, SignalState,
-    SignalValue, SourceState, certificate_at,
+    BackupState, Change, CheckState, Explained, HostState, Known, Online, ServiceState,
+    SignalState, SignalValue, SourceState, Watch, WatchKind, certificate_at,
 };
 pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,

@@ -17,6 +17,7 @@ mod reload;
 mod services;
 mod signals;
 mod sources;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use checks::certificate_at;
 pub use explain::Explained;
 pub use issues::ServiceIssues;
 pub use releases::Change;
+pub use watch::{Watch, WatchKind};
 
 use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,

@@ -29,6 +29,8 @@ pub struct Memory {
     pub(super) fold: Fold,
     /// The last poll that did not end in the network between.
     pub(super) reached: Option<Timestamp>,
+    /// How far off its clock was in the last two readings that told the time.
+    pub(super) skews: [Option<i64>; 2],
     /// The moment after which time alone changes how it stands.
     pub(super) turns: Option<Timestamp>,
     pub(super) raised: Vec<super::alerts::Key>,
@@ -121,6 +123,9 @@ impl Known {
             Ok(reading) => {
                 state.answered = Some(taken);
                 state.failing = None;
+                if let Some(skew) = reading.skew_ms() {
+                    state.memory.skews = [state.memory.skews[1], Some(skew)];
+                }
                 if !matches!(info.role, Role::Check(_)) {
                     state.reading = Some(reading.clone());
                 }

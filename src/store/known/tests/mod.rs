@@ -10,6 +10,7 @@ mod releases;
 mod replay;
 mod signals;
 mod sources;
+mod watch;
 
 use super::*;
 use crate::domain::{
