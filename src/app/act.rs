@@ -235,7 +235,8 @@ fn turn(state: &mut State, forward: bool) {
     let mut to = sheet.focus;
     for _ in 0..count {
         to = if forward { to + 1 } else { to + count - 1 } % count;
-        if places.get(to).is_some_and(|place| place.height > 0) {
+        let takes_keys = sheet.panels.get(to).is_some_and(|(_, panel)| panel.takes_keys());
+        if takes_keys && places.get(to).is_some_and(|place| place.height > 0) {
             break;
         }
     }

@@ -114,7 +114,8 @@ fn works(state: &State, action: Action) -> bool {
         Action::NextPanel => {
             let places =
                 state.places(sheet, state.chosen().as_ref(), state.body().unwrap_or_default());
-            places.iter().filter(|place| place.height > 0).count() > 1
+            let shown = places.iter().zip(&sheet.panels);
+            shown.filter(|(at, (_, of))| at.height > 0 && of.takes_keys()).count() > 1
         }
         Action::Back => state.can_go_back(),
         _ => true,

@@ -74,7 +74,7 @@ impl Page {
     pub(crate) fn panels(&self) -> &'static [&'static str] {
         match self {
             Self::Overview => {
-                &["alerts", "services", "hosts", "issue-lines", "backup-lines", "charts"]
+                &["changed", "alerts", "services", "hosts", "issue-lines", "backup-lines", "charts"]
             }
             Self::Services => &["services", "charts"],
             Self::Alerts => &["alerts", "alert"],
@@ -82,9 +82,14 @@ impl Page {
             Self::Metrics => &["metrics"],
             Self::Backups => &["backups", "backup"],
             Self::Sources => &["sources", "source"],
-            Self::Service(_) => {
-                &["checks", "service-issues", "service-backups", "history", "signals"]
-            }
+            Self::Service(_) => &[
+                "changed here",
+                "checks",
+                "service-issues",
+                "service-backups",
+                "history",
+                "signals",
+            ],
             Self::Logs(_) => &["logs"],
             Self::Incidents | Self::Runs => &[],
         }

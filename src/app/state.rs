@@ -309,12 +309,15 @@ impl State {
             // Keys begin where there is something to choose.
             let cx = self.act_cx(&sheet, None, Rect::default(), false);
             let first = sheet.panels.iter().position(|(_, panel)| panel.chosen(&cx).is_some());
-            sheet.focus = first.unwrap_or(0);
+            let any = || sheet.panels.iter().position(|(_, panel)| panel.takes_keys());
+            sheet.focus = first.or_else(any).unwrap_or(0);
         }
         let subject = self.subject(&sheet);
         let places = self.places(&sheet, subject.as_ref(), body);
         if self.body().is_some() && places.get(sheet.focus).is_some_and(|place| place.height == 0) {
-            sheet.focus = places.iter().position(|place| place.height > 0).unwrap_or(0);
+            let mut shown = sheet.panels.iter().zip(&places);
+            let first = shown.position(|((_, of), at)| at.height > 0 && of.takes_keys());
+            sheet.focus = first.unwrap_or(0);
         }
         self.sheets.insert(self.page.clone(), sheet);
     }

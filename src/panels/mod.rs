@@ -7,6 +7,7 @@ pub mod backup_lines;
 pub mod backups;
 mod brought;
 pub mod cells;
+pub mod changed;
 pub mod charts;
 pub mod checks;
 pub mod history;
@@ -150,6 +151,11 @@ pub trait Panel: Debug + Send {
     /// Which keys count in it.
     fn scope(&self) -> Scope;
 
+    /// Whether there is anything in it that keys can do.
+    fn takes_keys(&self) -> bool {
+        true
+    }
+
     /// How many lines it needs and can use.
     fn need(&self, cx: &ActCx<'_>) -> Need;
 
@@ -210,6 +216,8 @@ pub const KINDS: &[Kind] = &[
     sources::KIND,
     source::KIND,
     logs::KIND,
+    changed::KIND,
+    changed::HERE,
 ];
 
 /// The kind of this name.

@@ -1,10 +1,13 @@
 //! Plots: a chart with the questions whose answers it draws.
 
 use super::{ActCx, Question, ViewCx, cells};
-use crate::domain::{EngineKind, Signal, SignalKind, Thresholds, Unit, harmless_within, units};
+use crate::domain::{
+    EngineKind, Release, ServiceName, Signal, SignalKind, Thresholds, Timestamp, Unit,
+    harmless_within, units,
+};
 use crate::metrics::{Data, Line};
 use crate::store::{Answer, AskId, Coverage};
-use crate::ui::chart::{Chart, Series};
+use crate::ui::chart::{Chart, Moment, Series};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::borrow::Cow;
@@ -30,6 +33,8 @@ pub(super) struct Plot {
     engine: EngineKind,
     asked: Vec<Asked>,
     split: Option<Arc<str>>,
+    /// Whose releases are marked; those of all where none.
+    service: Option<ServiceName>,
 }
 
 impl Plot {
@@ -63,6 +68,7 @@ impl Plot {
             engine: signal.engine,
             asked: asked.collect(),
             split: cx.words.split.as_deref().map(Into::into),
+            service: signal.service.clone(),
         }
     }
 
@@ -75,6 +81,7 @@ impl Plot {
             engine,
             asked: vec![Asked { name: "", id: AskId(id.into()), expr: expr.into() }],
             split: None,
+            service: None,
         }
     }
 
@@ -88,6 +95,22 @@ impl Plot {
             range,
             engine: self.engine,
         })
+    }
+
+    /// The releases in its range, the oldest first.
+    fn releases<'k>(&self, cx: &ActCx<'k>, from: Timestamp, until: Timestamp) -> Vec<Moment<'k>> {
+        let found = cx.known.releases_within(self.service.as_ref(), from, until);
+        let label = |release: &'k Release| match (&self.service, &release.service) {
+            (None, Some(of)) => format!("{of} {}", release.version),
+            _ => release.version.clone(),
+        };
+        let moment = |release: &'k Release| Moment {
+            at: release.at,
+            label: harmless_within(&label(release), 40).into(),
+        };
+        let mut moments: Vec<Moment<'k>> = found.map(moment).collect();
+        moments.sort_by_key(|moment| moment.at);
+        moments
     }
 
     /// Draws what is known of it.
@@ -138,16 +161,19 @@ impl Plot {
             .iter()
             .map(|(name, line)| Series { name: name.clone(), points: &line.points })
             .collect();
+        let from = until - cx.act.range.length();
+        let moments = self.releases(&cx.act, from, until);
         Chart {
             title: &self.title,
             note: note.trim_end(),
             aside,
             unit: self.unit,
-            from: until - cx.act.range.length(),
+            from,
             until,
             gap: step * 3 / 2,
             thresholds: self.thresholds,
             series: &series,
+            moments: &moments,
             empty: empty.as_deref().unwrap_or("no data in this range"),
             offset_min: cx.offset_min,
             focused,

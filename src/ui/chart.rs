@@ -20,6 +20,15 @@ pub struct Series<'a> {
     pub points: &'a [(Timestamp, Num)],
 }
 
+/// A moment that is marked on a chart: a release.
+#[derive(Clone, Debug)]
+pub struct Moment<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// What, short and harmless.
+    pub label: Cow<'a, str>,
+}
+
 /// A chart as it is drawn once.
 #[derive(Debug)]
 pub struct Chart<'a> {
@@ -41,6 +50,8 @@ pub struct Chart<'a> {
     pub thresholds: Thresholds,
     /// Its lines, the most important first.
     pub series: &'a [Series<'a>],
+    /// Moments to mark, in the order of time.
+    pub moments: &'a [Moment<'a>],
     /// What stands there when no line has a point.
     pub empty: &'a str,
     /// Minutes east of UTC.
@@ -51,6 +62,11 @@ pub struct Chart<'a> {
 
 /// An answer may be this late before its last value no longer counts as the present one.
 const LATE: Duration = Duration::from_secs(10);
+
+/// A moment's label is cut to so many columns.
+const LABEL: usize = 14;
+/// With less of it than this, a label that is cut off says nothing.
+const LEAST_LABEL: usize = 8;
 
 /// The scale of the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,6 +203,8 @@ impl Chart<'_> {
             height: area.height - 3,
         };
         self.draw_axes(theme, area, plot, buf, &labels, left);
+        // Data and thresholds are drawn over it.
+        self.draw_moments(theme, plot, buf);
         self.draw_thresholds(theme, plot, buf, scale);
         self.draw_lines(theme, plot, buf, scale);
     }
@@ -279,6 +297,49 @@ impl Chart<'_> {
         }
     }
 
+    /// Lines from top to bottom, with their labels on the axis, where they hide
+    /// nothing. Those whose labels would meet share one: the newest, and how
+    /// many more there are.
+    fn draw_moments(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let glyphs = theme.glyphs;
+        let style = theme.key();
+        let span = self.until.since(self.from).as_secs_f64().max(0.001);
+        let mut groups: Vec<(u16, usize, &str)> = Vec::new();
+        let within = |of: &&Moment<'_>| of.at >= self.from && of.at <= self.until;
+        for moment in self.moments.iter().filter(within) {
+            let share = moment.at.since(self.from).as_secs_f64() / span;
+            let x = plot.x + u16::try_from(dot(share, plot.width.into())).unwrap_or(0);
+            for y in plot.top()..plot.bottom() {
+                buf.set_stringn(x, y, glyphs.moment, 1, style);
+            }
+            buf.set_stringn(x, plot.bottom(), glyphs.moment_foot, 1, style);
+            match groups.last_mut() {
+                Some((last, many, label)) if crowded(x - *last, *many, label) => {
+                    (*last, *many, *label) = (x, *many + 1, &moment.label);
+                }
+                _ => groups.push((x, 1, &moment.label)),
+            }
+        }
+        let mut taken = plot.x;
+        for (i, (x, many, label)) in groups.iter().enumerate() {
+            let until = groups.get(i + 1).map_or(plot.right(), |next| next.0 - 1);
+            let room = usize::from(until.saturating_sub(x + 1));
+            let label = labelled(*many, label, glyphs.cut);
+            let wide = text::width(&label);
+            let before = usize::from(x.saturating_sub(taken));
+            let (at, shown) = if wide > room && wide < before && i + 1 == groups.len() {
+                (x - u16::try_from(wide).unwrap_or(0), wide)
+            } else {
+                (x + 1, room)
+            };
+            if shown < LEAST_LABEL.min(wide) {
+                continue;
+            }
+            let label = text::cut(&label, shown, glyphs.cut);
+            (taken, _) = buf.set_stringn(at, plot.bottom(), label, shown, style);
+        }
+    }
+
     fn draw_thresholds(&self, theme: &Theme, plot: Rect, buf: &mut Buffer, scale: Scale) {
         for (threshold, style) in [
             (self.thresholds.warning, theme.threshold_warning()),
@@ -337,6 +398,18 @@ impl Chart<'_> {
     }
 }
 
+/// Whether a label that has so many columns until the next moment would say too little.
+fn crowded(columns: u16, many: usize, label: &str) -> bool {
+    let room = usize::from(columns).saturating_sub(2);
+    room < LEAST_LABEL && room < text::width(&labelled(many, label, ""))
+}
+
+/// The label of so many moments, of which this is the newest.
+fn labelled(many: usize, label: &str, mark: &str) -> String {
+    let label = text::cut(label, LABEL, mark);
+    if many > 1 { format!("{label} +{}", many - 1) } else { label.into_owned() }
+}
+
 fn row(share: f64, height: u16) -> u16 {
     u16::try_from(dot(1.0 - share, height.into())).unwrap_or(0)
 }
@@ -369,6 +442,15 @@ mod tests {
     }
 
     fn drawn(series: &[Series<'_>], ascii: bool, height: u16) -> String {
+        drawn_with(series, &[], ascii, height)
+    }
+
+    fn drawn_with(
+        series: &[Series<'_>],
+        moments: &[Moment<'_>],
+        ascii: bool,
+        height: u16,
+    ) -> String {
         let mut theme = Theme::named("dark").unwrap();
         if ascii {
             theme = theme.with_glyphs(&ASCII);
@@ -385,6 +467,7 @@ mod tests {
             gap: Duration::from_secs(30),
             thresholds: Thresholds { below: false, warning: Some(0.01), critical: Some(0.05) },
             series,
+            moments,
             empty: "no data in this range",
             offset_min: 0,
             focused: false,
@@ -409,6 +492,27 @@ mod tests {
         let series = [Series { name: "api".into(), points: &points }];
         insta::assert_snapshot!(drawn(&series, false, 10));
         insta::assert_snapshot!(drawn(&series, true, 10));
+    }
+
+    #[test]
+    fn releases_are_lines_with_labels_that_hide_no_data_and_share_where_they_are_crowded() {
+        let points = points();
+        let series = [Series { name: "api".into(), points: &points }];
+        let moment = |s, label: &'static str| Moment { at: at(s), label: label.into() };
+        let moments = [
+            moment(-50, "before"),
+            moment(60, "v140"),
+            moment(280, "v141"),
+            moment(300, "v142"),
+            moment(320, "v143"),
+            moment(595, "v144"),
+        ];
+        insta::assert_snapshot!(drawn_with(&series, &moments, false, 10));
+        insta::assert_snapshot!(drawn_with(&series, &moments, true, 10));
+        let long = [moment(500, "a-version-that-is-far-too-long-for-this")];
+        for height in 0..12 {
+            drawn_with(&series, &long, false, height);
+        }
     }
 
     #[test]

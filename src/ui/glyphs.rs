@@ -34,6 +34,10 @@ pub struct Glyphs {
     pub axis_corner: &'static str,
     /// A threshold's line.
     pub threshold: &'static str,
+    /// A moment on a chart, from top to bottom.
+    pub moment: &'static str,
+    /// Where that meets the horizontal axis.
+    pub moment_foot: &'static str,
     /// Charts are drawn in braille dots, 2 x 4 a cell; else in these marks, one a series.
     pub braille: bool,
     /// Marks of the series of a chart, where they are told apart by shape.
@@ -58,6 +62,8 @@ pub static UNICODE: Glyphs = Glyphs {
     axis_horizontal: "─",
     axis_corner: "└",
     threshold: "┄",
+    moment: "┊",
+    moment_foot: "┴",
     braille: true,
     marks: ["•", "+", "x", "o", "*", "#"],
     arrow: "→",
@@ -79,6 +85,8 @@ pub static ASCII: Glyphs = Glyphs {
     axis_horizontal: "-",
     axis_corner: "+",
     threshold: "-",
+    moment: ":",
+    moment_foot: "+",
     braille: false,
     marks: ["*", "+", "x", "o", "#", "%"],
     arrow: ">",
@@ -126,6 +134,8 @@ mod tests {
             set.axis_horizontal,
             set.axis_corner,
             set.threshold,
+            set.moment,
+            set.moment_foot,
             set.arrow,
         ];
         all.extend(set.heights);

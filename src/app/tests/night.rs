@@ -6,7 +6,7 @@ use super::house::{
 };
 use crate::app::State;
 use crate::domain::{
-    Alert, AlertState, Cause, CheckReading, Labels, Quiet, Reading, Severity, Status,
+    Alert, AlertState, Cause, CheckReading, Labels, Quiet, Reading, Release, Severity, Status,
 };
 use crate::store::{Known, Msg, Polled};
 use crate::ui::Keys;
@@ -182,4 +182,95 @@ fn five_thousand_alerts_stay_in_order() {
     state.known.alerts.extend(many);
     press(&mut state, "3 G");
     assert!(text_of(&state, 80, 24).contains("ALERTS 5004, 2 folded"));
+}
+
+fn release(version: &str, service: Option<&str>, minutes: u64) -> Release {
+    Release {
+        version: version.into(),
+        service: service.map(Into::into),
+        at: NOW - Duration::from_mins(minutes),
+        by: "ci".into(),
+        origin: "deployments".into(),
+        ..Release::default()
+    }
+}
+
+/// A night that goes wrong two minutes after a release.
+fn released(width: u16, height: u16) -> State {
+    let mut state = super::house::burning(width, height);
+    state.known.releases = vec![
+        release("v142", Some("api"), 13),
+        release("v88", Some("web"), 20),
+        release("kernel 6.1.2", None, 25),
+        release("v141", Some("api"), 5_000),
+    ];
+    state.sheets.clear();
+    state.settle(true);
+    state
+}
+
+#[test]
+fn what_changed_last_stands_above_and_releases_are_marked_on_charts() {
+    let mut state = released(80, 24);
+    answer_charts(&mut state);
+    insta::assert_snapshot!(text_of(&state, 80, 24));
+    let mut state = released(120, 40);
+    answer_charts(&mut state);
+    insta::assert_snapshot!(unicode_of(&state, 120, 40));
+    let mut state = released(120, 40);
+    press(&mut state, "enter");
+    answer_charts(&mut state);
+    insta::assert_snapshot!(unicode_of(&state, 120, 40));
+}
+
+#[test]
+fn a_change_is_told_for_an_hour_or_while_something_is_wrong() {
+    let told = |state: &State| text_of(state, 80, 24).contains("changed: ");
+    assert!(!told(&super::house::burning(80, 24)), "nothing is known to have changed");
+    let mut state = super::house::calm(80, 24);
+    state.known.releases = vec![release("v142", Some("api"), 59)];
+    state.settle(true);
+    assert!(told(&state));
+    state.known.releases = vec![release("v142", Some("api"), 61)];
+    state.settle(true);
+    assert!(!told(&state), "all is well again");
+    let mut state = released(80, 24);
+    state.known.releases = vec![release("v142", Some("worker"), 3_000)];
+    state.settle(true);
+    assert!(!told(&state), "of days ago, and nothing came of it");
+}
+
+#[test]
+fn the_line_of_the_last_change_takes_no_keys() {
+    let mut state = released(80, 24);
+    let lines = text_of(&state, 80, 24).matches("changed: ").count();
+    assert_eq!(lines, 1);
+    for _ in 0..8 {
+        let panel = &state.sheets[&state.page].panels[state.sheets[&state.page].focus];
+        assert_ne!(panel.0.name, "changed");
+        press(&mut state, "tab");
+    }
+}
+
+#[test]
+fn the_strip_says_what_keeps_the_watching_from_being_whole() {
+    let mut state = super::house::calm(80, 24);
+    for source in state.known.sources.values_mut() {
+        source.late = Duration::from_secs(12);
+    }
+    state.settle(true);
+    let text = text_of(&state, 80, 24);
+    assert_eq!(
+        text.lines().nth(1),
+        Some("! polls begin over 10s late  prom <10s  web/health <10s  +4 answer")
+    );
+    // What is bad for certain comes before it.
+    let mut state = super::house::burning(120, 40);
+    for source in state.known.sources.values_mut() {
+        source.late = Duration::from_secs(12);
+    }
+    state.settle(true);
+    let text = text_of(&state, 120, 40);
+    let strip = text.lines().nth(1).unwrap();
+    assert!(strip.starts_with("? db/health STALE 2m10s  ! polls begin over 10s late  "), "{strip}");
 }

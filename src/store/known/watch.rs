@@ -122,8 +122,8 @@ impl Known {
             told += 1;
             let both = before.unsigned_abs().min(last.unsigned_abs());
             if both > SKEW_MS && before.signum() == last.signum() {
-                let least = i64::try_from(both).unwrap_or(i64::MAX);
-                off.push((info, least * last.signum()));
+                let surely = i64::try_from(both).unwrap_or(i64::MAX);
+                off.push((info, surely * last.signum()));
             }
         }
         let clock = |words: String, source: Option<SourceId>| Watch {
@@ -187,15 +187,11 @@ fn watch_alerts(found: &mut Vec<Watch>, info: &SourceInfo, reading: &AlertsReadi
         let words = format!("alert {} is missing", watchdog.name);
         found.push(word(WatchKind::Watchdog, Status::Critical, info, &words));
     }
-    match reading.broken_rules.len() {
-        0 => {}
-        1 => {
-            found.push(word(WatchKind::Rules, Status::Warning, info, "1 rule cannot be evaluated"))
-        }
-        many => {
-            let words = format!("{many} rules cannot be evaluated");
-            found.push(word(WatchKind::Rules, Status::Warning, info, &words));
-        }
+    let broken = reading.broken_rules.len();
+    if broken > 0 {
+        let rules = if broken == 1 { "rule" } else { "rules" };
+        let words = format!("{broken} {rules} cannot be evaluated");
+        found.push(word(WatchKind::Rules, Status::Warning, info, &words));
     }
     if let Some(cluster) = reading.cluster.as_ref().filter(|of| !WELL.contains(&of.status.as_str()))
     {
