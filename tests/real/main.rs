@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
+mod bugsink;
 mod database;
 mod nasty;
 mod nginx;
@@ -15,4 +16,5 @@ mod postgres;
 mod prometheus;
 mod redis;
 mod support;
+mod tracker;
 mod trust;

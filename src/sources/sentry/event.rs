@@ -64,7 +64,12 @@ pub fn parse(body: &[u8]) -> Result<Told, PollError> {
 fn event(value: &Value) -> Option<Told> {
     let inner = value.get("data").filter(|data| data.is_object()).unwrap_or(value);
     let of = |key: &str, most: usize| text(inner, key, most).or_else(|| text(value, key, most));
-    let id = ["eventID", "event_id", "id"].iter().find_map(|key| of(key, NAME))?;
+    let ids = ["eventID", "event_id", "id"];
+    let says = ["entries", "exception", "logentry", "message", "title", "level"];
+    if !ids.iter().chain(&says).any(|key| inner.get(*key).is_some()) {
+        return None;
+    }
+    let id = ids.iter().find_map(|key| of(key, NAME)).unwrap_or_default();
     let values = exceptions(inner);
     // The one that ended it stands last; those before it are its causes.
     let last = values.last();

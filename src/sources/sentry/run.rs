@@ -55,7 +55,10 @@ impl<'a> Run<'a> {
         let limit = self.limit;
         let gone = self.of.shared.monotonic().saturating_sub(self.begun);
         let fetch = self.of.target.fetch_with(&self.of.shared, url, None);
-        let fetched = tokio::time::timeout(limit.saturating_sub(gone), fetch).await;
+        // The request's own limit says more of how it ended, and comes first
+        // where all of the time is left.
+        let left = limit.saturating_sub(gone) + Duration::from_millis(50);
+        let fetched = tokio::time::timeout(left, fetch).await;
         let fetched = fetched.map_err(|_| {
             let message = format!("no answer in {}", units::duration(limit));
             PollError::new(PollFailure::Timeout, message)
@@ -147,10 +150,10 @@ impl<'a> Run<'a> {
         let is_due = |last: Timestamp| last > now || now.since(last) >= seldom;
         let is_due = self.memory.seldom.is_none_or(is_due);
         // Those that were just read to find out are fresh.
-        let fresh = self.memory.seldom.is_none() && self.memory.projects.is_some();
+        let told = self.memory.projects.is_some() || self.memory.denied.is_some();
+        let fresh = self.memory.seldom.is_none() && told;
         let is_short = self.memory.limit.is_some_and(refused::is_little);
-        let never = self.memory.projects.is_none() && self.memory.denied.is_none();
-        if never || is_due && !fresh && !is_short {
+        if !told || is_due && !fresh && !is_short {
             self.read_projects(kind).await?;
         }
         let projects = self.wanted_projects()?;

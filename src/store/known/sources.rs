@@ -178,6 +178,7 @@ impl Known {
                     self.issues_told(turn);
                 }
             }
+            (Role::Issues, Err(_)) => self.issues_told(turn),
             _ => {}
         }
     }
