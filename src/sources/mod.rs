@@ -12,6 +12,7 @@ mod example;
 mod guard;
 pub mod health;
 pub mod http;
+mod kubernetes;
 pub mod logs;
 mod loose;
 mod pm2;
@@ -106,6 +107,7 @@ pub const KINDS: &[Kind] = &[
     pm2::KIND,
     docker::KIND,
     supervisor::KIND,
+    kubernetes::KIND,
     releases::file::KIND,
     releases::command::KIND,
 ];

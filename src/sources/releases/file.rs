@@ -125,7 +125,7 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         assert!(file(path.clone()).ask().await.unwrap().releases.is_empty());
         let lines = (1..100_000).map(|i| format!("{{\"version\":\"v{i}\",\"at\":{i}}}\n"));
-        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        std::fs::write(&path, lines.collect::<Vec<_>>().concat()).unwrap();
         let reading = file(path).ask().await.unwrap();
         assert_eq!(reading.releases[0].version, "v99999");
         assert_eq!((reading.releases.len(), reading.notes.len()), (200, 0));
