@@ -18,6 +18,6 @@ mod prometheus;
 mod redis;
 mod supervisor;
 mod support;
-mod tracker;
 mod systemd;
+mod tracker;
 mod trust;
