@@ -1,12 +1,13 @@
 //! All sources of a config.
 
+use super::backup::WithRestores;
 use super::canary::Canary;
 use super::guard::Guard;
 use super::prometheus::Prometheus;
 use super::scrape::Scrape;
 use super::sentry::Sentry;
 use super::{Shared, Source, of_kind};
-use crate::config::{Config, Family, Mistakes};
+use crate::config::{Config, Family, Mistakes, home_path};
 use crate::domain::{Role, SourceId, SourceInfo};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +67,9 @@ impl Sources {
             let role = Role::Backup(one.role.clone());
             let info = info(&id, &one.role.name, (one.every, one.timeout), role);
             let kind = (Family::Backup, one.kind);
-            all.extend(of_kind(kind, &one.table, info, connect, shared, mistakes));
+            let made = of_kind(kind, &one.table, info, connect, shared, mistakes);
+            let mark = one.restored.as_deref().map(home_path);
+            all.extend(made.map(|made| WithRestores::of(made, mark)));
         }
         for one in &config.releases {
             let name = one.table.name();

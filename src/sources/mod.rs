@@ -2,11 +2,13 @@
 
 pub mod alertmanager;
 mod all;
+mod backup;
 pub mod canary;
 pub mod client;
 pub mod command;
 mod database;
 mod docker;
+mod dumps;
 #[cfg(test)]
 mod example;
 mod guard;
@@ -110,6 +112,8 @@ pub const KINDS: &[Kind] = &[
     kubernetes::KIND,
     releases::file::KIND,
     releases::command::KIND,
+    dumps::KIND,
+    dumps::LISTED,
 ];
 
 /// The kinds as the config's reader takes them.
