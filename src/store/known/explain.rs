@@ -169,13 +169,9 @@ impl Known {
 
     /// Works out anew what is explained by what, where it may have changed.
     pub(super) fn settle_explained(&mut self) {
-        if self.index.needs.is_empty() && self.explained.is_empty() {
-            return;
-        }
-        let explained = self.explain();
-        if explained != self.explained {
-            self.explained = explained;
-            self.moved += 1;
+        self.moved += 1;
+        if !self.index.needs.is_empty() || !self.explained.is_empty() {
+            self.explained = self.explain();
         }
     }
 

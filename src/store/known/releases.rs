@@ -192,8 +192,8 @@ impl Known {
         let mut found = BTreeSet::from([service]);
         let mut open = vec![service];
         while let Some(name) = open.pop() {
-            let of = self.inventory.services.iter().find(|service| service.name == *name);
-            for needed in of.iter().flat_map(|service| &service.depends_on) {
+            let needs = self.index.needs.get(name);
+            for needed in needs.into_iter().flat_map(super::names::Needs::direct) {
                 if found.insert(needed) {
                     open.push(needed);
                 }
