@@ -17,6 +17,7 @@ pub mod http;
 mod kubernetes;
 pub mod logs;
 mod loose;
+mod mysql;
 mod pm2;
 mod postgres;
 mod process;
@@ -103,8 +104,9 @@ pub const KINDS: &[Kind] = &[
     tcp::KIND,
     tls::KIND,
     command::KIND,
-    redis::KIND,
     postgres::KIND,
+    mysql::KIND,
+    redis::KIND,
     systemd::KIND,
     pm2::KIND,
     docker::KIND,

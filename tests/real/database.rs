@@ -49,6 +49,7 @@ impl As {
     pub(crate) fn folder(&self, folder: &Path, name: &str) -> PathBuf {
         let path = folder.join(name);
         std::fs::create_dir(&path).unwrap();
+        rustix::fs::chmod(&path, rustix::fs::Mode::RWXU).unwrap();
         self.own(&path);
         path
     }

@@ -9,6 +9,7 @@
 
 mod bugsink;
 mod database;
+mod mariadb;
 mod nasty;
 mod nginx;
 mod plugins;

@@ -356,6 +356,40 @@ async fn a_server_is_asked_and_each_fault_has_its_word() {
     assert_eq!(said(&dead), (Status::Critical, "connection refused".into(), Some(Cause::Refused)));
 }
 
+#[tokio::test]
+async fn a_standby_and_its_primary_tell_of_each_other() {
+    let Some((folder, mut primary)) = server().await else { return };
+    let bin = primary.bin.clone();
+    let standby = Postgres::start(&bin, folder.path(), Some(&primary)).await;
+    until("it streams", || async {
+        primary.sql("select count(*) from pg_stat_replication where state = 'streaming'") == "1"
+    })
+    .await;
+    let follows = standby.check("").await;
+    assert_eq!(part(&follows, "link to primary"), (Status::Ok, "streaming".into()), "{follows:#?}");
+    assert!(follows.summary.contains(" standby, "), "{follows:?}");
+    let leads = primary.check("replicas = 1").await;
+    assert_eq!(part(&leads, "replicas"), (Status::Ok, "1 of 1 streaming".into()));
+    assert_eq!(part(&leads, "slot standby_a").0, Status::Ok, "{leads:#?}");
+    // Held up while it replays.
+    standby.sql("select pg_wal_replay_pause()");
+    primary.sql("create table held as select generate_series(1, 20000) n");
+    until("it is behind", || async {
+        let behind =
+            standby.check("replication_bytes = { warning = '1 kB', critical = '1 GB' }").await;
+        part(&behind, "replay").0 == Status::Warning
+            && part(&behind, "replay paused").0 == Status::Warning
+    })
+    .await;
+    standby.sql("select pg_wal_replay_resume()");
+    // The primary goes: no link. It comes back without the standby: a slot nobody reads.
+    primary.server.kill();
+    until("the link is gone", || async {
+        standby.check("").await.summary == "standby: no link to the primary: nothing is received"
+    })
+    .await;
+}
+
 trait OwnGroup {
     fn process_group_of_its_own(&mut self) -> Server;
 }
