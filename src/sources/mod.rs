@@ -3,6 +3,7 @@
 pub mod alertmanager;
 mod all;
 mod backup;
+mod borg;
 pub mod canary;
 pub mod client;
 pub mod command;
@@ -18,6 +19,7 @@ mod kubernetes;
 pub mod logs;
 mod loose;
 mod mysql;
+mod pgbackrest;
 mod pm2;
 mod postgres;
 mod process;
@@ -25,6 +27,8 @@ mod processes;
 pub mod prometheus;
 mod redis;
 mod releases;
+mod repos;
+mod restic;
 pub mod scrape;
 pub mod sentry;
 mod supervisor;
@@ -116,6 +120,9 @@ pub const KINDS: &[Kind] = &[
     releases::command::KIND,
     dumps::KIND,
     dumps::LISTED,
+    restic::KIND,
+    borg::KIND,
+    pgbackrest::KIND,
 ];
 
 /// The kinds as the config's reader takes them.
