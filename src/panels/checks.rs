@@ -303,8 +303,8 @@ fn row(cx: &ViewCx<'_>, at: &Row, place: usize) -> Vec<Cell<'static>> {
             under(cx, cells::status(cx, Status::Ok), &name, &said, of)
         }
         Row::Note(_) => {
-            let note = state.last.as_ref().and_then(|last| last.notes.get(place));
-            under(cx, none(), "note", note.map_or("", String::as_str), of)
+            let told = state.last.as_ref().and_then(|last| last.notes.get(place));
+            under(cx, none(), "note", told.map_or("", String::as_str), of)
         }
         Row::Certificate(_) => {
             let certificate = state.last.as_ref().and_then(|last| last.certificate.as_ref());

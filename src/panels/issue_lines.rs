@@ -1,7 +1,9 @@
 //! Issues in a line or a few: what is new in each service, and sources that tell nothing.
 
 use super::{ActCx, Chosen, Kind, Panel, Rows, ViewCx, issues};
-use crate::domain::{Issue, ServiceName, SourceId, SourceInfo, Status, Trend, harmless_within};
+use crate::domain::{
+    Issue, IssuesReading, ServiceName, SourceId, SourceInfo, Status, Trend, harmless_within,
+};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -29,7 +31,7 @@ const MOST: u16 = 4;
 const FEW: u16 = 2;
 const SMALL: u16 = 30;
 /// Columns of the first word, and of the age at the end.
-pub(super) const WORD: usize = 8;
+pub(super) const WORD: usize = 9;
 pub(super) const AGE: u16 = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -294,11 +296,7 @@ fn draw_line(
         }
         Line::Quiet(_) => {
             let reading = issues::reading(&cx.act, id);
-            let told = reading.map_or_else(String::new, |reading| match reading.issues.len() {
-                0 => "no unresolved issues".to_owned(),
-                many if reading.more => format!("more than {many} unresolved, none new"),
-                many => format!("{many} unresolved, none new"),
-            });
+            let told = reading.map_or_else(String::new, quiet_words);
             (format!("{told}{more}"), theme.text(), read)
         }
         Line::News { top, told, .. } => {
@@ -327,6 +325,19 @@ fn draw_line(
     };
     let parts = [(Cow::from(strong), style), (rest.into(), theme.text())];
     write_line(cx, place, buf, (&word(cx, id), &read), parts, selected);
+}
+
+/// `14 unresolved, none new`. What a server calls new may be older than the
+/// last release, against which the lines of services are told.
+fn quiet_words(reading: &IssuesReading) -> String {
+    let goes_on = |issue: &Issue| issue.trend == Trend::Ongoing;
+    let none =
+        if reading.issues.iter().all(goes_on) { "none new" } else { "none since the last release" };
+    match reading.issues.len() {
+        0 => "no unresolved issues".to_owned(),
+        many if reading.more => format!("more than {many} unresolved, {none}"),
+        many => format!("{many} unresolved, {none}"),
+    }
 }
 
 fn counted(issue: &Issue) -> String {

@@ -11,7 +11,7 @@ fn part(name: &str, status: Status, detail: &str) -> Component {
 }
 
 /// The page of a service whose check answers this.
-fn page(reading: CheckReading, width: u16, height: u16) -> State {
+fn page(reading: &CheckReading, width: u16, height: u16) -> State {
     let mut state = calm(width, height);
     // Asked again until it counts.
     for seconds in [0, 2, 4, 6] {
@@ -82,24 +82,24 @@ fn processes() -> CheckReading {
 
 #[test]
 fn a_database_shows_its_parts_the_worst_first() {
-    insta::assert_snapshot!(text_of(&page(database(), 80, 24), 80, 24));
+    insta::assert_snapshot!(text_of(&page(&database(), 80, 24), 80, 24));
 }
 
 #[test]
 fn many_processes_that_run_are_one_row_that_unfolds() {
-    let mut state = page(processes(), 80, 24);
+    let mut state = page(&processes(), 80, 24);
     insta::assert_snapshot!(text_of(&state, 80, 24));
     press(&mut state, "G enter");
     let text = text_of(&state, 80, 24);
     assert!(text.contains("worker-01.service") && !text.contains("enter unfolds"), "{text}");
     press(&mut state, "G");
     assert!(text_of(&state, 80, 24).contains("worker-12.service"));
-    insta::assert_snapshot!(unicode_of(&page(processes(), 120, 40), 120, 40));
+    insta::assert_snapshot!(unicode_of(&page(&processes(), 120, 40), 120, 40));
 }
 
 #[test]
 fn a_filter_looks_into_what_is_folded() {
-    let mut state = page(processes(), 80, 24);
+    let mut state = page(&processes(), 80, 24);
     press(&mut state, "/ r - 0 7 enter");
     assert!(text_of(&state, 80, 24).contains("worker-07.service"));
 }

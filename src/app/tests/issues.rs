@@ -6,8 +6,8 @@ use super::house::{
     unicode_of, waiting_of,
 };
 use crate::domain::{
-    Frame, Inventory, Issue, IssueEvent, IssuesReading, Level, PollError, PollFailure, Reading,
-    Role, SourceInfo, Timestamp, Trend,
+    CrashFree, Frame, Inventory, Issue, IssueEvent, IssuesReading, Level, Num, PollError,
+    PollFailure, RateLimit, Reading, Role, SourceInfo, Timestamp, Trend,
 };
 use crate::panels::Chosen;
 use crate::store::{Effect, Look, Looked, Msg, Polled, Seen, Stamped};
@@ -360,6 +360,40 @@ fn the_last_of_a_thousand_issues_is_a_key_away() {
     press(&mut state, "4 G");
     let text = text_of(&state, 80, 24);
     assert!(text.contains("ISSUES 1000+") && text.contains("above"), "{text}");
+}
+
+#[test]
+fn the_page_of_sources_tells_what_a_tracker_brought_and_costs() {
+    let mut state = troubled(80, 24);
+    let reading = IssuesReading {
+        server: "Sentry 26.4".into(),
+        issues: trouble(),
+        crash_free: vec![CrashFree {
+            project: "api".into(),
+            sessions: Some(Num(0.994)),
+            users: None,
+        }],
+        limit: Some(RateLimit { limit: 40, remaining: 37, reset: state.known.now }),
+        notes: vec!["releases: HTTP 403".into()],
+        skew_ms: Some(-90_000),
+        ..IssuesReading::default()
+    };
+    poll(&mut state, "sentry", Ok(Reading::Issues(Arc::new(reading))));
+    press(&mut state, "9 / s e n t r y enter z");
+    let text = text_of(&state, 80, 24);
+    press(&mut state, "z tab z");
+    let text = format!("{text}{}", text_of(&state, 80, 24));
+    for told in [
+        "costs        3 GETs",
+        "server       Sentry 26.4",
+        "issues       5 unresolved, 4 new or growing",
+        "crash-free   api: 99.4% of sessions",
+        "rate limit   37 of 40 requests left",
+        "note         releases: HTTP 403",
+        "clock        1m30s behind this host's",
+    ] {
+        assert!(text.contains(told), "{told} is not in {text}");
+    }
 }
 
 #[test]
