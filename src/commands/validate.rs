@@ -1,7 +1,9 @@
 //! `opsroom validate [--live]`: everything that is wrong with the config.
 
 use super::{FAILED, colored, complain, print};
-use crate::domain::{CheckReading, Reading, Role, SourceInfo, Status, harmless, units};
+use crate::domain::{
+    AlertsReading, CheckReading, Reading, Role, SourceInfo, Status, harmless, units,
+};
 use crate::metrics::exposition::{Format, PageError, SampleLine, Sink, parse};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
@@ -57,6 +59,10 @@ fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
         Ok(Brought::Reading(Reading::Server(server))) => {
             (Status::Ok, server.version.clone().unwrap_or_else(|| "answers".into()))
         }
+        Ok(Brought::Reading(Reading::Alerts(told))) => of_alerts(told),
+        Ok(Brought::Reading(Reading::Targets(told))) => {
+            (Status::Ok, with_notes(told.words(), &told.notes))
+        }
         Ok(Brought::Reading(_)) => (Status::Ok, "answers".into()),
         Ok(Brought::Page(page)) => match samples_on(page) {
             Ok(said) => (Status::Ok, said),
@@ -83,6 +89,22 @@ fn of_check(info: &SourceInfo, end: &PollEnd, check: &CheckReading) -> (Status, 
     } else {
         (standing.status, format!("{said}, {}", standing.reason))
     }
+}
+
+/// What a source of alerts tells, and what is wrong with its alerting.
+fn of_alerts(told: &AlertsReading) -> (Status, String) {
+    let words = match &told.version {
+        Some(version) => format!("{version}, {}", told.words()),
+        None => told.words(),
+    };
+    match told.complaint() {
+        Some(complaint) => (Status::Warning, format!("{words}; {complaint}")),
+        None => (Status::Ok, with_notes(words, &told.notes)),
+    }
+}
+
+fn with_notes(words: String, notes: &[String]) -> String {
+    std::iter::once(words).chain(notes.iter().cloned()).collect::<Vec<_>>().join("; ")
 }
 
 /// Counts what is on a page.

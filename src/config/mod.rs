@@ -21,6 +21,7 @@
 //! `Config` looks at [`Mistakes::is_empty`] before using it. What a check asks
 //! stays in its [`Table`], for the source of its kind.
 
+pub mod alerting;
 pub mod backup;
 pub mod bindings;
 pub mod client;
@@ -43,6 +44,7 @@ pub mod table;
 pub mod tracker;
 pub mod units;
 
+pub use alerting::Alertmanager;
 pub use backup::{Backup, Releases};
 pub use bindings::Binding;
 pub use client::{AUTH, Auth, CLIENT, Client, TRUST};

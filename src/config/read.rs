@@ -211,7 +211,7 @@ impl Reader<'_> {
                 };
                 Some(Value::Table(self.table(here, table, [keys, &[]])))
             }
-            (Shape::TableOr(short, keys), DeValue::String(_)) => {
+            (Shape::TableOr(short, keys), DeValue::String(_) | DeValue::Array(_)) => {
                 let key = find(keys, short)?;
                 let it = self.value(place, &key.shape, value)?;
                 let mut table = Table::empty(&place.name, keys);

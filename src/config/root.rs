@@ -1,5 +1,6 @@
 //! Every key of the config file, table by table. A new key is one line here.
 
+use super::alerting::ALERTMANAGER;
 use super::client::{CLIENT, TRUST};
 use super::keys::{Family, Key, Keys, Shape, key};
 use super::tracker::SENTRY;
@@ -12,6 +13,7 @@ pub const ROOT: Keys = &[&[
         .or("production"),
     key("site", Shape::Text, "What runs there, in a word.").like("shop"),
     key("prometheus", Shape::TableOr("url", PROMETHEUS), "A metrics server: Prometheus, VictoriaMetrics, Thanos, Mimir. A URL, or a table."),
+    key("alertmanager", Shape::TableOr("url", ALERTMANAGER), "Alertmanager: its alerts, silences and receivers. A URL, or a table."),
     key("sentry", Shape::Table(SENTRY), "An error tracker: Sentry, GlitchTip or Bugsink. One organization."),
     key("service", Shape::Named(SERVICE), "A service: something that users depend on. One table for each."),
     key("scrape", Shape::Named(SCRAPE), "Pages of metrics that are read without a server. The table's name is the job."),
@@ -38,6 +40,15 @@ pub const PROMETHEUS: Keys = &[
             .needed(),
         key("every", Shape::EVERY, "How often it is asked whether it answers.").or("10s"),
         key("timeout", Shape::TIMEOUT, "Time for one answer.").or("5s"),
+        key(
+            "alerts",
+            Shape::Bool,
+            "Read its rules: alerts that fire or are pending, and rules that are broken.",
+        )
+        .or("true"),
+        key("alerts_every", Shape::EVERY, "How often they are read.").or("15s"),
+        key("targets", Shape::Bool, "Read its targets: which of them it cannot scrape.").or("true"),
+        key("targets_every", Shape::EVERY, "How often they are read.").or("30s"),
     ],
     CLIENT,
     TRUST,

@@ -1,5 +1,6 @@
 //! The whole config, typed, with all defaults in it.
 
+use super::alerting::{Alertmanager, alertmanager};
 use super::backup::{Backup, Releases, backups, check_services, releases};
 use super::bindings::{Binding, bindings};
 use super::client::Client;
@@ -24,6 +25,8 @@ pub struct Config {
     pub site: String,
     /// The metrics server.
     pub prometheus: Option<Server>,
+    /// Alertmanager.
+    pub alertmanager: Option<Alertmanager>,
     /// The error tracker.
     pub sentry: Option<Tracker>,
     /// All services, in the order of the file.
@@ -57,6 +60,10 @@ pub struct Server {
     pub every: Duration,
     /// For one answer.
     pub timeout: Duration,
+    /// How often its rules are read; not at all where none.
+    pub alerts: Option<Duration>,
+    /// How often its targets are read; not at all where none.
+    pub targets: Option<Duration>,
     /// Credentials and trust.
     pub client: Client,
 }
@@ -190,8 +197,11 @@ impl Config {
                 url: table.text("url"),
                 every: table.duration("every"),
                 timeout: table.duration("timeout"),
+                alerts: table.flag("alerts").then(|| table.duration("alerts_every")),
+                targets: table.flag("targets").then(|| table.duration("targets_every")),
                 client: Client::read(table, mistakes),
             }),
+            alertmanager: root.table("alertmanager").map(|table| alertmanager(table, mistakes)),
             sentry: root.table("sentry").map(|table| tracker(table, mistakes)),
             services: services(&root, &poll, kinds, mistakes),
             scrapes: root.named("scrape").iter().map(|table| scrape(table, mistakes)).collect(),
@@ -218,6 +228,7 @@ impl Config {
             && self.hosts.is_empty()
             && self.backups.is_empty()
             && self.prometheus.is_none()
+            && self.alertmanager.is_none()
             && self.sentry.is_none()
     }
 

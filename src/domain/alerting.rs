@@ -34,6 +34,89 @@ pub struct AlertsReading {
     pub skew_ms: Option<i64>,
 }
 
+/// The names of alerts that always fire where nobody says another.
+const WATCHDOGS: [&str; 2] = ["Watchdog", "DeadMansSwitch"];
+
+/// Whether an alert of this name is one that must always fire. `wanted` is the
+/// name that the config gives.
+pub fn is_watchdog(name: &str, wanted: Option<&str>) -> bool {
+    match wanted {
+        Some(wanted) => name == wanted,
+        None => WATCHDOGS.iter().any(|known| known.eq_ignore_ascii_case(name)),
+    }
+}
+
+impl AlertsReading {
+    /// Whether an alert of it is the one that must always fire, and so no news.
+    pub fn is_watchdog(&self, name: &str) -> bool {
+        let wanted = self.watchdog.as_ref().map(|watchdog| watchdog.name.as_str());
+        wanted == Some(name) || is_watchdog(name, None)
+    }
+
+    /// What is wrong with the alerting itself, in words, if anything is.
+    pub fn complaint(&self) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(watchdog) = self.watchdog.as_ref().filter(|watchdog| !watchdog.fires) {
+            words.push(format!("{} does not fire: alerts may not arrive", watchdog.name));
+        }
+        for one in self.notifications.iter().filter(|one| one.failing) {
+            let (failed, tried) = (one.failed_lately, one.tried_lately);
+            let of = if tried > 0 { format!(", {failed} of {tried} in 5m") } else { String::new() };
+            words.push(format!("{} notifications fail{of}", one.integration));
+        }
+        if let Some(first) = self.broken_rules.first() {
+            let more = match self.broken_rules.len() {
+                1 => String::new(),
+                many => format!(" (and {} more)", many - 1),
+            };
+            words.push(format!("rule {} is broken{more}: {}", first.name, first.error));
+        }
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// What it tells, in a few words: `12 alerts fire, 3 silenced`.
+    pub fn words(&self) -> String {
+        let (mut firing, mut pending, mut silenced, mut inhibited, mut muted) = (0, 0, 0, 0, 0);
+        for alert in &self.alerts {
+            let name = alert.labels.get(super::alert::ALERT_NAME).unwrap_or_default();
+            let count = match (alert.quiet.first(), alert.state) {
+                _ if self.is_watchdog(name) => continue,
+                (Some(Quiet::Silenced { .. }), _) => &mut silenced,
+                (Some(Quiet::Inhibited { .. }), _) => &mut inhibited,
+                (Some(Quiet::Muted { .. }), _) => &mut muted,
+                (None, AlertState::Firing) => &mut firing,
+                (None, AlertState::Pending) => &mut pending,
+            };
+            *count += 1;
+        }
+        let fire = match firing {
+            0 => "no alert fires".to_owned(),
+            1 => "1 alert fires".to_owned(),
+            many => format!("{many} alerts fire"),
+        };
+        let others = [
+            (pending, "pending"),
+            (silenced, "silenced"),
+            (inhibited, "inhibited"),
+            (muted, "muted"),
+        ];
+        let others = others.iter().filter(|(many, _)| *many > 0);
+        let others = others.map(|(many, word)| format!(", {many} {word}"));
+        std::iter::once(fire).chain(others).collect()
+    }
+}
+
+impl TargetsReading {
+    /// What it tells, in a few words: `41 targets up, 1 down`.
+    pub fn words(&self) -> String {
+        let plural = if self.up == 1 { "" } else { "s" };
+        let up = format!("{} target{plural} up", self.up);
+        let others = [(self.down_count, "down"), (self.unknown, "not scraped yet")];
+        let others = others.iter().filter(|(many, _)| *many > 0);
+        std::iter::once(up).chain(others.map(|(many, word)| format!(", {many} {word}"))).collect()
+    }
+}
+
 /// An alert as a server reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
@@ -45,7 +128,7 @@ pub struct Reported {
     pub state: AlertState,
     /// How much it matters, from its `severity` label.
     pub severity: Severity,
-    /// Since when.
+    /// Since when; the epoch where that is not told.
     pub since: Timestamp,
     /// What keeps it quiet; empty where nothing does.
     pub quiet: Vec<Quiet>,
@@ -128,10 +211,13 @@ pub struct Notifications {
     pub tried: u64,
     /// So many failed.
     pub failed: u64,
-    /// So many of them were tried in the last five minutes that were watched.
+    /// Attempts in the last five minutes, as far as they were watched.
     pub tried_lately: u64,
     /// So many of those failed.
     pub failed_lately: u64,
+    /// Nobody is told through it at present: a notification was given up
+    /// lately, or no attempt came through.
+    pub failing: bool,
 }
 
 /// An alert that must always fire, so that its absence tells of a broken path

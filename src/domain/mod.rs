@@ -20,7 +20,7 @@ pub mod units;
 pub use alert::{Alert, AlertState, Severity};
 pub use alerting::{
     AlertsReading, BrokenRule, Cluster, Notifications, Quiet, Reported, Silence, SilenceState,
-    TargetDown, TargetsReading, Watchdog,
+    TargetDown, TargetsReading, Watchdog, is_watchdog,
 };
 pub use backup::{
     BackupProblem, BackupReading, BackupRole, Fault, FullCheck, RestoreTest, Running, Snapshot,

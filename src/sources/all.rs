@@ -1,9 +1,12 @@
 //! All sources of a config.
 
+use super::alertmanager::Alertmanager;
 use super::backup::WithRestores;
 use super::canary::Canary;
 use super::guard::Guard;
 use super::prometheus::Prometheus;
+use super::prometheus::rules::AlertRules;
+use super::prometheus::targets::Targets;
 use super::scrape::Scrape;
 use super::sentry::Sentry;
 use super::{Shared, Source, of_kind};
@@ -39,6 +42,7 @@ impl Sources {
         if let Some(server) = &server {
             all.push(Arc::clone(server) as Arc<dyn Source>);
         }
+        all.extend(alerting(config, shared));
         if !config.canary.is_empty() {
             let every = (CANARY_EVERY, CANARY_TIMEOUT);
             let info = info("self/canary", "own network", every, Role::Canary);
@@ -96,6 +100,33 @@ impl Sources {
     }
 }
 
+/// Whoever tells of alerts and targets.
+fn alerting(config: &Config, shared: &Arc<Shared>) -> Vec<Arc<dyn Source>> {
+    let connect = config.poll.connect_timeout;
+    let mut all: Vec<Arc<dyn Source>> = Vec::new();
+    if let Some(server) = &config.prometheus {
+        let (url, client) = (&server.url, &server.client);
+        if let Some(every) = server.alerts {
+            let times = (every, server.timeout);
+            let info = info("prometheus/alerts", "prometheus alerts", times, Role::Alerts);
+            let made = AlertRules::new(info, url, client, connect, Arc::clone(shared));
+            all.extend(made.ok().map(|made| Arc::new(made) as Arc<dyn Source>));
+        }
+        if let Some(every) = server.targets {
+            let times = (every, server.timeout);
+            let info = info("prometheus/targets", "prometheus targets", times, Role::Targets);
+            let made = Targets::new(info, url, client, connect, Arc::clone(shared));
+            all.extend(made.ok().map(|made| Arc::new(made) as Arc<dyn Source>));
+        }
+    }
+    if let Some(told) = &config.alertmanager {
+        let info = info("alertmanager", "alertmanager", (told.every, told.timeout), Role::Alerts);
+        let made = Alertmanager::new(info, told, connect, Arc::clone(shared));
+        all.extend(made.ok().map(|made| Arc::new(made) as Arc<dyn Source>));
+    }
+    all
+}
+
 /// Who a source is; what it asks it says itself.
 fn info(id: &str, label: &str, (every, timeout): (Duration, Duration), role: Role) -> SourceInfo {
     SourceInfo {
@@ -121,6 +152,7 @@ mod tests {
     fn a_config_becomes_its_sources_without_asking_anyone() {
         let text = r#"
             prometheus = "https://me:pass@prom.example/base"
+            alertmanager = "https://me:pass@am.example/base/"
             [service.api]
             health = "http://api.example/healthz?key=1"
             [service.api.check.port]
@@ -153,6 +185,9 @@ mod tests {
             .collect();
         for expected in [
             "prometheus prometheus https://prom.example/base",
+            "prometheus/alerts rules https://prom.example/base/api/v1/rules",
+            "prometheus/targets targets https://prom.example/base/api/v1/targets",
+            "alertmanager alertmanager https://am.example/base/api/v2/alerts",
             "self/canary canary 1.1.1.1:443",
             "check/api/health http http://api.example/healthz?…",
             "check/api/port tcp db-1:5432",
@@ -163,7 +198,7 @@ mod tests {
         ] {
             assert!(told.iter().any(|line| line == expected), "{expected} is not in {told:#?}");
         }
-        assert_eq!(told.len(), 8);
+        assert_eq!(told.len(), 11);
     }
 
     #[test]

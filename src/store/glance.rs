@@ -60,6 +60,8 @@ pub enum ProblemKind {
     Source,
     /// The backups of a data set.
     Backup,
+    /// An alert that others raise and that belongs to no service.
+    Alert,
     /// The summary itself is old.
     Console,
 }
@@ -68,6 +70,7 @@ impl ProblemKind {
     fn word(self) -> &'static str {
         match self {
             Self::Service => "service",
+            Self::Alert => "alert",
             Self::Host => "host",
             Self::Source => "source",
             Self::Backup => "backup",
@@ -112,6 +115,9 @@ impl Glance {
         for (info, backup) in known.backups_that_count() {
             add(ProblemKind::Backup, &info.label, &backup.standing);
         }
+        for (alert, standing) in known.lone_alerts() {
+            add(ProblemKind::Alert, alert.name(), &standing);
+        }
         let services = problems.iter_mut().filter(|of| of.kind == ProblemKind::Service);
         for problem in services {
             let root = known.explained().root_of(&problem.name.as_str().into());
@@ -140,7 +146,9 @@ impl Glance {
         if apart > TRUSTED_FOR || self.environment != kept.environment {
             return self;
         }
-        for problem in &mut self.problems {
+        // Whoever raised an alert tells since when; several may have one name.
+        let own = |problem: &&mut Problem| problem.kind != ProblemKind::Alert;
+        for problem in self.problems.iter_mut().filter(own) {
             let same = |known: &&Problem| {
                 (known.kind, &known.name, known.standing.status)
                     == (problem.kind, &problem.name, problem.standing.status)

@@ -47,7 +47,7 @@ async fn a_server_is_asked_and_an_exporter_scraped() {
     let auth = format!("basic = {{ user = 'ops', password = 'file:{}' }}", password.display());
     let table = |url: &str, more: &str| {
         format!(
-            "[prometheus]\nurl = '{url}'\ntimeout = '3s'\n{more}\n[scrape.node]\ntargets = ['127.0.0.1:{node}']\n"
+            "[prometheus]\nurl = '{url}'\ntimeout = '3s'\nalerts = false\ntargets = false\n{more}\n[scrape.node]\ntargets = ['127.0.0.1:{node}']\n"
         )
     };
     let url = format!("http://127.0.0.1:{port}/deep/prom/");

@@ -21,10 +21,12 @@ const PER_SIGNAL: usize = 100;
 const LABEL_CHARS: usize = 200;
 
 /// Where an alert stands in the order of alerts: worst first, then longest
-/// first. Its identity is in its labels alone: the severity is none of them, so
+/// first; after those that count the others, the quiet ones last. Its identity is in its labels alone: the severity is none of them, so
 /// that a warning that becomes critical stays the same alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Key {
+    status: Reverse<Status>,
+    quiet: bool,
     severity: Reverse<Severity>,
     since: Timestamp,
     labels: Labels,
@@ -33,7 +35,13 @@ pub(super) struct Key {
 impl Key {
     fn of(alert: &Alert) -> Self {
         let labels = alert.labels.clone();
-        Self { severity: Reverse(alert.severity), since: alert.since, labels }
+        Self {
+            status: Reverse(alert.status()),
+            quiet: alert.is_quiet(),
+            severity: Reverse(alert.severity),
+            since: alert.since,
+            labels,
+        }
     }
 }
 
@@ -305,11 +313,16 @@ impl Known {
 
     /// Brings the list of alerts up to date, in order, once for each message.
     pub(super) fn settle_alerts(&mut self, turn: &mut Turn) {
-        if turn.raised.is_empty() && turn.ended.is_empty() {
+        if turn.raised.is_empty() && turn.ended.is_empty() && turn.others.is_none() {
             return;
         }
         turn.ended.sort();
-        self.alerts.retain(|alert| turn.ended.binary_search(&Key::of(alert)).is_err());
+        let others = turn.others.take();
+        self.alerts.retain(|alert| match alert.source {
+            Some(_) => others.is_none(),
+            None => turn.ended.binary_search(&Key::of(alert)).is_err(),
+        });
+        self.alerts.extend(others.into_iter().flatten());
         self.alerts.append(&mut turn.raised);
         self.alerts.sort_by_cached_key(Key::of);
     }

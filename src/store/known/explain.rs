@@ -259,6 +259,16 @@ impl Known {
                 slack: signal.every * 2,
             });
         }
+        // What others raise tells no cause, and may have one of its own.
+        if let Some(standing) = self.alert_standing(name) {
+            parts.push(Part {
+                kind: PartKind::Own,
+                status: standing.status,
+                since: standing.since,
+                at_least: standing.since_at_least,
+                slack: Duration::from_mins(1),
+            });
+        }
         // New errors in a tracker go with the service's other errors.
         let issues = self.issue_standings(name).into_iter();
         for standing in issues.filter(|standing| standing.status != Status::Ok) {

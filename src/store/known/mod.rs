@@ -88,6 +88,8 @@ pub struct Known {
     /// Grows when rows of services or alerts may have to stand elsewhere
     /// though nothing has happened to them.
     pub moved: u64,
+    /// What is remembered of alerts that others raise.
+    foreign: foreign::Foreign,
     /// Who belongs to whom; follows from the inventory.
     index: Arc<Index>,
     /// When the canaries were last asked out of turn.
@@ -210,6 +212,10 @@ struct Turn {
     ended: Vec<alerts::Key>,
     /// What explains what may have changed.
     explain: bool,
+    /// Somebody told of alerts, or has not for too long.
+    foreign: bool,
+    /// All alerts that others raise, where they were told of anew.
+    others: Option<Vec<Alert>>,
 }
 
 impl Known {
@@ -234,6 +240,7 @@ impl Known {
             events: VecDeque::new(),
             explained: Explained::default(),
             moved: 0,
+            foreign: foreign::Foreign::default(),
             index,
             nudged: None,
         };
@@ -290,7 +297,8 @@ impl Known {
         let empty = self.hosts.values().filter(|hosts| hosts.is_empty()).map(|_| Status::Unknown);
         let sources = self.lone_sources().map(|(_, source)| source.standing.status);
         let backups = self.backups_that_count().map(|(_, backup)| backup.standing.status);
-        services.chain(hosts).chain(empty).chain(sources).chain(backups).collect()
+        let alerts = self.alerts_alone();
+        services.chain(hosts).chain(empty).chain(sources).chain(backups).chain(alerts).collect()
     }
 
     /// The worst of all that [`Known::counts`] counts.
@@ -348,6 +356,7 @@ impl Known {
                 turn.backups.insert(id.clone());
             }
         }
+        turn.foreign |= is_over(self.foreign.turns);
         for (name, hosts) in &self.hosts {
             if hosts.values().any(|host| host.is_long_gone(now)) {
                 turn.groups.insert(name.clone());
@@ -379,10 +388,13 @@ impl Known {
         for name in std::mem::take(&mut turn.groups) {
             self.refresh_hosts(&name);
         }
+        if std::mem::take(&mut turn.foreign) {
+            self.refold_foreign(turn);
+        }
         for name in std::mem::take(&mut turn.services) {
             self.refresh_service(&name);
         }
-        turn.explain |= !turn.raised.is_empty() || !turn.ended.is_empty();
+        turn.explain |= !turn.raised.is_empty() || !turn.ended.is_empty() || turn.others.is_some();
         self.settle_alerts(turn);
         if turn.explain {
             self.settle_explained();
@@ -397,6 +409,7 @@ impl Known {
         turn.services = self.services.keys().cloned().collect();
         turn.groups = self.hosts.keys().cloned().collect();
         turn.backups = self.backups.keys().cloned().collect();
+        turn.foreign = true;
     }
 
     /// Keeps the last closer look at each thing.

@@ -1,4 +1,4 @@
-//! The verdict of a service: the worst of its checks and signals.
+//! The verdict of a service: the worst of its checks, signals and alerts.
 
 use super::checks::counts;
 use super::{Known, ServiceState};
@@ -56,6 +56,8 @@ impl Known {
                 parts.push(Part { standing: &state.standing, name });
             }
         }
+        let alerts = self.alert_standing(name);
+        parts.extend(alerts.map(|standing| Part { standing, name: None }));
         let issues = self.issue_standings(name);
         parts.extend(issues.iter().map(|standing| Part { standing, name: None }));
         let standing = verdict(&parts, self.services.get(name), self.started);

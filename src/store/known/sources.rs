@@ -92,11 +92,14 @@ fn probe_of_source(role: &Role, outcome: &Result<Reading, PollError>) -> (Status
         (Role::Canary, Err(error)) => (Status::Critical, error.message.clone(), true),
         (Role::Canary | Role::Scrape { .. }, Ok(Reading::Scrape(_)))
         | (Role::Canary | Role::Server, Ok(Reading::Server(_)))
-        | (Role::Alerts, Ok(Reading::Alerts(_)))
-        | (Role::Targets, Ok(Reading::Targets(_)))
         | (Role::Issues, Ok(Reading::Issues(_)))
         | (Role::Backup(_), Ok(Reading::Backup(_)))
         | (Role::Releases, Ok(Reading::Releases(_))) => (Status::Ok, "answers".into(), true),
+        (Role::Alerts, Ok(Reading::Alerts(told))) => match told.complaint() {
+            Some(complaint) => (Status::Warning, complaint, true),
+            None => (Status::Ok, told.words(), true),
+        },
+        (Role::Targets, Ok(Reading::Targets(told))) => (Status::Ok, told.words(), true),
         (_, Ok(_)) => (Status::Warning, "it answers something else".into(), true),
         (_, Err(error)) => (Status::Warning, error.message.clone(), false),
     }
@@ -170,7 +173,7 @@ impl Known {
         }
         match (&info.role, &polled.outcome) {
             (Role::Scrape { job }, Ok(_)) => self.ask_after_scrape(turn, job),
-            (Role::Alerts | Role::Targets, _) => self.reported(turn, info),
+            (Role::Alerts, Ok(_)) => Self::reported(turn),
             (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
             (Role::Issues | Role::Releases, Ok(reading)) => {
                 self.releases_told(info, reading);

@@ -6,6 +6,7 @@ mod backups;
 mod checks;
 mod day;
 mod explain;
+mod foreign;
 mod issues;
 mod releases;
 mod replay;
