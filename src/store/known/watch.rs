@@ -177,7 +177,7 @@ impl Known {
 }
 
 fn watch_alerts(found: &mut Vec<Watch>, info: &SourceInfo, reading: &AlertsReading) {
-    for failing in reading.notifications.iter().filter(|of| of.failed_lately > 0) {
+    for failing in reading.notifications.iter().filter(|of| of.failing) {
         let name = harmless_within(&failing.integration, 30);
         let (failed, tried) = (failing.failed_lately, failing.tried_lately);
         let words = format!("{failed} of {tried} {name} notifications fail");

@@ -72,6 +72,7 @@ fn what_a_manager_of_alerts_says_of_itself_comes_worst_first() {
             failed: 4,
             tried_lately: 10,
             failed_lately: 4,
+            failing: true,
         }],
         ..AlertsReading::default()
     });
