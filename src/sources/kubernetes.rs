@@ -52,12 +52,11 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
     let Made { mut info, shared, .. } = made;
     let mut names = Vec::new();
     for word in table.placed_texts("kubernetes") {
-        match workload::resource(&word.it) {
-            Some(name) => names.push(name),
-            None => {
-                let help = "such as \"deployment/api\", \"statefulset/db\" or \"daemonset/logs\"";
-                mistakes.wrong_but(word.span, "this is no workload", help);
-            }
+        if let Some(name) = workload::resource(&word.it) {
+            names.push(name);
+        } else {
+            let help = "such as \"deployment/api\", \"statefulset/db\" or \"daemonset/logs\"";
+            mistakes.wrong_but(word.span, "this is no workload", help);
         }
     }
     if names.is_empty() || names.len() > MOST {

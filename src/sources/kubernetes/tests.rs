@@ -15,7 +15,7 @@ fn judged(kind: &str, spec: &serde_json::Value, status: &serde_json::Value) -> (
     (part.status, part.detail)
 }
 
-fn deployment(status: serde_json::Value) -> (Status, String) {
+fn deployment(status: &serde_json::Value) -> (Status, String) {
     let mut whole = json!({"observedGeneration": 5});
     whole.as_object_mut().unwrap().extend(status.as_object().unwrap().clone());
     judged("Deployment", &json!({"replicas": 3}), &whole)
@@ -25,21 +25,21 @@ fn deployment(status: serde_json::Value) -> (Status, String) {
 fn a_rollout_is_done_stuck_or_on_its_way() {
     let full = json!({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3});
     let is = |status: Status, words: &str| (status, words.to_owned());
-    assert_eq!(deployment(full), is(Status::Ok, "3 of 3 available"));
+    assert_eq!(deployment(&full), is(Status::Ok, "3 of 3 available"));
     assert_eq!(
-        deployment(json!({})),
+        deployment(&json!({})),
         is(Status::Critical, "none of 3 available, rolling out: 0 of 3 new")
     );
     assert_eq!(
-        deployment(json!({"replicas": 4, "updatedReplicas": 1, "availableReplicas": 3})),
+        deployment(&json!({"replicas": 4, "updatedReplicas": 1, "availableReplicas": 3})),
         is(Status::Ok, "3 of 3 available, rolling out: 1 of 3 new")
     );
     assert_eq!(
-        deployment(json!({"replicas": 4, "updatedReplicas": 3, "availableReplicas": 3})),
+        deployment(&json!({"replicas": 4, "updatedReplicas": 3, "availableReplicas": 3})),
         is(Status::Ok, "3 of 3 available, rolling out: 1 old ones still end")
     );
     assert_eq!(
-        deployment(json!({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2})),
+        deployment(&json!({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2})),
         is(Status::Warning, "2 of 3 available")
     );
     let stuck = json!({
@@ -47,7 +47,7 @@ fn a_rollout_is_done_stuck_or_on_its_way() {
         "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}],
     });
     assert_eq!(
-        deployment(stuck),
+        deployment(&stuck),
         is(Status::Critical, "3 of 3 available, rollout stuck: progress deadline exceeded")
     );
     let quota = json!({
@@ -55,7 +55,7 @@ fn a_rollout_is_done_stuck_or_on_its_way() {
         "conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}],
     });
     assert_eq!(
-        deployment(quota),
+        deployment(&quota),
         is(Status::Critical, "3 of 3 available, pods cannot be made: exceeded quota")
     );
     let unseen = json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3});
