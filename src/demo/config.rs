@@ -2,6 +2,7 @@
 
 use super::log::Log;
 use super::shop::Member;
+use super::{backups, releases, tracker};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -63,6 +64,9 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
             quoted(&logs),
         );
         let needs: Vec<String> = member.needs().iter().map(|other| quoted(other.name())).collect();
+        if member.reports() {
+            let _ = writeln!(text, "sentry = {}", quoted(name));
+        }
         if !needs.is_empty() {
             let _ = writeln!(text, "depends_on = [{}]", needs.join(", "));
         }
@@ -80,6 +84,39 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
             member.name()
         );
     }
+    if let Some(address) = addresses.get(&Member::Tracker) {
+        let token = format!("file:{}", tracker::token_file(folder).to_string_lossy());
+        let _ = write!(
+            text,
+            "\n[sentry]\norg = {}\nurl = \"http://{address}\"\ntoken = {}\nserver = \"sentry\"\n\
+             every = \"5s\"\ntimeout = \"2s\"\n",
+            quoted(tracker::ORGANIZATION),
+            quoted(&token),
+        );
+    }
+    let dumps = |name: &str| {
+        let path = backups::folder(folder).join(name);
+        quoted(&path.to_string_lossy())
+    };
+    let _ = write!(
+        text,
+        "\n[backup.orders]\ndumps = {}\nrpo = \"26h\"\nrto = \"30m\"\nkeep = 14\nrestored = {}\n\
+         service = \"db\"\nevery = \"30s\"\ntimeout = \"5s\"\n",
+        dumps("orders-*.sql.gz"),
+        quoted(&backups::restored(folder).to_string_lossy()),
+    );
+    // Nobody was told that these are no longer made.
+    let _ = write!(
+        text,
+        "\n[backup.customers]\ndumps = {}\nrpo = \"26h\"\nat_most = \"warning\"\nservice = \"db\"\n\
+         every = \"30s\"\ntimeout = \"5s\"\n",
+        dumps("customers-*.sql"),
+    );
+    let _ = write!(
+        text,
+        "\n[release.deploys]\nfile = {}\nevery = \"2s\"\ntimeout = \"1s\"\n",
+        quoted(&releases::file(folder).to_string_lossy()),
+    );
     text.push_str("\n[hosts.here]\njob = \"host\"\nwindow = \"10s\"\nevery = \"2s\"\n");
     text
 }
@@ -123,5 +160,7 @@ mod tests {
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(config.environment, "practice");
         assert_eq!(config.scrapes.len(), 6);
+        assert_eq!((config.backups.len(), config.releases.len()), (2, 1));
+        assert!(config.sentry.is_some());
     }
 }

@@ -8,6 +8,7 @@ use super::folder;
 use super::log::Log;
 use super::releases;
 use super::shop::Member;
+use super::tracker;
 use crate::domain::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -123,6 +124,7 @@ impl Practice {
             sockets.insert(member, socket);
         }
         backups::write(&practice.folder, now).map_err(in_folder)?;
+        tracker::write_token(&practice.folder).map_err(in_folder)?;
         releases::begin(&practice.folder, now).map_err(in_folder)?;
         practice.config = config::text(&practice.addresses, &practice.folder);
         let mut file = OpenOptions::new()
