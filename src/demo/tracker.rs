@@ -439,7 +439,7 @@ mod tests {
         for path in ["x/", "issues/1/events/latest/", "issues/99999999999999999999/events/latest/"]
         {
             let path = format!("/api/0/organizations/shop/{path}");
-            assert_eq!(tracker.answer(&path, "Bearer practice", NOW, 0).0, 404);
+            assert_eq!(tracker.answer(&path, "Bearer practice-token", NOW, 0).0, 404);
         }
     }
 }
