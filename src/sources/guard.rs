@@ -68,6 +68,11 @@ impl Source for Guard {
     }
 }
 
+/// A text without any of the secrets that were sent so far.
+pub(super) fn hidden_text(text: String, shared: &Shared) -> String {
+    hidden(text, &shared.secrets()).unwrap_or_else(|dropped| dropped.message)
+}
+
 /// What was told, without any of these secrets in any of its texts. What cannot
 /// be told without one is not told.
 fn hidden<T: Serialize + DeserializeOwned>(

@@ -5,6 +5,7 @@ pub mod rules;
 pub mod targets;
 
 use super::client::{Fetched, Shared, Target, said_status, shown};
+use super::guard::hidden_text;
 use super::http::NOT_VERIFIED;
 use super::{Brought, Source};
 use crate::config::Client;
@@ -156,6 +157,11 @@ impl Prometheus {
             Ok(fetched) => told(&fetched, expr),
             Err(error) => Err(AskError { message: error.message, span: None }),
         };
+        // A server may repeat what it was sent.
+        let outcome = outcome.map_err(|error: AskError| AskError {
+            message: hidden_text(error.message, &self.api.shared),
+            ..error
+        });
         ServerAnswer { outcome, took: self.api.shared.monotonic().saturating_sub(begun), coarser }
     }
 

@@ -17,6 +17,7 @@ mod pm2;
 mod postgres;
 mod prometheus;
 mod redis;
+mod secrets;
 mod supervisor;
 mod support;
 mod systemd;

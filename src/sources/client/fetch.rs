@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Target {
     /// Of the unpacked body, in bytes.
     pub(crate) max_body: u64,
     secrets: Mutex<Option<HeaderMap>>,
+    /// What the URL itself holds of secrets is known for masking.
+    known: AtomicBool,
 }
 
 /// What came back.
@@ -89,6 +92,7 @@ impl Target {
             timeout,
             max_body: 4 << 20,
             secrets: Mutex::new(None),
+            known: AtomicBool::new(false),
         }
     }
 
@@ -104,6 +108,9 @@ impl Target {
         url: &Url,
         body: Option<Bytes>,
     ) -> Result<Fetched, FetchError> {
+        if !self.known.swap(true, Ordering::Relaxed) {
+            secrets_in(&self.url).into_iter().for_each(|secret| shared.remember(secret));
+        }
         let begun = shared.monotonic();
         let mut answered = false;
         let all = self.follow(shared, url.clone(), body, begun, &mut answered);
@@ -295,6 +302,22 @@ impl Target {
     }
 }
 
+/// What a URL may hold of secrets: its password, each pair of its query as a
+/// server repeats it, and values that are long or called a secret.
+fn secrets_in(url: &Url) -> Vec<SecretValue> {
+    const CALLED: [&str; 6] = ["token", "key", "secret", "pass", "auth", "sig"];
+    let mut found: Vec<String> = url.password().map(Into::into).into_iter().collect();
+    for pair in url.query().unwrap_or_default().split('&') {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        found.push(pair.to_owned());
+        let name = name.to_ascii_lowercase();
+        if value.len() >= 16 || CALLED.iter().any(|word| name.contains(word)) {
+            found.push(value.to_owned());
+        }
+    }
+    found.into_iter().map(SecretValue::from_text).collect()
+}
+
 fn broken(message: String) -> FetchError {
     FetchError::Failed(PollError::broken(message))
 }
@@ -347,6 +370,15 @@ fn sensitive(text: &str, name: &str) -> Result<HeaderValue, FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_url_holds_of_secrets_is_known_and_plain_words_are_not() {
+        let url =
+            Url::parse("https://me:pa55word@h/x?verbose=yes&api_key=k-1&page=2&flag").unwrap();
+        let found = secrets_in(&url);
+        let told: Vec<&str> = found.iter().map(SecretValue::reveal).collect();
+        assert_eq!(told, ["pa55word", "verbose=yes", "api_key=k-1", "k-1", "page=2"]);
+    }
 
     #[test]
     fn this_host_is_known_by_its_names() {
