@@ -2,17 +2,21 @@
 
 use super::pages::Page;
 use super::palette;
-use super::state::{Frozen, Overlay, State};
+use super::state::{Confirm, Frozen, Overlay, State};
 use super::typing::{Typing, What};
 use super::wants;
 use crate::domain::{Role, harmless_within};
 use crate::panels::{Chosen, Logs};
-use crate::store::{Action, Effect, Look};
+use crate::store::{Action, Effect, Key, KeyCode, Look};
 use crate::ui::layout;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Said when a key is refused because the screen is held still.
 pub(crate) const REFUSED_FROZEN: &str = "refused: the screen is frozen (f goes on)";
+
+/// Nobody reads a question in less: a key that comes sooner was pasted, or typed ahead.
+const READ_IN: Duration = Duration::from_millis(250);
 
 /// Carries an action out, in the panel that has the keys or else here.
 pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
@@ -20,6 +24,11 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if state.frozen.is_some() && state.keys.bindings().iter().any(|b| changes(&b)) {
         state.say(REFUSED_FROZEN, true);
         return Vec::new();
+    }
+    if touches(action)
+        && let Some(sheet) = state.sheets.get_mut(&state.page)
+    {
+        sheet.touched = true;
     }
     if let Some(effects) = in_panel(state, action) {
         return effects;
@@ -52,7 +61,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Whole => state.whole = !state.whole,
         Action::Freeze => freeze(state),
         Action::Logs => return logs(state),
-        Action::Verify => return verify(state),
+        Action::Verify => verify(state),
         Action::Copy => return copy(state),
         Action::PollNow => return poll(state),
         Action::PollAll => {
@@ -76,6 +85,24 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Last => {}
     }
     Vec::new()
+}
+
+/// Whether an action means something that is selected, or a place on the page.
+fn touches(action: Action) -> bool {
+    !matches!(
+        action,
+        Action::Page(_)
+            | Action::Back
+            | Action::Help
+            | Action::Palette
+            | Action::Freeze
+            | Action::PollNow
+            | Action::PollAll
+            | Action::Reload
+            | Action::Redraw
+            | Action::Suspend
+            | Action::Quit
+    )
 }
 
 fn in_panel(state: &mut State, action: Action) -> Option<Vec<Effect>> {
@@ -184,17 +211,32 @@ fn open_chosen(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A full check of the backup that is selected.
-fn verify(state: &mut State) -> Vec<Effect> {
-    let Some(Chosen::Backup(id)) = state.chosen() else {
+/// Asks whether all of the backup that is selected shall be read.
+fn verify(state: &mut State) {
+    let Some(Chosen::Backup(source)) = state.chosen() else {
         state.say("select a backup to check it in full", false);
-        return Vec::new();
+        return;
     };
-    let name = state.index.backup(&id).map_or("", |role| role.name.as_str());
-    let name = harmless_within(name, 60);
-    let effect = wants::look(state, id, Look::Verify);
-    let said = if effect.is_some() { "checking all of it" } else { "is being checked already" };
-    state.say(format!("{name}: {said}"), false);
+    let name = state.index.backup(&source).map_or("", |role| role.name.as_str());
+    let name = harmless_within(name, 24);
+    if state.words.looking.contains_key(&(source.clone(), Look::Verify)) {
+        state.say(format!("{name}: is being checked already"), false);
+        return;
+    }
+    state.overlay = Some(Overlay::Confirm(Confirm { source, name, at: state.known.now }));
+}
+
+/// The answer to that question: `y` is yes, any other key is no.
+pub(crate) fn confirm(state: &mut State, asked: Confirm, key: Key) -> Vec<Effect> {
+    let Confirm { source, name, at } = asked;
+    let early = state.known.now.since(at) < READ_IN;
+    if key != Key::plain(KeyCode::Char('y')) || early {
+        let why = if early { " (that key came before the question could be read)" } else { "" };
+        state.say(format!("{name}: not checked{why}"), false);
+        return Vec::new();
+    }
+    let effect = wants::look(state, source, Look::Verify);
+    state.say(format!("{name}: checking all of it"), false);
     effect.into_iter().collect()
 }
 

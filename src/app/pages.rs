@@ -81,7 +81,7 @@ impl Page {
             Self::Issues => &["issues", "issue"],
             Self::Metrics => &["metrics"],
             Self::Backups => &["backups", "backup"],
-            Self::Sources => &["sources", "source"],
+            Self::Sources => &["watch", "sources", "source"],
             Self::Service(_) => &[
                 "changed here",
                 "checks",
@@ -99,7 +99,7 @@ impl Page {
     pub(crate) fn empty(&self, index: &Index) -> Option<&'static str> {
         Some(match self {
             Self::Issues if index.trackers().next().is_none() => {
-                "No source of issues: [sentry] in the config names one (Sentry, GlitchTip, Bugsink)."
+                "No issues: [sentry] in the config names a Sentry, GlitchTip or Bugsink."
             }
             Self::Backups if index.backups().next().is_none() => {
                 "No backups are watched: a [backup.NAME] in the config names each data set."

@@ -5,7 +5,7 @@ use super::strip::Survey;
 use super::typing::Typing;
 use crate::domain::{EngineKind, Inventory, Role, ServiceName, SourceId, Timestamp};
 use crate::panels::{ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
-use crate::store::{Ask, AskId, Known};
+use crate::store::{Action, Ask, AskId, Known};
 use crate::ui::{Keys, Scope, layout};
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
@@ -48,13 +48,15 @@ pub(crate) struct Sheet {
     pub(crate) focus: usize,
     /// In lower case.
     pub(crate) filter: String,
+    /// The operator has done something on it: what is selected stays selected.
+    pub(crate) touched: bool,
 }
 
 impl Sheet {
     fn of(page: &Page) -> Self {
         let kinds = page.panels().iter().filter_map(|name| kind(name));
         let panels = kinds.map(|kind| (kind, (kind.build)())).collect();
-        Self { panels, focus: 0, filter: String::new() }
+        Self { panels, focus: 0, filter: String::new(), touched: false }
     }
 }
 
@@ -65,6 +67,19 @@ pub(crate) enum Overlay {
     Help { from: usize },
     /// A line of text is typed.
     Typing(Typing),
+    /// Whether all of a backup shall be read.
+    Confirm(Confirm),
+}
+
+/// A question that only `y` says yes to: one slip of a finger begins nothing.
+#[derive(Debug)]
+pub(crate) struct Confirm {
+    /// Of which backup.
+    pub(crate) source: SourceId,
+    /// Its name.
+    pub(crate) name: String,
+    /// Since when it is asked.
+    pub(crate) at: Timestamp,
 }
 
 /// All that the console knows and shows. Only [`super::update`] changes it.
@@ -280,6 +295,15 @@ impl State {
         focused.map_or(Scope::Global, |(_, panel)| panel.scope())
     }
 
+    /// Selects the first row of the panel that has the keys.
+    fn to_the_worst(&self, sheet: &mut Sheet, body: Rect) {
+        let mut panels = std::mem::take(&mut sheet.panels);
+        if let Some((_, panel)) = panels.get_mut(sheet.focus) {
+            panel.act(Action::First, &self.act_cx(sheet, None, body, false));
+        }
+        sheet.panels = panels;
+    }
+
     /// Brings panels and index in line with what is shown.
     pub(crate) fn settle(&mut self, changed: bool) {
         let mut changed = changed;
@@ -305,12 +329,17 @@ impl State {
             }
             sheet.panels = panels;
         }
-        if fresh {
+        let follows = self.page == Page::Overview && !sheet.touched;
+        if fresh || follows {
             // Keys begin where there is something to choose.
             let cx = self.act_cx(&sheet, None, Rect::default(), false);
             let first = sheet.panels.iter().position(|(_, panel)| panel.chosen(&cx).is_some());
             let any = || sheet.panels.iter().position(|(_, panel)| panel.takes_keys());
             sheet.focus = first.or_else(any).unwrap_or(0);
+        }
+        if follows {
+            // Until a key is pressed the overview shows what is worst now.
+            self.to_the_worst(&mut sheet, body);
         }
         let subject = self.subject(&sheet);
         let places = self.places(&sheet, subject.as_ref(), body);

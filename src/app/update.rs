@@ -137,6 +137,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     }
     match state.overlay.take() {
         Some(Overlay::Typing(line)) => typing::press(state, line, key),
+        Some(Overlay::Confirm(asked)) => act::confirm(state, asked, key),
         Some(Overlay::Help { from }) => {
             in_help(state, from, key);
             Vec::new()

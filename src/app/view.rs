@@ -44,9 +44,19 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
             }
             cursor = Some(typed(theme, outer.hint, buf, typing));
         }
+        Some(Overlay::Confirm(asked)) => question(theme, outer.hint, buf, &asked.name),
         _ => bottom(state, theme, outer.hint, buf),
     }
     cursor
+}
+
+fn question(theme: &Theme, area: Rect, buf: &mut Buffer, name: &str) {
+    let parts: [Part<'_>; 3] = [
+        (format!("check {name} in full? it reads all of it: ").into(), theme.strong()),
+        ("y".into(), theme.key()),
+        (", any other key is no".into(), theme.faint()),
+    ];
+    text::write(buf, area, parts, theme.glyphs.cut);
 }
 
 fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {

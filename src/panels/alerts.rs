@@ -371,7 +371,7 @@ fn whose<'a>(cx: &ActCx<'_>, alert: &'a Alert) -> (String, Cow<'a, str>) {
         let said = format!(" on {instance}");
         let reason = match reason.split_once(&said) {
             Some((before, "")) => Cow::Owned(before.to_owned()),
-            Some((before, after)) if after.starts_with(' ') => {
+            Some((before, after)) if alert.source.is_none() && after.starts_with(' ') => {
                 Cow::Owned(format!("{before} on{after}"))
             }
             _ => reason,

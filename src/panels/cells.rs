@@ -82,6 +82,10 @@ pub fn unreached(known: &Known, source: &SourceId) -> bool {
 /// A host's short name: the port of its exporter says nothing, unless two
 /// hosts differ in nothing else.
 pub fn host(cx: &ActCx<'_>, instance: &str) -> String {
+    // What a probe is sent to is an address: its reason tells all of it.
+    if let Some((_, rest)) = instance.split_once("://") {
+        return rest.split(['/', '?', '#']).next().unwrap_or(rest).to_owned();
+    }
     let Some((name, port)) = instance.rsplit_once(':') else { return instance.to_owned() };
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if name.is_empty() || !is_port {

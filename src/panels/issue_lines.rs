@@ -327,12 +327,14 @@ fn draw_line(
     write_line(cx, place, buf, (&word(cx, id), &read), parts, selected);
 }
 
-/// `14 unresolved, none new`. What a server calls new may be older than the
+/// `14 unresolved, none new`, `6 unresolved, 2 new, all from before the last release`. What a server calls new may be older than the
 /// last release, against which the lines of services are told.
 fn quiet_words(reading: &IssuesReading) -> String {
-    let goes_on = |issue: &Issue| issue.trend == Trend::Ongoing;
-    let none =
-        if reading.issues.iter().all(goes_on) { "none new" } else { "none since the last release" };
+    let told = words(reading.issues.iter().map(|issue| issue.trend));
+    let none = match told.as_str() {
+        "" => "none new".to_owned(),
+        told => format!("{told}, all from before the last release"),
+    };
     match reading.issues.len() {
         0 => "no unresolved issues".to_owned(),
         many if reading.more => format!("more than {many} unresolved, {none}"),

@@ -26,6 +26,7 @@ pub mod signals;
 pub mod source;
 pub mod sources;
 mod texts;
+pub mod watch;
 
 use crate::domain::{EngineKind, ServiceName, SignalId, SourceId, Timestamp};
 use crate::store::{Action, AskId, AskRange, Effect, Known, Look, Looked};
@@ -215,6 +216,7 @@ pub const KINDS: &[Kind] = &[
     backup_lines::OF_SERVICE,
     sources::KIND,
     source::KIND,
+    watch::KIND,
     logs::KIND,
     changed::KIND,
     changed::HERE,

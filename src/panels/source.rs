@@ -3,7 +3,7 @@
 use super::texts::{Fact, Scroll, draw, plain};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, brought, cells};
 use crate::domain::{Role, SourceId, SourceInfo, units};
-use crate::store::{Action, Effect};
+use crate::store::{Action, Effect, WatchKind};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
 use crate::ui::table::rule;
@@ -116,6 +116,11 @@ fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec<Fact> {
     };
     add("polls", &format!("{polls}{failed}; the last took {took}, {late} late"));
     facts.extend(brought::facts(cx, source, offset_min));
+    for watch in cx.known.watch() {
+        if watch.source.as_ref() == Some(&source.id) && watch.kind != WatchKind::Source {
+            facts.push(("watching".to_owned(), watch.words));
+        }
+    }
     // What a check last brought is the check's, not the source's.
     let check = cx.known.checks.get(&source.id).map(|check| &check.standing);
     let backup = cx.known.backups.get(&source.id).map(|backup| &backup.standing);

@@ -144,11 +144,12 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         }
         _ => None,
     };
-    // A check that gets no answer, or a bad one, says so in its own words.
-    let check = cx.act.known.checks.get(&source.id).map(|check| &check.standing);
+    // What answers badly says so in its own words.
+    let check = cx.act.known.standing_of_source(&source.id);
     let check = check.filter(|standing| !waiting && standing.status != Status::Ok);
     let said = error
         .or_else(|| check.map(cells::reason))
+        .filter(|said| !said.is_empty())
         .or(malformed)
         .or_else(|| source.note.clone())
         .unwrap_or_default();

@@ -113,7 +113,7 @@ const TABLE: &[Line] = &[
     (Scope::Global, Action::Back, "back", "esc", Some("back"), "back to where you came from"),
     (Scope::Global, Action::Logs, "logs", "l", Some("logs"), "logs of the selected service"),
     (Scope::Global, Action::Split, "split", "b", Some("split"), "split a chart by a label"),
-    (Scope::Global, Action::Verify, "verify", "v", Some("full check"), "backups: check the newest one in full; reads all of it"),
+    (Scope::Global, Action::Verify, "verify", "v", Some("full check"), "backups: check the newest one in full, after a question"),
     (Scope::Global, Action::Filter, "filter", "/", Some("filter"), "show only rows that hold a text"),
     (Scope::Global, Action::Palette, "palette", ": ctrl-p", Some("command"), "find a command by its name"),
     (Scope::Global, Action::Whole, "whole", "z", None, "this panel on the whole screen, and back"),

@@ -1,6 +1,6 @@
 //! Backups: their page, full checks, their lines elsewhere.
 
-use super::super::{Page, State};
+use super::super::{Page, State, update};
 use super::house::{
     NAMES, ago, answer_charts, calm, calm_of, inventory, press, send, text_of, unicode_of,
 };
@@ -10,7 +10,7 @@ use crate::domain::{
     RestoreTest, Role, Running, Snapshot, SourceId, SourceInfo, Status,
 };
 use crate::panels::Chosen;
-use crate::store::{Effect, Look, Looked, Msg, Seen};
+use crate::store::{Effect, Look, Looked, Msg, Seen, Stamped};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,6 +150,17 @@ fn the_details_of_a_backup_show_its_history() {
     assert!(text_of(&state, 120, 40).contains("BACKUPS 1 of 7"));
 }
 
+/// A message a second later.
+fn send_later(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let at = state.known.now + Duration::from_secs(1);
+    update(state, Stamped { at, msg })
+}
+
+fn answer_later(state: &mut State, key: &str) -> Vec<Effect> {
+    let effects = send_later(state, Msg::KeyPressed(key.parse().unwrap()));
+    effects.into_iter().filter(|effect| !matches!(effect, Effect::Ask(_))).collect()
+}
+
 #[test]
 fn a_full_check_is_asked_for_once_and_its_result_stands_in_the_details() {
     let mut state = troubled(80, 24);
@@ -158,7 +169,12 @@ fn a_full_check_is_asked_for_once_and_its_result_stands_in_the_details() {
     press(&mut state, "/ f i l e s enter");
     assert_eq!(chosen(&state), Some("backup/files".into()));
     let look = Effect::Look { source: "backup/files".into(), look: Look::Verify };
-    assert_eq!(press(&mut state, "v"), [look]);
+    assert_eq!(press(&mut state, "v"), [], "a slip of a finger begins nothing");
+    let asked = text_of(&state, 80, 24);
+    let asked = asked.lines().last().unwrap();
+    assert!(asked.starts_with("check files in full? it reads all of it: y"), "{asked}");
+    send_later(&mut state, Msg::Pasted("y".into()));
+    assert_eq!(answer_later(&mut state, "y"), [look]);
     assert_eq!(press(&mut state, "v"), [], "it is under way");
     press(&mut state, "enter");
     let text = text_of(&state, 80, 24);
@@ -180,9 +196,24 @@ fn a_full_check_is_asked_for_once_and_its_result_stands_in_the_details() {
 }
 
 #[test]
+fn only_y_after_the_question_could_be_read_begins_a_full_check() {
+    for key in ["enter", "n", "esc", "Y", "ctrl-y", "v", "space", "q", "ctrl-c"] {
+        let mut state = troubled(80, 24);
+        press(&mut state, "6 v");
+        assert_eq!(answer_later(&mut state, key), [], "{key}");
+        assert!(text_of(&state, 80, 24).contains(": not checked"), "{key}");
+        assert_eq!(answer_later(&mut state, "y"), [], "the question is gone after {key}");
+    }
+    let mut state = troubled(80, 24);
+    assert_eq!(press(&mut state, "6 v y"), [], "typed ahead");
+    assert!(text_of(&state, 80, 24).contains("before the question could be read"));
+}
+
+#[test]
 fn a_full_check_that_cannot_be_made_is_no_result() {
     let mut state = troubled(80, 24);
     press(&mut state, "6 v");
+    answer_later(&mut state, "y");
     let source = chosen(&state).unwrap();
     let outcome = Err(PollError::new(PollFailure::Busy, "busy: locked by pid 411"));
     let at = state.known.now;

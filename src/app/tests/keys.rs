@@ -149,3 +149,22 @@ fn the_same_messages_make_the_same_state_and_effects() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn an_overview_that_nobody_touched_has_what_is_worst_selected() {
+    let mut state = calm(80, 24);
+    assert!(matches!(state.chosen(), Some(Chosen::Service(_))), "no alert: the services");
+    let lesser = alert("LowDisk", "db", Severity::Warning, 300, "disk 8% free");
+    state.known.alerts = vec![lesser.clone()];
+    state.settle(true);
+    assert_eq!(state.chosen(), Some(Chosen::Alert(lesser.identity())));
+    let worse = alert("HighErrorRate", "api", Severity::Critical, 60, "5xx 12% > 5%");
+    state.known.alerts = vec![worse.clone(), lesser.clone()];
+    state.settle(true);
+    assert_eq!(state.chosen(), Some(Chosen::Alert(worse.identity())));
+    press(&mut state, "down");
+    let newest = alert("HighErrorRate", "web", Severity::Critical, 10, "5xx 9% > 5%");
+    state.known.alerts = vec![newest, worse, lesser.clone()];
+    state.settle(true);
+    assert_eq!(state.chosen(), Some(Chosen::Alert(lesser.identity())), "it was chosen by hand");
+}

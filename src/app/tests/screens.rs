@@ -142,8 +142,7 @@ fn logs_are_shown_from_their_end() {
 #[test]
 fn pages_without_a_source_say_so() {
     let mut state = calm(80, 24);
-    for (key, sentence) in
-        [("4", "No source of issues"), ("6", "backup"), ("7", "incidents"), ("8", "runs")]
+    for (key, sentence) in [("4", "No issues"), ("6", "backup"), ("7", "incidents"), ("8", "runs")]
     {
         press(&mut state, key);
         assert!(text_of(&state, 80, 24).contains(sentence), "{key}");

@@ -65,7 +65,8 @@ impl Known {
                         [one] => format!(": {} {}", one.job, one.instance),
                         _ => String::new(),
                     };
-                    let words = format!("{} of {all} targets down{first}", reading.down_count);
+                    let what = if info.label.ends_with("targets") { "" } else { " targets" };
+                    let words = format!("{} of {all}{what} down{first}", reading.down_count);
                     found.push(word(WatchKind::Targets, Status::Warning, info, &words));
                 }
                 _ => {}

@@ -106,11 +106,11 @@ fn targets_that_are_down_are_counted_and_a_single_one_is_named() {
     let mut reading =
         TargetsReading { up: 39, down: vec![down], down_count: 1, ..Default::default() };
     world.poll("targets", Ok(Reading::Targets(Arc::new(reading.clone()))));
-    assert_eq!(world.watched(), [warning("targets 1 of 40 targets down: node db-1:9100")]);
+    assert_eq!(world.watched(), [warning("targets 1 of 40 down: node db-1:9100")]);
     reading.down.push(reading.down[0].clone());
     (reading.up, reading.down_count) = (38, 2);
     world.poll("targets", Ok(Reading::Targets(Arc::new(reading))));
-    assert_eq!(world.watched(), [warning("targets 2 of 40 targets down")]);
+    assert_eq!(world.watched(), [warning("targets 2 of 40 down")]);
 }
 
 #[test]
