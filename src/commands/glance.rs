@@ -41,12 +41,15 @@ pub(super) fn run(
         }
         let window = state.as_ref().map(|state| state.window(&assembled.path));
         let summary = state.map(|state| state.summary(&assembled.path));
-        let fresh = Glance::of(&headless::look(assembled, window, deadline)?);
-        // Read after the look, when it is newest. One that cannot be read only
-        // leaves out since when a problem stands.
-        match summary.map(|path| state_file::read_summary(&path)) {
-            Some(Ok(Some(kept))) => fresh.with_beginnings(&kept),
-            _ => fresh,
+        // One that cannot be read only leaves out what a console knows beside.
+        let kept = || state_file::read_summary(summary.as_ref()?).ok().flatten();
+        let environment = &assembled.config.environment;
+        let spared = kept().map(|kept| kept.spares(environment, clock.now())).unwrap_or_default();
+        let fresh = Glance::of(&headless::look(assembled, window, deadline, &spared)?);
+        // Read once more after the look, when it is newest.
+        match kept() {
+            Some(kept) => fresh.with_kept(&kept),
+            None => fresh,
         }
     };
     let now = clock.now();

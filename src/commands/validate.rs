@@ -2,7 +2,8 @@
 
 use super::{FAILED, colored, complain, print};
 use crate::domain::{
-    AlertsReading, CheckReading, Reading, Role, SourceInfo, Status, harmless, units,
+    AlertsReading, BackupReading, CheckReading, Reading, Role, SourceInfo, Status, Timestamp,
+    harmless, units,
 };
 use crate::metrics::exposition::{Format, PageError, SampleLine, Sink, parse};
 use crate::runtime::assemble::Assembled;
@@ -16,8 +17,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long the sources have to answer.
+/// How long the sources have to answer; longer where one may take longer,
 const DEADLINE: Duration = Duration::from_secs(30);
+/// and then says why it did not.
+const TO_SAY: Duration = Duration::from_secs(2);
 
 pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
     let found = super::discover(config)?;
@@ -41,7 +44,9 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
     );
     let mut all_answer = true;
     if live {
-        for end in headless::poll_once(&assembled, DEADLINE)? {
+        let longest = inventory.sources.iter().map(|info| info.timeout + TO_SAY).max();
+        let deadline = DEADLINE.max(longest.unwrap_or_default());
+        for end in headless::poll_once(&assembled, deadline)? {
             let info = inventory.sources.iter().find(|info| info.id == end.source);
             if let Some(info) = info {
                 all_answer &= report(info, &end, &mut out)?;
@@ -63,7 +68,20 @@ fn report(info: &SourceInfo, end: &PollEnd, out: &mut String) -> Result<bool> {
         Ok(Brought::Reading(Reading::Targets(told))) => {
             (Status::Ok, with_notes(told.words(), &told.notes))
         }
-        Ok(Brought::Reading(_)) => (Status::Ok, "answers".into()),
+        Ok(Brought::Reading(Reading::Issues(told))) => {
+            let more = if told.more { "more than " } else { "" };
+            let words =
+                format!("{}, {more}{}", told.server, units::count(told.issues.len(), "issue"));
+            (Status::Ok, with_notes(words, &told.notes))
+        }
+        Ok(Brought::Reading(Reading::Backup(told))) => of_backups(told, end.taken),
+        Ok(Brought::Reading(Reading::Releases(told))) => {
+            let newest = told.releases.iter().max_by_key(|release| release.at);
+            let newest = newest.map(|release| format!(", newest {}", release.version));
+            let count = units::count(told.releases.len(), "release");
+            (Status::Ok, with_notes(count + &newest.unwrap_or_default(), &told.notes))
+        }
+        Ok(Brought::Reading(Reading::Scrape(_))) => (Status::Ok, "answers".into()),
         Ok(Brought::Page(page)) => match samples_on(page) {
             Ok(said) => (Status::Ok, said),
             Err(failed) => (Status::Unknown, failed.to_string()),
@@ -88,6 +106,18 @@ fn of_check(info: &SourceInfo, end: &PollEnd, check: &CheckReading) -> (Status, 
         (standing.status, standing.reason)
     } else {
         (standing.status, format!("{said}, {}", standing.reason))
+    }
+}
+
+/// What a backup tool finds; whether that is enough a console judges.
+fn of_backups(told: &BackupReading, now: Timestamp) -> (Status, String) {
+    let newest = told.snapshots.iter().map(|snapshot| snapshot.taken).max();
+    let newest = newest.map(|taken| format!(", newest {} old", units::age(now.since(taken))));
+    let count = units::count(usize::try_from(told.count).unwrap_or(usize::MAX), "backup");
+    let words = with_notes(count + &newest.unwrap_or_default(), &told.notes);
+    match told.problems.iter().max_by_key(|problem| problem.status) {
+        Some(problem) => (problem.status, format!("{words}; {}", problem.words)),
+        None => (Status::Ok, words),
     }
 }
 
@@ -136,7 +166,7 @@ fn samples_on(page: &Page) -> Result<String, PageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Certificate, CheckRole, Thresholds, Timestamp};
+    use crate::domain::{Certificate, CheckRole, Thresholds};
 
     fn said(days_left: u64, reading: CheckReading) -> (Status, String) {
         let taken = Timestamp::from_millis(1_000_000_000_000);

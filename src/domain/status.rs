@@ -74,6 +74,20 @@ impl Counts {
         }
     }
 
+    /// One that was counted counts for something else.
+    pub fn replace(&mut self, before: Status, after: Status) {
+        let of = match before {
+            Status::Critical => &mut self.critical,
+            Status::Warning => &mut self.warning,
+            Status::Unknown => &mut self.unknown,
+            Status::Ok => &mut self.ok,
+        };
+        if *of > 0 {
+            *of -= 1;
+            self.add(after);
+        }
+    }
+
     /// The worst status that was counted; unknown where nothing was.
     pub fn verdict(self) -> Status {
         if self.critical > 0 {

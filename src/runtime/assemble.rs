@@ -2,7 +2,7 @@
 
 use super::clock;
 use crate::config::{Config, Found, Mistakes, in_one_line, render};
-use crate::domain::{Inventory, Role, ServiceName, SourceId};
+use crate::domain::{Inventory, Role, ServiceName, SourceId, SourceInfo};
 use crate::metrics::{Limits, Target};
 
 use crate::sources::prometheus::Prometheus;
@@ -92,6 +92,13 @@ impl Assembled {
             config,
             advice,
         })
+    }
+
+    /// With these of its sources alone to be asked; all are still known of.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&SourceInfo) -> bool) -> Self {
+        self.sources.retain(|source| wanted(source.info()));
+        self
     }
 
     /// How much the sample memory holds.

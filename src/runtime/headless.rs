@@ -23,11 +23,13 @@ const FOR_PAGES: f64 = 0.6;
 
 /// Asks everything afresh and says what is known when all has answered and is
 /// confirmed, or when the deadline is over. `window` is the file in which a
-/// console keeps its samples.
+/// console keeps its samples; the backups of the data sets that are `spared`
+/// are not looked at.
 pub fn look(
     assembled: Assembled,
     window: Option<PathBuf>,
     deadline: Duration,
+    spared: &BTreeSet<String>,
 ) -> std::io::Result<Known> {
     let runtime = runtime()?;
     let known = runtime.block_on(async {
@@ -35,11 +37,14 @@ pub fn look(
         let (out, mut messages) = mpsc::channel(MESSAGES);
         let limits = assembled.limits();
         let known = Known::new(assembled.inventory.clone(), clock.now());
-        let (world, _engine) = World::start(assembled, clock, out, None)?;
+        let only = assembled
+            .only(|info| !matches!(info.role, Role::Backup(_)) || !spared.contains(&info.label));
+        let asked = only.sources.iter().map(|source| source.info().id.clone()).collect();
+        let (world, _engine) = World::start(only, clock, out, None)?;
         if let Some(window) = window {
             world.load_window(window, limits);
         }
-        let mut look = Look::of(known, world, clock, deadline);
+        let mut look = Look::of(known, world, clock, deadline, asked);
         look.until_known(&mut messages).await;
         Ok(look.known)
     });
@@ -74,14 +79,7 @@ pub fn ask_once(
             crate::domain::EngineKind::Server => BTreeSet::new(),
             crate::domain::EngineKind::Embedded => scraped(&assembled.inventory.sources),
         };
-        let only = Assembled {
-            sources: assembled
-                .sources
-                .into_iter()
-                .filter(|source| scraped.contains(&source.info().id))
-                .collect(),
-            ..assembled
-        };
+        let only = assembled.only(|info| scraped.contains(&info.id));
         let (world, _engine) = World::start(only, clock, out, None)?;
         if let Some(window) = window {
             world.load_window(window, limits);
@@ -172,6 +170,7 @@ struct Look {
     known: Known,
     world: World,
     clock: Clock,
+    deadline: Duration,
     over: Instant,
     pages_until: Instant,
     /// Not polled yet.
@@ -187,15 +186,21 @@ struct Look {
 }
 
 impl Look {
-    fn of(known: Known, world: World, clock: Clock, deadline: Duration) -> Self {
+    fn of(
+        known: Known,
+        world: World,
+        clock: Clock,
+        deadline: Duration,
+        asked: BTreeSet<SourceId>,
+    ) -> Self {
         let begun = clock::instant();
-        let sources = &known.inventory.sources;
         Self {
-            unpolled: sources.iter().map(|info| info.id.clone()).collect(),
-            unscraped: scraped(sources),
+            unscraped: scraped(&known.inventory.sources),
+            unpolled: asked,
             pages: Vec::new(),
             unanswered: BTreeSet::new(),
             ticking: false,
+            deadline,
             over: begun + deadline,
             pages_until: begun + deadline.mul_f64(FOR_PAGES),
             known,
@@ -214,8 +219,11 @@ impl Look {
                 self.take(&Msg::Polled(pages));
                 self.take(&Msg::Ticked);
             }
-            if self.is_done() || now >= self.over {
+            if self.is_done() {
                 return;
+            }
+            if now >= self.over {
+                return self.give_up_backups();
             }
             let wake = if self.ticking { next_tick } else { self.pages_until };
             match tokio::time::timeout_at(wake.min(self.over), messages.recv()).await {
@@ -228,6 +236,30 @@ impl Look {
                 Err(_) => {}
             }
         }
+    }
+
+    /// A look at backups may take longer than anybody waits here: that is told.
+    fn give_up_backups(&mut self) {
+        let at = self.clock.now();
+        let deadline = units::duration(self.deadline);
+        let unpolled = std::mem::take(&mut self.unpolled);
+        let infos = self.known.inventory.sources.iter();
+        let late = infos
+            .filter(|info| matches!(info.role, Role::Backup(_)) && unpolled.contains(&info.id));
+        let polls = late.map(|info| {
+            let limit = units::duration(info.timeout);
+            let words = format!("no answer within {deadline}, it may take {limit}");
+            Polled {
+                source: info.id.clone(),
+                taken: at,
+                next: at,
+                took: self.deadline,
+                late: Duration::ZERO,
+                outcome: Err(PollError::new(PollFailure::Timeout, words)),
+            }
+        });
+        let polls = polls.collect();
+        self.take(&Msg::Polled(polls));
     }
 
     fn hear(&mut self, msg: Msg) {

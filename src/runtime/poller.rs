@@ -30,6 +30,11 @@ pub const IN_FLIGHT: usize = 64;
 /// nothing here: it no longer counts among those that are under way. Hundreds
 /// of hung targets must not hold up those that answer.
 const YOUNG: Duration = Duration::from_secs(1);
+/// A look at backups starts a program that may take a hundred megabytes and
+/// seconds of a processor: fewer of them are under way at once,
+const LOOKS: usize = 4;
+/// and each counts for longer.
+const YOUNG_LOOK: Duration = Duration::from_secs(15);
 /// So many polls are under way at most, whatever they wait for.
 const FLIGHTS: usize = 8_192;
 
@@ -111,12 +116,57 @@ struct Done {
     outcome: Result<Brought, PollError>,
 }
 
+/// Polls of about the same weight: how many of them are under way at once, and
+/// who waits.
+struct Lane {
+    most: usize,
+    /// So long each counts.
+    young_for: Duration,
+    /// Polls that count among those under way, oldest first.
+    young: VecDeque<(Key, Instant)>,
+    queue: VecDeque<(Key, Instant)>,
+}
+
+impl Lane {
+    fn new(most: usize, young_for: Duration) -> Self {
+        Self { most, young_for, young: VecDeque::new(), queue: VecDeque::new() }
+    }
+
+    fn has_room(&self) -> bool {
+        self.young.len() < self.most
+    }
+
+    /// When there is room again for those that wait, if nothing ends before.
+    fn room_at(&self) -> Option<Instant> {
+        let oldest = self.young.front().filter(|_| !self.queue.is_empty());
+        oldest.map(|(_, began)| *began + self.young_for)
+    }
+
+    fn age(&mut self, now: Instant) {
+        while self.young.front().is_some_and(|(_, began)| *began + self.young_for <= now) {
+            self.young.pop_front();
+        }
+    }
+
+    fn ended(&mut self, poll: (Key, Instant)) {
+        if let Some(place) = self.young.iter().position(|young| *young == poll) {
+            self.young.remove(place);
+        }
+    }
+}
+
+/// The lane of a source.
+fn lane_of(role: &Role) -> usize {
+    usize::from(matches!(role, Role::Backup(_)))
+}
+
 /// The scheduler.
 pub struct Poller {
     clock: Clock,
     deliver: Deliver,
     orders: UnboundedReceiver<Order>,
-    most: usize,
+    /// What costs little, and what costs much.
+    lanes: [Lane; 2],
     start: Instant,
     slots: HashMap<Key, Slot>,
     keys: HashMap<SourceId, Key>,
@@ -125,9 +175,6 @@ pub struct Poller {
     last_key: Key,
     /// When, whom, and whether it is the schedule or beside it.
     timers: BinaryHeap<Reverse<(Instant, Key, bool)>>,
-    queue: VecDeque<(Key, Instant)>,
-    /// Polls that count among those under way, oldest first.
-    young: VecDeque<(Key, Instant)>,
     flights: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
@@ -146,15 +193,13 @@ impl Poller {
             clock,
             deliver,
             orders,
-            most: most.max(1),
+            lanes: [Lane::new(most.max(1), YOUNG), Lane::new(most.clamp(1, LOOKS), YOUNG_LOOK)],
             start: clock::instant(),
             slots: HashMap::new(),
             keys: HashMap::new(),
             order: Vec::new(),
             last_key: 0,
             timers: BinaryHeap::new(),
-            queue: VecDeque::new(),
-            young: VecDeque::new(),
             flights: FuturesUnordered::new(),
         };
         (poller, PollerHandle(sender))
@@ -164,8 +209,8 @@ impl Poller {
     pub async fn run(mut self) {
         loop {
             let due = self.timers.peek().map(|Reverse((due, ..))| *due);
-            let room = self.young.front().map(|(_, began)| *began + YOUNG);
-            let due = if self.queue.is_empty() { due } else { due.into_iter().chain(room).min() };
+            let room = self.lanes.iter().filter_map(Lane::room_at);
+            let due = due.into_iter().chain(room).min();
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
@@ -245,9 +290,7 @@ impl Poller {
     /// Begins all that is due.
     fn begin_due(&mut self) {
         let now = clock::instant();
-        while self.young.front().is_some_and(|(_, began)| *began + YOUNG <= now) {
-            self.young.pop_front();
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.age(now));
         self.begin_queued();
         while let Some(Reverse((due, key, scheduled))) = self.timers.peek().copied() {
             if due > now {
@@ -275,15 +318,16 @@ impl Poller {
         if slot.in_flight || slot.queued {
             return;
         }
-        if self.young.len() >= self.most || self.flights.len() >= FLIGHTS {
+        let lane = &mut self.lanes[lane_of(&slot.source.info().role)];
+        if !lane.has_room() || self.flights.len() >= FLIGHTS {
             slot.queued = true;
-            self.queue.push_back((key, due));
+            lane.queue.push_back((key, due));
             return;
         }
         slot.in_flight = true;
         let source = slot.source.clone();
         let began = clock::instant();
-        self.young.push_back((key, began));
+        lane.young.push_back((key, began));
         let late = began - due;
         let taken = self.clock.now();
         self.flights.push(Box::pin(async move {
@@ -321,13 +365,15 @@ impl Poller {
 
     /// Begins what waited, as far as there is room.
     fn begin_queued(&mut self) {
-        while self.young.len() < self.most
-            && self.flights.len() < FLIGHTS
-            && let Some((key, due)) = self.queue.pop_front()
-        {
-            if let Some(slot) = self.slots.get_mut(&key) {
-                slot.queued = false;
-                self.begin(key, due);
+        for lane in 0..self.lanes.len() {
+            while self.lanes[lane].has_room()
+                && self.flights.len() < FLIGHTS
+                && let Some((key, due)) = self.lanes[lane].queue.pop_front()
+            {
+                if let Some(slot) = self.slots.get_mut(&key) {
+                    slot.queued = false;
+                    self.begin(key, due);
+                }
             }
         }
     }
@@ -335,9 +381,7 @@ impl Poller {
     /// What a poll of a source that is still there brought.
     fn end(&mut self, done: Done) -> Option<PollEnd> {
         let Done { key, began, taken, took, late, outcome } = done;
-        if let Some(place) = self.young.iter().position(|young| *young == (key, began)) {
-            self.young.remove(place);
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.ended((key, began)));
         let slot = self.slots.get_mut(&key)?;
         slot.in_flight = false;
         let info = slot.source.info();

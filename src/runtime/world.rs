@@ -256,10 +256,17 @@ impl World {
     /// A closer look takes as long as it takes: the source bounds it.
     async fn look(self, source: SourceId, look: Look) {
         let asked = self.made().sources.get(&source).cloned();
-        let looks = asked.as_ref().and_then(|asked| asked.look(&look, self.0.clock.now()));
-        let outcome = match looks {
-            Some(looks) => looks.await,
-            None => Err(PollError::new(PollFailure::Absent, "there is nothing closer to look at")),
+        // Whoever asked is told how it ended, even if by a mistake.
+        let looking = isolated(async {
+            let looks = asked.as_ref().and_then(|asked| asked.look(&look, self.0.clock.now()))?;
+            Some(looks.await)
+        });
+        let outcome = match looking.await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => {
+                Err(PollError::new(PollFailure::Absent, "there is nothing closer to look at"))
+            }
+            Err(words) => Err(PollError::broken(format!("this look has a mistake: {words}"))),
         };
         let at = self.0.clock.now();
         self.tell(Msg::Looked(Looked { source, look, at, outcome })).await;

@@ -4,6 +4,7 @@ use super::{Known, Online, Watch, WatchKind};
 use crate::domain::{Counts, Mark, Standing, Status, Timestamp, harmless, units};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ pub struct Glance {
     /// What keeps the watching itself from being whole, worst first.
     #[serde(default)]
     pub watch: Vec<Watch>,
+    /// How the backups that count stand, by their name: a look need not ask
+    /// again what a console has asked.
+    #[serde(default)]
+    pub backups: BTreeMap<String, Standing>,
 }
 
 /// Something that is not ok.
@@ -134,18 +139,50 @@ impl Glance {
             online: known.online,
             problems,
             watch: known.watch(),
+            backups: known
+                .backups_that_count()
+                .map(|(info, backup)| (info.label.clone(), backup.standing.clone()))
+                .collect(),
         }
     }
 
-    /// With the beginnings that a running console saw: a look that starts from
-    /// nothing cannot know since when a problem stands. `kept` is the console's
-    /// summary of the same config; an old one says nothing.
+    /// The names of the data sets whose backups need not be looked at: whoever
+    /// wrote this has done so, and looks again when it is time. An old summary
+    /// says nothing.
+    pub fn spares(&self, environment: &str, now: Timestamp) -> BTreeSet<String> {
+        let known = self.backups.iter().filter(|(_, standing)| !standing.is_waiting());
+        let trusted = self.is_of(environment, now);
+        known.filter(|_| trusted).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether it is of this environment and of about this moment.
+    fn is_of(&self, environment: &str, moment: Timestamp) -> bool {
+        let apart = self.taken.since(moment).max(moment.since(self.taken));
+        apart <= TRUSTED_FOR && self.environment == environment
+    }
+
+    /// With what a running console saw: the backups that were not looked at for
+    /// that, and beginnings, since a look that starts from nothing cannot know
+    /// since when a problem stands. `kept` is the console's summary of the same
+    /// config; an old one says nothing.
     #[must_use]
-    pub fn with_beginnings(mut self, kept: &Self) -> Self {
-        let apart = self.taken.since(kept.taken).max(kept.taken.since(self.taken));
-        if apart > TRUSTED_FOR || self.environment != kept.environment {
+    pub fn with_kept(mut self, kept: &Self) -> Self {
+        if !kept.is_of(&self.environment, self.taken) {
             return self;
         }
+        for (name, standing) in self.backups.iter_mut().filter(|(_, known)| known.is_waiting()) {
+            let Some(known) = kept.backups.get(name) else { continue };
+            standing.clone_from(known);
+            self.counts.replace(Status::Unknown, known.status);
+            let of =
+                |problem: &Problem| problem.kind == ProblemKind::Backup && problem.name == *name;
+            if known.status == Status::Ok {
+                self.problems.retain(|problem| !of(problem));
+            } else if let Some(problem) = self.problems.iter_mut().find(|problem| of(problem)) {
+                problem.standing.clone_from(known);
+            }
+        }
+        self.verdict = self.counts.verdict();
         // Whoever raised an alert tells since when; several may have one name.
         let own = |problem: &&mut Problem| problem.kind != ProblemKind::Alert;
         for problem in self.problems.iter_mut().filter(own) {
@@ -316,6 +353,7 @@ mod tests {
                 problem("payments", Status::Warning, "p95 810ms > 500ms", 100),
             ],
             watch: Vec::new(),
+            backups: BTreeMap::new(),
         }
     }
 
@@ -386,7 +424,7 @@ mod tests {
         let mut kept = glance();
         kept.taken = fresh.taken - Duration::from_secs(10);
         let begun: Vec<Timestamp> = kept.problems.iter().map(|p| p.standing.since).collect();
-        let told = fresh.clone().with_beginnings(&kept);
+        let told = fresh.clone().with_kept(&kept);
         let since = |glance: &Glance| -> Vec<_> {
             glance.problems.iter().map(|p| p.standing.since).collect()
         };
@@ -397,14 +435,51 @@ mod tests {
 
         // Another status is another problem, and what is old says nothing.
         kept.problems[0].standing.status = Status::Warning;
-        let told = fresh.clone().with_beginnings(&kept);
+        let told = fresh.clone().with_kept(&kept);
         assert_eq!(since(&told), [fresh.taken, begun[1]]);
         kept.taken = fresh.taken - Duration::from_secs(61);
-        assert_eq!(fresh.clone().with_beginnings(&kept), fresh);
+        assert_eq!(fresh.clone().with_kept(&kept), fresh);
         let later = Glance { taken: fresh.taken + Duration::from_secs(61), ..kept.clone() };
-        assert_eq!(fresh.clone().with_beginnings(&later), fresh);
+        assert_eq!(fresh.clone().with_kept(&later), fresh);
         let other = Glance { environment: "staging".into(), taken: fresh.taken, ..kept };
-        assert_eq!(fresh.clone().with_beginnings(&other), fresh);
+        assert_eq!(fresh.clone().with_kept(&other), fresh);
+    }
+
+    #[test]
+    fn backups_that_a_console_looked_at_are_told_as_it_saw_them() {
+        let waiting = Standing::waiting(Timestamp::from_millis(134_000));
+        let backup = |name: &str, standing: &Standing| Problem {
+            kind: ProblemKind::Backup,
+            name: name.into(),
+            standing: standing.clone(),
+            explained_by: None,
+        };
+        let mut fresh = glance();
+        for name in ["late", "orders", "unseen"] {
+            fresh.backups.insert(name.into(), waiting.clone());
+            fresh.problems.push(backup(name, &waiting));
+            fresh.counts.add(Status::Unknown);
+        }
+        let late = problem("late", Status::Critical, "27h old, 26h allowed", 0).standing;
+        let fine = Standing { status: Status::Ok, ..late.clone() };
+        let mut kept = glance();
+        kept.backups.insert("late".into(), late);
+        kept.backups.insert("orders".into(), fine);
+        kept.backups.insert("unseen".into(), waiting);
+        let spared = kept.spares("production", fresh.taken);
+        assert_eq!(spared, BTreeSet::from(["late".into(), "orders".into()]));
+        let told = fresh.clone().with_kept(&kept);
+        assert_eq!(told.counts, Counts { critical: 2, warning: 1, unknown: 1, ok: 4 });
+        let words = told.text(told.taken);
+        assert!(words.contains("critical  backup   late      27h old"), "{words}");
+        assert!(!words.contains("orders"), "{words}");
+        assert!(words.contains("unknown   backup   unseen    nothing has answered yet"), "{words}");
+
+        // What is old, or of another environment, spares nothing and tells nothing.
+        assert!(kept.spares("staging", fresh.taken).is_empty());
+        kept.taken = fresh.taken - Duration::from_secs(61);
+        assert!(kept.spares("production", fresh.taken).is_empty());
+        assert_eq!(fresh.clone().with_kept(&kept), fresh);
     }
 
     #[test]

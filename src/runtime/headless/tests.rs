@@ -47,6 +47,10 @@ fn assembled(text: &str) -> Assembled {
     }
 }
 
+fn spared() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
 fn page(_path: &str) -> (u16, &'static str, String) {
     (200, "text/plain; version=0.0.4", "queue_length 7\n".to_owned())
 }
@@ -60,7 +64,7 @@ fn a_look_asks_everything_and_confirms_before_it_judges() {
          [service.well]\nhealth = 'http://{well}/'\n\
          [service.ill]\nhealth = 'http://{ill}/'\n"
     );
-    let known = look(assembled(&text), None, Duration::from_secs(20)).unwrap();
+    let known = look(assembled(&text), None, Duration::from_secs(20), &spared()).unwrap();
     let status = |name: &str| known.services[name].standing.status;
     assert_eq!(status("well"), Status::Ok);
     assert_eq!(status("ill"), Status::Critical);
@@ -73,7 +77,21 @@ fn what_has_not_answered_at_the_deadline_is_unknown() {
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hung.local_addr().unwrap();
     let text = format!("[service.hung]\nhealth = 'http://{address}/'\n");
-    let known = look(assembled(&text), None, Duration::from_millis(600)).unwrap();
+    let known = look(assembled(&text), None, Duration::from_millis(600), &spared()).unwrap();
+    assert_eq!(known.verdict(), Status::Unknown);
+}
+
+#[test]
+fn backups_that_take_too_long_say_so_and_those_that_are_spared_are_not_asked() {
+    let text = "[backup.slow]\nrestic = '/tmp'\nprogram = ['sh', '-c', 'sleep 60']\nrpo = '1d'\n\
+                password = 'env:HOME'\n\
+                [backup.spared]\nrestic = '/tmp'\nprogram = ['false']\nrpo = '1d'\n\
+                password = 'env:HOME'\n";
+    let spared = BTreeSet::from(["spared".into()]);
+    let known = look(assembled(text), None, Duration::from_millis(600), &spared).unwrap();
+    let standing = |id: &str| known.backups[&SourceId::from(id)].standing.clone();
+    assert_eq!(standing("backup/slow").reason, "no answer within 600ms, it may take 2m");
+    assert!(standing("backup/spared").is_waiting());
     assert_eq!(known.verdict(), Status::Unknown);
 }
 
@@ -85,7 +103,7 @@ fn a_signal_is_judged_on_one_scrape_only_where_one_is_enough() {
          [service.app.signal.queue]\nexpr = 'queue_length{{job=\"app\"}}'\nwarning = 5\n\
          [service.app.signal.growth]\nexpr = 'rate(queue_length{{job=\"app\"}}[5m])'\nwarning = 5\n"
     );
-    let known = look(assembled(&text), None, Duration::from_secs(20)).unwrap();
+    let known = look(assembled(&text), None, Duration::from_secs(20), &spared()).unwrap();
     let signal = |name: &str| known.signals[name].standing.clone();
     assert_eq!(signal("app/queue").status, Status::Warning);
     assert_eq!(signal("app/growth").status, Status::Unknown);

@@ -221,6 +221,43 @@ async fn many_hung_sources_do_not_hold_up_those_that_answer() {
     assert!(ends.len() >= 16 * 55, "{}", ends.len());
 }
 
+fn backup() -> Role {
+    Role::Backup(crate::domain::BackupRole {
+        name: "orders".into(),
+        service: None,
+        rpo: Duration::from_hours(1),
+        rto: None,
+        keep: None,
+        keep_for: None,
+        restore_test: None,
+        min_free: None,
+        at_most: crate::domain::Status::Critical,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_backups_are_looked_at_at_once_and_hold_up_nobody_else() {
+    let bench = Bench::new(64);
+    let mut sources: Vec<_> =
+        (0..40).map(|n| bench.source(&format!("backup/{n}"), Does::Answer, backup())).collect();
+    bench.sources(sources.clone());
+    bench.run(2).await;
+    bench.handle.order(Order::All);
+    assert_eq!(bench.run(1).await.iter().filter(|end| !end.late.is_zero()).count(), 40 - LOOKS);
+    assert_eq!(bench.most_flying.load(Ordering::Relaxed), LOOKS);
+
+    // Those that hang make room after a while; a check never waits for them.
+    let bench = Bench::new(64);
+    sources = (0..8).map(|n| bench.source(&format!("hung/{n}"), Does::Hang, backup())).collect();
+    sources.extend((0..8).map(|n| bench.source(&format!("backup/{n}"), Does::Answer, backup())));
+    sources.push(bench.source("check", Does::Answer, canary()));
+    bench.sources(sources);
+    let ends = bench.run(10).await;
+    assert!(ends.iter().any(|end| end.source.as_str() == "check"));
+    let ends = bench.run(30).await;
+    assert!(ends.iter().any(|end| end.source.as_str() == "backup/7"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_is_asked_less_and_less_often_while_it_fails_and_a_check_is_not() {
     let bench = Bench::new(8);

@@ -15,7 +15,6 @@ use crate::domain::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 /// So many alerts that began, and so many that ended, are events of their own in
 /// one go: a storm must not push all else out of the history.
@@ -71,23 +70,21 @@ impl Known {
 
     /// Brings the alerts of others up to date with what was last told of them.
     pub(super) fn refold_foreign(&mut self, turn: &mut Turn) {
-        let inventory = Arc::clone(&self.inventory);
-        let tellers: Vec<Teller<'_>> = inventory
-            .sources
-            .iter()
-            .filter(|info| matches!(info.role, Role::Alerts))
-            .filter_map(|info| {
-                let source = self.sources.get(&info.id)?;
+        let tellers: Vec<Teller<'_>> = self
+            .tellers()
+            .filter(|(info, _)| matches!(info.role, Role::Alerts))
+            .filter_map(|(info, source)| {
                 let Some(Reading::Alerts(reading)) = &source.reading else { return None };
                 let seen = source.answered.unwrap_or(self.started);
                 let stale = source.is_stale(self.now, info.every);
                 Some(Teller { info, reading, seen, stale })
             })
             .collect();
-        let fresh = tellers.iter().filter(|teller| !teller.stale);
-        self.foreign.turns =
-            fresh.map(|teller| teller.seen + teller.info.every.saturating_mul(3)).min();
+        let turns = self.tellers().filter(|(info, _)| matches!(info.role, Role::Alerts));
+        let turns = turns.filter_map(|(info, source)| source.stale_at(info.every));
+        let turns = turns.filter(|moment| *moment >= self.now).min();
         let mut found = same::merged(&tellers);
+        self.foreign.turns = turns;
         let homes = Homes::of(&self.inventory.services);
         for one in &mut found {
             one.alert.service = homes.of_alert(&one.alert.labels);
@@ -245,8 +242,8 @@ impl Known {
 
     /// What each source of alerts told last.
     fn told_of_alerts(&self) -> impl Iterator<Item = (&SourceId, &AlertsReading)> {
-        self.sources.iter().filter_map(|(id, state)| match &state.reading {
-            Some(Reading::Alerts(reading)) => Some((id, &**reading)),
+        self.tellers().filter_map(|(info, state)| match &state.reading {
+            Some(Reading::Alerts(reading)) => Some((&info.id, &**reading)),
             _ => None,
         })
     }
@@ -272,8 +269,8 @@ impl Known {
 
     /// The targets of the metrics server as it told of them last.
     pub fn targets(&self) -> Option<(&SourceId, &TargetsReading)> {
-        self.sources.iter().find_map(|(id, state)| match &state.reading {
-            Some(Reading::Targets(reading)) => Some((id, &**reading)),
+        self.tellers().find_map(|(info, state)| match &state.reading {
+            Some(Reading::Targets(reading)) => Some((&info.id, &**reading)),
             _ => None,
         })
     }

@@ -23,6 +23,9 @@ pub(super) struct Index {
     pub(super) needs: BTreeMap<ServiceName, Needs>,
     /// The canaries.
     pub(super) canaries: Vec<SourceId>,
+    /// Places of the few sources that tell of many things: servers, alerts,
+    /// targets, issues, releases.
+    pub(super) tellers: Vec<usize>,
     /// Servers and scraped targets that are in no host's verdict.
     pub(super) alone: Vec<SourceId>,
 }
@@ -74,6 +77,7 @@ impl Index {
                     }
                 }
                 Role::Server | Role::Alerts | Role::Targets | Role::Issues | Role::Releases => {
+                    index.tellers.push(place);
                     index.alone.push(info.id.clone());
                 }
                 // It counts by how the backups stand.

@@ -77,14 +77,12 @@ impl Known {
     pub fn trackers(
         &self,
     ) -> impl Iterator<Item = (&SourceInfo, &super::SourceState, Option<&IssuesReading>)> {
-        let sources = self.inventory.sources.iter();
-        sources.filter(|info| info.role == Role::Issues).filter_map(|info| {
-            let state = self.sources.get(&info.id)?;
+        self.tellers().filter(|(info, _)| info.role == Role::Issues).map(|(info, state)| {
             let reading = match &state.reading {
                 Some(Reading::Issues(reading)) => Some(&**reading),
                 _ => None,
             };
-            Some((info, state, reading))
+            (info, state, reading)
         })
     }
 

@@ -137,9 +137,16 @@ pub struct SourceState {
 }
 
 impl SourceState {
-    /// Whether its last answer is older than three of its intervals.
+    /// When its last answer is older than three of its intervals; one whose
+    /// polls take longer than its interval cannot answer as often as that.
+    fn stale_at(&self, every: Duration) -> Option<Timestamp> {
+        let answered = self.answered?;
+        Some(answered + every.max(self.took).saturating_mul(3))
+    }
+
+    /// Whether its last answer is so old that it says nothing of now.
     pub fn is_stale(&self, now: Timestamp, every: Duration) -> bool {
-        self.answered.is_some_and(|answered| now.since(answered) > every.saturating_mul(3))
+        self.stale_at(every).is_some_and(|moment| now > moment)
     }
 }
 
@@ -281,16 +288,18 @@ impl Known {
             | Msg::Resumed
             | Msg::Terminated => {}
         }
+        turn.foreign |= self.foreign.turns.is_some_and(|moment| at > moment);
         self.settle(&mut turn);
         turn.effects
     }
 
-    /// How many services, hosts, data sets, servers and scraped targets have each
-    /// status. Each problem counts once: a service counts by its verdict, in
-    /// which its checks and signals are; a host by its own, in which its
-    /// exporter's scrape is; a group of hosts of which nothing was seen counts
-    /// as one unknown. A data set counts by itself, whatever service it belongs
-    /// to. Canaries do not count.
+    /// How many services, hosts, data sets, sources and alerts of others have
+    /// each status. Each problem counts once: a service counts by its verdict,
+    /// in which its checks, signals, issues and the alerts are that others raise
+    /// for it; a host by its own, in which its exporter's scrape is; a group of
+    /// hosts of which nothing was seen counts as one unknown. A data set counts
+    /// by itself, whatever service it belongs to; an alert only where it belongs
+    /// to no service. Canaries do not count.
     pub fn counts(&self) -> Counts {
         let services = self.services.values().map(|service| service.standing.status);
         let hosts = self.hosts.values().flat_map(BTreeMap::values).map(|host| host.standing.status);
@@ -311,6 +320,14 @@ impl Known {
         self.index.alone.iter().filter_map(|id| {
             let place = self.index.sources.get(id)?;
             self.inventory.sources.get(*place).zip(self.sources.get(id))
+        })
+    }
+
+    /// The few sources that tell of many things, in the order of the inventory.
+    fn tellers(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
+        self.index.tellers.iter().filter_map(|place| {
+            let info = self.inventory.sources.get(*place)?;
+            Some((info, self.sources.get(&info.id)?))
         })
     }
 
@@ -356,7 +373,6 @@ impl Known {
                 turn.backups.insert(id.clone());
             }
         }
-        turn.foreign |= is_over(self.foreign.turns);
         for (name, hosts) in &self.hosts {
             if hosts.values().any(|host| host.is_long_gone(now)) {
                 turn.groups.insert(name.clone());
@@ -438,6 +454,9 @@ impl Known {
         for source in self.sources.values_mut() {
             earlier(&mut source.polled);
             earlier(&mut source.answered);
+            if let Some((since, _)) = &mut source.failing {
+                *since = (*since).min(now);
+            }
             source.memory.not_after(now);
         }
         for check in self.checks.values_mut() {

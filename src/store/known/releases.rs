@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// So many releases are kept, the newest.
@@ -84,8 +84,7 @@ impl Known {
             return true;
         };
         let marker = |origin: &str| {
-            let sources = &self.inventory.sources;
-            sources.iter().any(|info| info.label == origin && matches!(info.role, Role::Releases))
+            self.tellers().any(|(info, _)| info.label == origin && info.role == Role::Releases)
         };
         let told_by_marker = matches!(role, Role::Releases);
         let known_by_marker = marker(&self.releases[place].origin);
@@ -157,10 +156,13 @@ impl Known {
                 && alert.severity >= Severity::Warning
         });
         let mut behind: Vec<(Reverse<Severity>, Reverse<Timestamp>, usize, &Alert)> = Vec::new();
+        let mut all_concerned: BTreeMap<&ServiceName, BTreeSet<&ServiceName>> = BTreeMap::new();
         for alert in problems {
-            let concerned = alert.service.as_ref().map(|service| self.with_what_it_needs(service));
+            let concerned = alert.service.as_ref().map(|service| {
+                &*all_concerned.entry(service).or_insert_with(|| self.with_what_it_needs(service))
+            });
             let suspect = self.releases.iter().position(|release| {
-                let concerns = match (&concerned, &release.service) {
+                let concerns = match (concerned, &release.service) {
                     (Some(services), Some(released)) => services.contains(released),
                     (None, Some(_)) => false,
                     (_, None) => true,

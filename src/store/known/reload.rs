@@ -3,6 +3,7 @@
 use super::index::Index;
 use super::{Known, Turn};
 use crate::domain::{Inventory, Role, SignalId, SourceId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Known {
@@ -72,6 +73,10 @@ impl Known {
                 false
             }
         });
+        let told: BTreeSet<String> = self.tellers().map(|(info, _)| info.label.clone()).collect();
+        self.releases.retain(|release| told.contains(&release.origin));
+        // What was found elsewhere under the same name says nothing of it.
+        self.looked.retain(|looked| same_source(&looked.source));
         self.services.retain(|name, _| index.services.contains_key(name));
         self.hosts.retain(|name, _| index.groups.contains_key(name));
         self.end(turn, gone);

@@ -164,7 +164,11 @@ impl Known {
         };
         if let Some(after) = again {
             let told = polled.outcome.as_ref().err().and_then(|error| error.retry_after);
-            let after = after.max(told.unwrap_or_default());
+            // Whoever is asked too often is not asked again before its time.
+            let limited =
+                polled.outcome.as_ref().is_err_and(|error| error.cause == PollFailure::Limited);
+            let least = told.unwrap_or(if limited { info.every } else { Duration::ZERO });
+            let after = after.max(least);
             turn.effects.push(Effect::PollAgain { source: info.id.clone(), after });
             let failed = polled.outcome.is_err() || is_explained_by_network(&polled.outcome);
             if info.network && failed && !matches!(info.role, Role::Canary) {
@@ -175,13 +179,7 @@ impl Known {
             (Role::Scrape { job }, Ok(_)) => self.ask_after_scrape(turn, job),
             (Role::Alerts, Ok(_)) => Self::reported(turn),
             (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
-            (Role::Issues | Role::Releases, Ok(reading)) => {
-                self.releases_told(info, reading);
-                if info.role == Role::Issues {
-                    self.issues_told(turn);
-                }
-            }
-            (Role::Issues, Err(_)) => self.issues_told(turn),
+            (Role::Issues | Role::Releases, Ok(reading)) => self.releases_told(info, reading),
             _ => {}
         }
     }
@@ -213,7 +211,8 @@ impl Known {
         let reached = state.memory.reached;
         let standing = masked(fold.standing(&rules, now, started), reached, offline);
         let stale_at = fold.stale_at(&rules);
-        state.memory.turns = stale_at.filter(|moment| *moment >= now);
+        let turns = stale_at.into_iter().chain(state.stale_at(info.every));
+        state.memory.turns = turns.filter(|moment| *moment >= now).min();
         let before = std::mem::replace(&mut state.standing, standing);
         let after = &state.standing;
         // A good scrape like the last one changes no host; its signals will.
@@ -233,7 +232,8 @@ impl Known {
             let groups = inventory.hosts.iter().filter(|group| group.job == *job);
             turn.groups.extend(groups.map(|group| group.name.clone()));
         }
-        if info.role == Role::Issues && news {
+        // What a tracker told last may be too old by now, though it is known to be down.
+        if info.role == Role::Issues {
             self.issues_told(turn);
         }
         self.raise_for_source(turn, info);

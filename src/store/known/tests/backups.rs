@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const MB: u64 = 1 << 20;
 
-fn role() -> BackupRole {
+pub(super) fn role() -> BackupRole {
     BackupRole {
         name: "orders".into(),
         service: None,

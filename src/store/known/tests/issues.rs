@@ -198,3 +198,24 @@ fn the_event_of_an_issue_is_found_once_it_was_looked_at() {
     let error = world.known.issue_event(&source, "b").unwrap().1.unwrap_err();
     assert_eq!(error.message, "the answer is cut off");
 }
+
+#[test]
+fn after_a_reload_nothing_is_told_of_what_another_source_of_the_same_name_told() {
+    let mut world = world(IssueRules::default());
+    let release = Release { version: "v1".into(), at: START, ..Release::default() };
+    let reading = IssuesReading { releases: vec![release], ..IssuesReading::default() };
+    world.seconds(1).poll("sentry", Ok(Reading::Issues(Arc::new(reading))));
+    let outcome = Ok(Seen::Event(IssueEvent::default()));
+    let looked =
+        Looked { source: "sentry".into(), look: Look::Issue("1".into()), at: world.now, outcome };
+    world.known.take(world.now, &Msg::Looked(looked));
+    let same = Arc::clone(&world.known.inventory);
+    world.known.take(world.now, &Msg::Reloaded(Ok(same)));
+    assert_eq!((world.known.releases.len(), world.known.looked.len()), (1, 1));
+    let mut next = Inventory::clone(&world.known.inventory);
+    for info in &mut next.sources {
+        info.asks = "http://elsewhere".into();
+    }
+    world.known.take(world.now, &Msg::Reloaded(Ok(Arc::new(next))));
+    assert!(world.known.releases.is_empty() && world.known.looked.is_empty());
+}

@@ -1,6 +1,11 @@
 //! What holds for any messages in any order.
 
 use super::*;
+use crate::domain::{
+    AlertState, AlertsReading, BackupReading, BackupRole, Issue, IssueRules, IssuesReading,
+    Release, ReleasesReading, Reported, Severity, Snapshot, Trend,
+};
+use crate::store::glance::Glance;
 use proptest::prelude::*;
 
 fn world() -> World {
@@ -8,6 +13,10 @@ fn world() -> World {
     errors.min_requests = Some(("requests".into(), 10.0));
     let mut cpu = signal("host/node/cpu", SignalKind::Cpu, "cpu", Unit::Ratio);
     (cpu.service, cpu.hosts) = (None, Some("node".into()));
+    let backup =
+        BackupRole { service: Some("api".into()), rpo: Duration::from_mins(1), ..backups::role() };
+    let mut alerts = source("alertmanager", Role::Alerts);
+    alerts.kind = "alertmanager".into();
     World::new(Inventory {
         sources: vec![
             check("api", "health"),
@@ -16,12 +25,76 @@ fn world() -> World {
             scrape("api", "api", "b"),
             source("prometheus", Role::Server),
             source("self/canary", Role::Canary),
+            alerts,
+            source("prometheus/alerts", Role::Alerts),
+            source("sentry", Role::Issues),
+            source("backup/orders", Role::Backup(backup)),
+            source("release/deploys", Role::Releases),
         ],
-        services: vec![service("api"), service("web")],
+        services: vec![Service { projects: vec!["api".into()], ..service("api") }, service("web")],
+        issues: IssueRules { warning: vec![Trend::New], ..IssueRules::default() },
         signals: vec![errors, cpu],
         hosts: vec![HostGroup { name: "node".into(), job: "node".into() }],
         ..Inventory::default()
     })
+}
+
+/// What the source answers that tells of many things, or else a check.
+fn outcome(id: &str, how: u8, now: Timestamp) -> Result<Reading, PollError> {
+    let alert = |name: &str, service: &str, severity: Severity| Reported {
+        labels: Labels::new([("alertname", name), ("service", service)]),
+        annotations: BTreeMap::new(),
+        state: AlertState::Firing,
+        severity,
+        since: if how == 3 { Timestamp::default() } else { now - EVERY },
+        quiet: Vec::new(),
+        receivers: Vec::new(),
+        expression: String::new(),
+        value: None,
+        link: None,
+    };
+    let good = match (id, how) {
+        (_, 5) => return refused(),
+        (_, 6) => return page(),
+        ("alertmanager" | "prometheus/alerts", _) => {
+            let all = [
+                alert("Lone", "", Severity::Warning),
+                alert("Lone", "nobody", Severity::Critical),
+                alert("Web", "web", Severity::Warning),
+                alert("Api", "api", Severity::Critical),
+            ];
+            let alerts = all.into_iter().take(how.into()).collect();
+            Reading::Alerts(Arc::new(AlertsReading { alerts, ..AlertsReading::default() }))
+        }
+        ("sentry", _) => {
+            let issue = |n: u8| Issue {
+                id: n.to_string(),
+                service: Some("api".into()),
+                trend: if n == 0 { Trend::Ongoing } else { Trend::New },
+                ..Issue::default()
+            };
+            let issues = (0..how).map(issue).collect();
+            Reading::Issues(Arc::new(IssuesReading { issues, ..IssuesReading::default() }))
+        }
+        ("backup/orders", 3) => return Err(PollError::new(PollFailure::Absent, "no repository")),
+        ("backup/orders", _) => {
+            let taken = now - Duration::from_secs(20) * u32::from(how);
+            let snapshots = vec![Snapshot { taken, ..Snapshot::default() }];
+            let count = 1;
+            let reading = BackupReading { count, snapshots, ..BackupReading::default() };
+            Reading::Backup(Arc::new(reading))
+        }
+        ("release/deploys", _) => {
+            let version = format!("v{how}");
+            let releases = vec![Release { version, at: now - EVERY, ..Release::default() }];
+            Reading::Releases(Arc::new(ReleasesReading { releases, ..ReleasesReading::default() }))
+        }
+        (_, 2) => return bad(),
+        (_, 3) => return cut_off(),
+        (_, 4) => return reading(Status::Warning, "slow", None),
+        _ => return fine(),
+    };
+    Ok(good)
 }
 
 /// One step: milliseconds that go by (also back), what happens, and how.
@@ -30,7 +103,7 @@ type Step = (i64, u8, u8, i64);
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let gap = prop_oneof![8 => 0_i64..12_000, 1 => 0_i64..90_000, 1 => -100_000_i64..0];
     let age = prop_oneof![6 => Just(0_i64), 1 => -60_000_i64..60_000];
-    prop::collection::vec((gap, 0_u8..9, 0_u8..7, age), 0..120)
+    prop::collection::vec((gap, 0_u8..15, 0_u8..7, age), 0..120)
 }
 
 /// Carries the steps out; questions that were asked are answered by later steps.
@@ -39,14 +112,6 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
     let mut open: Vec<Ask> = Vec::new();
     for (gap, what, how, age) in steps {
         world.now = Timestamp::from_millis(world.now.millis() + gap);
-        let outcome = match how {
-            0 | 1 => fine(),
-            2 => bad(),
-            3 => cut_off(),
-            4 => reading(Status::Warning, "slow", None),
-            5 => refused(),
-            _ => page(),
-        };
         let ids = [
             "check/api/health",
             "check/web/health",
@@ -54,8 +119,14 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
             "scrape/api/b",
             "prometheus",
             "self/canary",
+            "alertmanager",
+            "prometheus/alerts",
+            "sentry",
+            "backup/orders",
+            "release/deploys",
         ];
         let msg = match (ids.get(usize::from(*what)), open.pop()) {
+            _ if *what == 14 && *how == 0 => Msg::Reloaded(Ok(Arc::clone(&world.known.inventory))),
             (Some(id), asked) => {
                 open.extend(asked);
                 Msg::Polled(vec![Polled {
@@ -64,7 +135,7 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
                     next: world.now + EVERY,
                     took: Duration::ZERO,
                     late: Duration::ZERO,
-                    outcome,
+                    outcome: outcome(id, *how, world.now),
                 }])
             }
             (None, Some(ask)) => {
@@ -110,7 +181,8 @@ proptest! {
         run(&steps, |world| {
             let alerts = &world.known.alerts;
             let order = |a: &Alert, b: &Alert| {
-                b.severity.cmp(&a.severity).then(a.since.cmp(&b.since))
+                let worse = b.status().cmp(&a.status()).then(a.is_quiet().cmp(&b.is_quiet()));
+                worse.then(b.severity.cmp(&a.severity)).then(a.since.cmp(&b.since))
             };
             assert!(alerts.is_sorted_by(|a, b| order(a, b).is_le()));
             let identities: BTreeSet<u64> = alerts.iter().map(Alert::identity).collect();
@@ -126,6 +198,20 @@ proptest! {
                     Status::Warning | Status::Critical => assert!(fires),
                     Status::Unknown => {}
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn the_counts_are_of_the_problems_that_a_glance_names(steps in steps()) {
+        run(&steps, |world| {
+            let glance = Glance::of(&world.known);
+            assert_eq!(glance.verdict, world.known.verdict());
+            let mut counted = Counts { ok: glance.counts.ok, ..Counts::default() };
+            glance.problems.iter().for_each(|problem| counted.add(problem.standing.status));
+            assert_eq!(counted, glance.counts, "{:#?}", glance.problems);
+            for alert in &world.known.alerts {
+                assert!(alert.since != Timestamp::default(), "{alert:?}");
             }
         });
     }

@@ -44,6 +44,17 @@ fn a_server_that_says_when_is_not_asked_again_before() {
 }
 
 #[test]
+fn who_is_asked_too_often_is_not_asked_again_before_its_time() {
+    let mut world = World::new(Inventory {
+        sources: vec![source("sentry", Role::Issues)],
+        ..Inventory::default()
+    });
+    let again = Effect::PollAgain { source: "sentry".into(), after: EVERY };
+    let limited = Err(PollError::new(PollFailure::Limited, "HTTP 429"));
+    assert_eq!(world.poll("sentry", limited), [again]);
+}
+
+#[test]
 fn a_host_whose_own_network_is_gone_blames_nobody() {
     let mut world = with_canary();
     world.poll(HEALTH, fine());
