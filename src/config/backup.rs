@@ -2,8 +2,10 @@
 
 use super::mistakes::{Mistakes, Span};
 use super::service::at_most;
+use super::shape::{Config, within};
 use super::table::Table;
-use crate::domain::{BackupRole, ServiceName, Status};
+use crate::domain::{BackupRole, EngineKind, ServiceName, Status};
+use crate::metrics::promql;
 use std::time::Duration;
 
 /// The backups of a data set: how they are known is in its table, for the
@@ -94,5 +96,35 @@ pub(super) fn check_services(root: &Table, mistakes: &mut Mistakes) {
             None => "name a `[service.NAME]` of this file".into(),
         };
         mistakes.wrong_but(span, "there is no such service", help);
+    }
+}
+
+/// Somebody must be there who answers the PromQL of backups; what opsroom
+/// itself shall answer must be PromQL as it understands it.
+pub(super) fn check_promql(config: &Config, text: &str, mistakes: &mut Mistakes) {
+    for backup in config.backups.iter().filter(|backup| backup.table.has("promql")) {
+        let table = &backup.table;
+        let Some(engine) = config.engine_of_backup(backup) else {
+            let help = "set `prometheus`, or scrape the job with a `[scrape.NAME]` table";
+            let key = if table.has("engine") { "engine" } else { "promql" };
+            mistakes.wrong_but(table.span_of(key), "nobody can answer this", help);
+            continue;
+        };
+        for key in ["promql", "size"] {
+            let Some(expr) = table.optional_text(key) else { continue };
+            let Err(error) = promql::parse(&expr) else { continue };
+            let span = within(text, &table.span_of(key), &expr, error.start..error.end);
+            if engine == EngineKind::Embedded {
+                mistakes.wrong(span, format!("not PromQL: {error}"));
+            } else {
+                let help = "the server may understand it";
+                mistakes.unwise(span, format!("not PromQL as opsroom knows it: {error}"), help);
+            }
+        }
+        for key in ["keep", "keep_for"].into_iter().filter(|key| table.has(key)) {
+            let help = "leave it out: whether enough are kept is for a signal of your own";
+            let message = "a metric tells of the last backup, and not how many there are";
+            mistakes.wrong_but(table.span_of(key), message, help);
+        }
     }
 }

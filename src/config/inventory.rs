@@ -1,5 +1,6 @@
 //! From the config to what is watched: services, signals and groups of hosts.
 
+use super::backup::Backup;
 use super::presets::Node;
 use super::service::{Limits, OwnSignal, Requests, Service};
 use super::shape::{Config, Hosts};
@@ -72,6 +73,20 @@ impl Config {
             matches.any(|one| self.scrapes.iter().any(|scrape| asks_for(one, &scrape.job)))
         });
         if scraped { EngineKind::Embedded } else { EngineKind::Server }
+    }
+
+    /// Who answers the PromQL of a backup, where it has some and somebody can.
+    pub fn engine_of_backup(&self, backup: &Backup) -> Option<EngineKind> {
+        if !backup.table.has("promql") {
+            return None;
+        }
+        let expr = backup.table.optional_text("promql")?;
+        let main = self.main_engine()?;
+        match backup.table.optional_text("engine").as_deref() {
+            Some("server") => (main == EngineKind::Server).then_some(EngineKind::Server),
+            Some("embedded") => (!self.scrapes.is_empty()).then_some(EngineKind::Embedded),
+            _ => Some(self.engine_of(&expr)),
+        }
     }
 
     /// Who answers a signal of a service's own.

@@ -1,7 +1,7 @@
 //! The whole config, typed, with all defaults in it.
 
 use super::alerting::{Alertmanager, alertmanager};
-use super::backup::{Backup, Releases, backups, check_services, releases};
+use super::backup::{Backup, Releases, backups, check_promql, check_services, releases};
 use super::bindings::{Binding, bindings};
 use super::client::Client;
 use super::forms::is_address;
@@ -218,6 +218,7 @@ impl Config {
         check_projects(&root, mistakes);
         config.check_jobs(mistakes);
         config.check_expressions(text, mistakes);
+        check_promql(&config, text, mistakes);
         config
     }
 
@@ -290,7 +291,7 @@ impl Config {
 
 /// Where a part of a text that stands in quotes at `span` is in the file; all
 /// of it where escapes moved the letters.
-fn within(file: &str, span: &Span, text: &str, part: Span) -> Span {
+pub(super) fn within(file: &str, span: &Span, text: &str, part: Span) -> Span {
     let quoted = file.get(span.clone()).unwrap_or_default();
     match quoted.find(text) {
         Some(at) => {

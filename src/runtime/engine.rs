@@ -51,6 +51,7 @@ enum Job {
     Forget { target: Target, at: Timestamp },
     Expire { now: Timestamp },
     Ask(Ask),
+    Question { ask: Ask, reply: oneshot::Sender<Arc<Answer>> },
     With(Box<dyn FnOnce(&mut Memory) + Send>),
 }
 
@@ -143,6 +144,13 @@ impl Engine {
         }
     }
 
+    /// Has the embedded engine answer whoever waits for it; `None` where it has ended.
+    pub async fn answer(&self, ask: Ask) -> Option<Arc<Answer>> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Question { ask, reply }).ok()?;
+        answer.await.ok()
+    }
+
     /// Lets `work` have the memory, after all that was sent before: to take a
     /// kept window up, or to keep one where nobody can wait.
     pub fn with_memory(&self, work: impl FnOnce(&mut Memory) + Send + 'static) {
@@ -206,6 +214,11 @@ impl Worker {
                 let memory = &mut self.memory;
                 if let Err(words) = isolated_call(|| work(memory)) {
                     tracing::error!(words, "the memory could not be worked on");
+                }
+            }
+            Job::Question { ask, reply } => {
+                if let Some(answered) = self.answer(ask) {
+                    let _ = reply.send(answered.answer);
                 }
             }
             Job::Ask(ask) => {

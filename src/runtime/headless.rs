@@ -4,10 +4,13 @@
 use super::assemble::Assembled;
 use super::clock::{self, Clock};
 use super::descriptors;
+use super::engine::Engine;
 use super::event_loop::Execute;
+use super::first_scrapes::FirstScrapes;
 use super::poller::{Order, PollEnd, Poller};
 use super::world::{MESSAGES, World};
 use crate::domain::{Mark, PollError, PollFailure, Role, SourceId, Timestamp, units};
+use crate::metrics::Memory;
 use crate::sources::Brought;
 use crate::store::{Answer, Ask, AskId, Effect, Known, Msg, Polled};
 use std::collections::{BTreeSet, HashMap};
@@ -58,7 +61,7 @@ pub fn poll_once(assembled: &Assembled, deadline: Duration) -> std::io::Result<V
     let runtime = runtime()?;
     let ends = runtime.block_on(polled_once(assembled, deadline));
     runtime.shutdown_background();
-    Ok(ends)
+    ends
 }
 
 /// Asks one question: over what a console kept and one fresh scrape of each
@@ -122,8 +125,9 @@ fn scraped(sources: &[crate::domain::SourceInfo]) -> BTreeSet<SourceId> {
     scraped.map(|info| info.id.clone()).collect()
 }
 
-async fn polled_once(assembled: &Assembled, deadline: Duration) -> Vec<PollEnd> {
+async fn polled_once(assembled: &Assembled, deadline: Duration) -> std::io::Result<Vec<PollEnd>> {
     let clock = Clock::Wall;
+    let pages = Pages::of(assembled, clock)?;
     descriptors::make_room_for(assembled.sources.len());
     let over = clock::instant() + deadline;
     let (sender, mut ends) = mpsc::unbounded_channel();
@@ -141,13 +145,14 @@ async fn polled_once(assembled: &Assembled, deadline: Duration) -> Vec<PollEnd> 
     while found.len() < assembled.sources.len() {
         match tokio::time::timeout_at(over, ends.recv()).await {
             Ok(Some(end)) => {
+                pages.take(assembled, &end).await;
                 found.entry(end.source.clone()).or_insert(end);
             }
             Ok(None) | Err(_) => break,
         }
     }
     let infos = assembled.sources.iter().map(|source| source.info());
-    infos
+    let ends = infos
         .map(|info| {
             found.remove(&info.id).unwrap_or_else(|| PollEnd {
                 source: info.id.clone(),
@@ -162,7 +167,47 @@ async fn polled_once(assembled: &Assembled, deadline: Duration) -> Vec<PollEnd> 
                 )) as Result<Brought, PollError>,
             })
         })
-        .collect()
+        .collect();
+    Ok(ends)
+}
+
+/// What one poll of each target scrapes, for sources that ask PromQL.
+struct Pages {
+    engine: Engine,
+    first: Arc<FirstScrapes>,
+}
+
+impl Pages {
+    fn of(assembled: &Assembled, clock: Clock) -> std::io::Result<Self> {
+        let limits = assembled.limits();
+        // Nothing but readings is told, and nothing of these to a loop.
+        let (out, _) = mpsc::channel(1);
+        let (engine, _thread) = Engine::start(Memory::new(limits), limits, None, out)?;
+        let first = Arc::<FirstScrapes>::default();
+        first.expect(assembled.targets.keys().cloned());
+        let pages = Self { engine: engine.clone(), first: Arc::clone(&first) };
+        assembled.shared.set_embedded(Arc::new(move |ask| {
+            let (engine, first) = (engine.clone(), Arc::clone(&first));
+            Box::pin(async move {
+                first.all().await;
+                engine.answer(Ask { at: ask.at.max(clock.now()), ..ask }).await
+            })
+        }));
+        Ok(pages)
+    }
+
+    async fn take(&self, assembled: &Assembled, end: &PollEnd) {
+        let Some(target) = assembled.targets.get(&end.source).cloned() else { return };
+        match &end.outcome {
+            Ok(Brought::Page(page)) => {
+                // Whether it can be read is told by whoever shows it.
+                let _ = self.engine.take_page(target, page.clone(), end.taken).await;
+            }
+            Ok(Brought::Reading(_)) => {}
+            Err(_) => self.engine.target_failed(target, end.took, end.taken),
+        }
+        self.first.ended(&end.source);
+    }
 }
 
 /// A look at everything, as it goes on.

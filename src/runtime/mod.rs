@@ -7,6 +7,7 @@ pub mod console;
 pub mod descriptors;
 pub mod engine;
 pub mod event_loop;
+mod first_scrapes;
 pub mod headless;
 pub mod input;
 pub mod isolate;

@@ -7,6 +7,7 @@ use super::config_file::{Following, Signature, Turn, signature};
 use super::descriptors;
 use super::engine::{AskServer, Engine};
 use super::event_loop::Execute;
+use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
 use super::keeping::{Keeping, Kept};
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
@@ -16,7 +17,7 @@ use crate::domain::{PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
 use crate::sources::{Brought, Shared, Source, logs};
-use crate::store::{Ask, AskError, Effect, Look, Looked, Msg, Polled};
+use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -47,6 +48,7 @@ struct Inner {
     out: Sender<Msg>,
     poller: PollerHandle,
     engine: Engine,
+    first: FirstScrapes,
     /// What is scraped, which commands print logs, and the metrics server: all
     /// that a reload changes.
     made: Arc<Mutex<Made>>,
@@ -85,6 +87,9 @@ impl World {
         descriptors::make_room_for(assembled.sources.len());
         let Assembled { path, config, sources, targets, logs, server, shared, .. } = assembled;
         let by_id = by_id(&sources);
+        let first = FirstScrapes::default();
+        first.expect(targets.keys().cloned());
+        let sharing = Arc::clone(&shared);
         let made = Made { sources: by_id, targets, logs, shared, server };
         let made = Arc::new(Mutex::new(made));
         let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
@@ -95,15 +100,34 @@ impl World {
             out,
             poller,
             engine,
+            first,
             made,
             path,
             environment: config.environment,
             practice,
         }));
+        world.let_ask(&sharing);
         tokio::spawn(poller_task.run());
         tokio::spawn(read_pages(world.clone(), pages));
         world.0.poller.order(Order::Sources(sources));
         Ok((world, thread))
+    }
+
+    /// Lets sources ask the engine. They hold nothing of the world: it is them
+    /// who are held.
+    fn let_ask(&self, shared: &Shared) {
+        let world = Arc::downgrade(&self.0);
+        shared.set_embedded(Arc::new(move |ask| {
+            let world = world.upgrade().map(Self);
+            Box::pin(async move { world?.answer(ask).await })
+        }));
+    }
+
+    /// Answers once all that is scraped was scraped, from the newest samples.
+    async fn answer(self, ask: Ask) -> Option<Arc<Answer>> {
+        self.0.first.all().await;
+        let at = ask.at.max(self.0.clock.now());
+        self.0.engine.answer(Ask { at, ..ask }).await
     }
 
     /// The engine, to be given or asked for its memory.
@@ -222,9 +246,14 @@ impl World {
         let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
         let by_id = by_id(&sources);
+        self.let_ask(&shared);
         let made = Made { sources: by_id, targets, logs, shared, server };
         let old = std::mem::replace(&mut *self.made(), made);
-        let kept: HashSet<Target> = self.made().targets.values().cloned().collect();
+        let targets = self.made().targets.clone();
+        self.0.first.retain(|source| targets.contains_key(source));
+        let is_new = |(id, target): &(SourceId, Target)| old.targets.get(id) != Some(target);
+        self.0.first.expect(targets.clone().into_iter().filter(is_new).map(|(id, _)| id));
+        let kept: HashSet<Target> = targets.into_values().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
             self.0.engine.forget_target(target, now);
         }
@@ -420,6 +449,7 @@ async fn read_pages(world: World, (mut pages, unread): Pages) {
             let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
             for source in sources {
                 unread.remove(&source);
+                world.0.first.ended(&source);
             }
         }
         if !polled.is_empty() {

@@ -40,6 +40,7 @@ impl Sources {
         });
         let server = server.map(Arc::new);
         if let Some(server) = &server {
+            shared.asking.set_server(server);
             all.push(Arc::clone(server) as Arc<dyn Source>);
         }
         all.extend(alerting(config, shared));
@@ -53,7 +54,14 @@ impl Sources {
             let role = Role::Check(one.role.clone());
             let info = info(&format!("check/{label}"), &label, (one.every, one.timeout), role);
             let kind = (Family::Check, one.kind);
-            all.extend(of_kind(kind, &one.table, info, one.connect_timeout, shared, mistakes));
+            all.extend(of_kind(
+                kind,
+                &one.table,
+                info,
+                (one.connect_timeout, None),
+                shared,
+                mistakes,
+            ));
         }
         if let Some(tracker) = &config.sentry {
             let every = (tracker.every, tracker.timeout);
@@ -71,7 +79,8 @@ impl Sources {
             let role = Role::Backup(one.role.clone());
             let info = info(&id, &one.role.name, (one.every, one.timeout), role);
             let kind = (Family::Backup, one.kind);
-            let made = of_kind(kind, &one.table, info, connect, shared, mistakes);
+            let engine = config.engine_of_backup(one);
+            let made = of_kind(kind, &one.table, info, (connect, engine), shared, mistakes);
             let mark = one.restored.as_deref().map(home_path);
             all.extend(made.map(|made| WithRestores::of(made, mark)));
         }
@@ -80,7 +89,7 @@ impl Sources {
             let info =
                 info(&format!("release/{name}"), name, (one.every, one.timeout), Role::Releases);
             let kind = (Family::Release, one.kind);
-            all.extend(of_kind(kind, &one.table, info, connect, shared, mistakes));
+            all.extend(of_kind(kind, &one.table, info, (connect, None), shared, mistakes));
         }
         for scrape in &config.scrapes {
             for target in &scrape.targets {

@@ -1,15 +1,33 @@
 //! What all backup sources share: the mark that a verified restore leaves, and
 //! an order in what they bring.
 
+pub(super) mod promql;
 pub(super) mod restored;
+pub(super) mod status;
 
 use super::{Brought, Source};
+use crate::config::{Key, Shape, key};
 use crate::domain::{PollError, Reading, SourceInfo, Timestamp};
 use crate::store::message::{Look, Seen};
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(super) const MIN_SIZE: Key =
+    key("min_size", Shape::Size, "A backup that is smaller is no good one.").like("1 MiB");
+pub(super) const OFF_HOST: Key = key(
+    "off_host",
+    Shape::Bool,
+    "Whether they are on another host than the data, which nothing tells by itself.",
+)
+.like("true");
+pub(super) const ENCRYPTED: Key = key(
+    "encrypted",
+    Shape::Bool,
+    "Whether they are encrypted where they are, if nothing tells that by itself.",
+)
+.like("true");
 
 /// So many backups of a data set are told of, the newest.
 const MOST: usize = 1_000;

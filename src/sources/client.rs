@@ -6,6 +6,7 @@ mod words;
 pub(crate) use fetch::{FetchError, Fetched, Target};
 pub(crate) use words::{cause, io_failed, said_status, shown, tls_failed};
 
+use super::asking::Asking;
 use super::trust::{Trust, Trusted, nobody};
 use crate::config::{Secret, SecretValue};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -30,6 +31,8 @@ pub struct Shared {
     trusts: Once<Trust, Arc<Trusted>>,
     /// What was sent as a secret, to be masked wherever it comes back.
     secrets: Mutex<Vec<SecretValue>>,
+    /// Who answers PromQL.
+    pub(super) asking: Asking,
 }
 
 /// Things that are made once a key; there are never more than a few.
@@ -56,6 +59,7 @@ impl Shared {
             clients: Mutex::new(Vec::new()),
             trusts: Mutex::new(Vec::new()),
             secrets: Mutex::new(Vec::new()),
+            asking: Asking::default(),
         })
     }
 

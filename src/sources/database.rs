@@ -66,7 +66,7 @@ impl Entrance {
         cost: &str,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
-        let Made { mut info, connect_timeout, shared } = made;
+        let Made { mut info, connect_timeout, shared, .. } = made;
         let mut place = Place::read(table, name, schemes, port, mistakes)?;
         place.database = table.optional_text("database").or(place.database);
         let user = match place.user.take() {

@@ -11,6 +11,7 @@ mod walk;
 
 pub(super) use listed::KIND as LISTED;
 
+use super::backup::{ENCRYPTED, MIN_SIZE, OFF_HOST};
 use super::client::Shared;
 use super::process::{Program, RunError};
 use super::{Brought, Kind, Made, Source};
@@ -50,19 +51,9 @@ const KEYS: &[Key] = &[
 const SHARED: &[Key] = &[
     key("format", Shape::OneOf(FORMATS), "What they are; `auto` takes whatever is known here.")
         .or("auto"),
-    key("min_size", Shape::Size, "A file that is smaller is no good one.").like("1 MiB"),
-    key(
-        "off_host",
-        Shape::Bool,
-        "Whether they are on another host than the data, which files do not tell.",
-    )
-    .like("true"),
-    key(
-        "encrypted",
-        Shape::Bool,
-        "Whether they are encrypted where they are, if the files do not tell.",
-    )
-    .like("true"),
+    MIN_SIZE,
+    OFF_HOST,
+    ENCRYPTED,
 ];
 
 const FORMATS: &[&str] = &["auto", "mysqldump", "pg_dump", "custom", "tar"];

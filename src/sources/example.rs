@@ -42,8 +42,14 @@ fn all_lines_of_the_example_in_force_are_a_config_without_a_mistake() {
         };
         let (kind, table) = (check_config.kind, &check_config.table);
         let kind = (Family::Check, kind);
-        let source =
-            of_kind(kind, table, info, check_config.connect_timeout, &shared, &mut mistakes);
+        let source = of_kind(
+            kind,
+            table,
+            info,
+            (check_config.connect_timeout, None),
+            &shared,
+            &mut mistakes,
+        );
         made += usize::from(source.is_some());
     }
     assert!(mistakes.is_empty(), "{}", render(Path::new("example"), &text, &mistakes, false));

@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 mod all;
+mod asking;
 mod backup;
 mod borg;
 pub mod canary;
@@ -38,10 +39,11 @@ pub mod tls;
 mod trust;
 
 pub use all::Sources;
+pub use asking::AskEmbedded;
 pub use client::Shared;
 
 use crate::config::{Family, Keys, KindKeys, Mistakes, Table};
-use crate::domain::{PollError, Reading, SourceInfo, Timestamp};
+use crate::domain::{EngineKind, PollError, Reading, SourceInfo, Timestamp};
 use crate::store::message::{Look, Seen};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -120,6 +122,8 @@ pub const KINDS: &[Kind] = &[
     releases::command::KIND,
     dumps::KIND,
     dumps::LISTED,
+    backup::status::KIND,
+    backup::promql::KIND,
     restic::KIND,
     borg::KIND,
     pgbackrest::KIND,
@@ -136,6 +140,8 @@ struct Made {
     info: SourceInfo,
     connect_timeout: Duration,
     shared: Arc<Shared>,
+    /// Who answers its PromQL, where it has some and somebody can.
+    engine: Option<EngineKind>,
 }
 
 /// Makes the source of a table of a kind. `info` says who it is and how often
@@ -145,7 +151,7 @@ pub fn of_kind(
     (family, kind): (Family, &str),
     table: &Table,
     mut info: SourceInfo,
-    connect_timeout: Duration,
+    (connect_timeout, engine): (Duration, Option<EngineKind>),
     shared: &Arc<Shared>,
     mistakes: &mut Mistakes,
 ) -> Option<Arc<dyn Source>> {
@@ -153,7 +159,7 @@ pub fn of_kind(
     info.kind = kind.name.into();
     info.network = kind.network;
     let connect_timeout = connect_timeout.min(info.timeout);
-    (kind.make)(table, Made { info, connect_timeout, shared: Arc::clone(shared) }, mistakes)
+    (kind.make)(table, Made { info, connect_timeout, shared: Arc::clone(shared), engine }, mistakes)
 }
 
 #[cfg(test)]

@@ -91,6 +91,8 @@ pub struct Prometheus {
 pub struct ServerAnswer {
     /// Data and warnings, or why there are none.
     pub outcome: Result<Told, AskError>,
+    /// What kind of failure it was, where the server could not be asked.
+    pub cause: Option<PollFailure>,
     /// How long it took.
     pub took: Duration,
     /// The step between points, where it had to be made coarser than asked.
@@ -153,16 +155,20 @@ impl Prometheus {
         let mut form = vec![("query", expr.to_owned())];
         form.extend(more.iter().cloned());
         form.push(("timeout", format!("{}", self.info.timeout.as_secs_f64())));
-        let outcome = match self.send(self.api.endpoint(path), &form).await {
-            Ok(fetched) => told(&fetched, expr),
-            Err(error) => Err(AskError { message: error.message, span: None }),
+        let (outcome, cause) = match self.send(self.api.endpoint(path), &form).await {
+            Ok(fetched) => {
+                let denied = matches!(fetched.status, 401 | 403).then_some(PollFailure::Denied);
+                (told(&fetched, expr), denied)
+            }
+            Err(error) => (Err(AskError { message: error.message, span: None }), Some(error.cause)),
         };
         // A server may repeat what it was sent.
         let outcome = outcome.map_err(|error: AskError| AskError {
             message: hidden_text(error.message, &self.api.shared),
             ..error
         });
-        ServerAnswer { outcome, took: self.api.shared.monotonic().saturating_sub(begun), coarser }
+        let took = self.api.shared.monotonic().saturating_sub(begun);
+        ServerAnswer { outcome, cause, took, coarser }
     }
 
     async fn send(&self, url: Url, form: &[(&str, String)]) -> Result<Fetched, PollError> {

@@ -63,7 +63,7 @@ enum Way {
 }
 
 fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn Source>> {
-    let Made { mut info, shared, connect_timeout } = made;
+    let Made { mut info, shared, connect_timeout, .. } = made;
     let names = table.texts("supervisor");
     if names.is_empty() || names.iter().any(|name| name.starts_with('-')) {
         let help = "such as \"web\", \"worker:*\" or \"*\"";

@@ -40,7 +40,7 @@ struct Tcp {
 }
 
 fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn Source>> {
-    let Made { mut info, connect_timeout, shared } = made;
+    let Made { mut info, connect_timeout, shared, .. } = made;
     let address = table.text("tcp");
     info.asks.clone_from(&address);
     let send = table.optional_text("send").map(|text| unescaped(&text).into_bytes());

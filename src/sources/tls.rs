@@ -41,7 +41,7 @@ struct Tls {
 }
 
 fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn Source>> {
-    let Made { mut info, connect_timeout, shared } = made;
+    let Made { mut info, connect_timeout, shared, .. } = made;
     let address = table.text("tls");
     let (host, port) = address.rsplit_once(':')?;
     let host = host.trim_matches(['[', ']']).to_owned();

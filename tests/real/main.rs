@@ -9,6 +9,7 @@
 
 mod bugsink;
 mod database;
+mod dumps;
 mod mariadb;
 mod nasty;
 mod nginx;
@@ -16,6 +17,7 @@ mod plugins;
 mod pm2;
 mod postgres;
 mod prometheus;
+mod promql;
 mod redis;
 mod secrets;
 mod supervisor;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-struct MariaDb {
+pub(crate) struct MariaDb {
     server: Server,
     user: As,
     client: PathBuf,
@@ -16,7 +16,7 @@ struct MariaDb {
 }
 
 impl MariaDb {
-    async fn start(folder: &Path, name: &str, id: &str) -> Option<Self> {
+    pub(crate) async fn start(folder: &Path, name: &str, id: &str) -> Option<Self> {
         let (daemon, client) = (program("mariadbd")?, program("mariadb")?);
         let install = program("mariadb-install-db")?;
         let user = As::user("mysql");
@@ -59,9 +59,16 @@ impl MariaDb {
         command
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         let mut command = self.command(sql);
         run(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    }
+
+    /// A dump as `mariadb-dump` writes it, with what it complains of.
+    pub(crate) fn dump(&self, arguments: &[&str]) -> Option<std::process::Output> {
+        let mut command = self.user.command(&program("mariadb-dump")?);
+        command.args(["--no-defaults", "-uroot", "-S"]).arg(&self.socket).args(arguments);
+        Some(command.output().unwrap())
     }
 
     fn session(&self, sql: &str) -> Server {

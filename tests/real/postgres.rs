@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The newest server programs that are installed, where Debian has them.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let found = versions
         .map(|entry| entry.path().join("bin"))
@@ -22,7 +22,7 @@ fn programs() -> Option<PathBuf> {
     found
 }
 
-struct Postgres {
+pub(crate) struct Postgres {
     server: Server,
     user: As,
     bin: PathBuf,
@@ -47,7 +47,7 @@ deadlock_timeout = '100ms'
 
 impl Postgres {
     /// A new cluster, or a copy of a running one.
-    async fn start(bin: &Path, folder: &Path, of: Option<&Self>) -> Self {
+    pub(crate) async fn start(bin: &Path, folder: &Path, of: Option<&Self>) -> Self {
         let user = As::user("postgres");
         let name = if of.is_some() { "standby" } else { "data" };
         let data = user.folder(folder, name);
@@ -124,8 +124,17 @@ impl Postgres {
         command
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         run(&mut self.psql(sql))
+    }
+
+    /// What `pg_dump` or `pg_dumpall` writes, into a file as a shell does.
+    pub(crate) fn dump(&self, program: &str, arguments: &[&str], into: &Path) -> String {
+        let mut command = self.user.command(&self.bin.join(program));
+        command.args(["-U", "postgres", "-p", &self.port.to_string(), "-h"]).arg(&self.data);
+        let file = std::fs::File::create(into).unwrap();
+        let out = command.args(arguments).stdout(file).output().unwrap();
+        String::from_utf8_lossy(&out.stderr).into_owned()
     }
 
     /// A session that stays until it is dropped.

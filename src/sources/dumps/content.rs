@@ -211,11 +211,26 @@ pub(super) fn judge(ends: &Ends, wanted: Option<Format>) -> Found {
         Format::Other if ends.head.iter().all(|byte| *byte == 0) => {
             Found::bad("damaged: it begins with zeros")
         }
+        Format::Other if is_a_stump(ends) => Found::bad("truncated: it ends in its first line"),
         Format::Other | Format::Html | Format::Message => {
             Found::unseen("of an unknown kind, so not judged by its content")
         }
     };
     Found { encrypted: Some(false), ..found }
+}
+
+/// All of it is the beginning of something that is known.
+fn is_a_stump(ends: &Ends) -> bool {
+    const LINES: [&[u8]; 5] = [
+        b"--\n-- PostgreSQL database ",
+        b"-- MySQL dump ",
+        b"-- MariaDB dump ",
+        b"/*M!999999",
+        b"/*!999999",
+    ];
+    let known = LINES.into_iter().chain(BEGINNINGS.iter().map(|(begin, _)| *begin));
+    ends.total <= ends.head.len() as u64
+        && known.into_iter().any(|line| line.starts_with(&ends.head))
 }
 
 fn named(format: Format) -> &'static str {
@@ -367,6 +382,9 @@ mod tests {
         assert_eq!(fault(&format!("{PG}{close}")), "good");
         assert_eq!(fault(&format!("{PG}{close}\\unrestrict 5Xc\n\n")), "good");
         assert_eq!(fault(PG), "truncated: no closing line");
+        for cut in [1, 3, 20] {
+            assert_eq!(fault(&PG[..cut]), "truncated: it ends in its first line");
+        }
         let tool = judge(&text(&format!("{PG}{close}")), None).tool;
         assert_eq!(tool.as_deref(), Some("pg_dump 15.18"));
         // A dump of all databases that ends after one of them is cut.

@@ -171,11 +171,18 @@ impl Files {
                 known.growing.insert(met.same.path, (size, since));
                 continue;
             }
-            if reading.snapshots.is_empty() {
+            let is_newest = reading.snapshots.is_empty();
+            if is_newest {
                 reading.tool.clone_from(&found.tool);
                 reading.encrypted = reading.encrypted.or(found.encrypted);
             }
             if let Some(words) = &found.unseen {
+                if is_newest && found.encrypted != Some(true) {
+                    // It counts as good, and nobody may take that for proven.
+                    let words =
+                        format!("the newest counts as good by its beginning alone: {words}");
+                    reading.problems.push(BackupProblem { status: Status::Ok, words });
+                }
                 unseen.push((met.id.clone(), words.clone()));
             }
             reading.snapshots.push(self.snapshot(&met, &found, &mut reading.notes));
