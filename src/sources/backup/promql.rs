@@ -328,8 +328,8 @@ mod tests {
         }
     }
 
-    fn vector(value: f64) -> Result<Data, AskError> {
-        Ok(Data::Vector(vec![series("a", value)]))
+    fn vector(value: f64) -> (Result<Data, AskError>, Coverage) {
+        (Ok(Data::Vector(vec![series("a", value)])), Coverage::Whole)
     }
 
     #[tokio::test]
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!((early.cause, early.message.as_str()), (PollFailure::Busy, "40s of 5m seen"));
         let down = polled("", |expr| match expr {
             "x" => (Ok(Data::Vector(Vec::new())), Coverage::Whole),
-            "up == 0" => (vector(0.0), Coverage::Whole),
+            "up == 0" => vector(0.0),
             other => panic!("{other} was not to be asked"),
         });
         let down = down.await.unwrap_err();
@@ -359,12 +359,12 @@ mod tests {
 
     #[tokio::test]
     async fn its_size_comes_from_a_second_question() {
-        let answer = |expr: &str| match expr {
-            "x" => (vector(1_795_250_000.0), Coverage::Whole),
-            _ => {
-                let points = vec![series("a", 3e6), series("b", 1e6), series("c", f64::NAN)];
-                (Ok(Data::Vector(points)), Coverage::Whole)
+        let answer = |expr: &str| {
+            if expr == "x" {
+                return vector(1_795_250_000.0);
             }
+            let points = vec![series("a", 3e6), series("b", 1e6), series("c", f64::NAN)];
+            (Ok(Data::Vector(points)), Coverage::Whole)
         };
         let reading = polled("size = 'y'", answer).await.unwrap();
         assert_eq!(reading.snapshots[0].size, Some(4_000_000));
@@ -372,7 +372,7 @@ mod tests {
         let words = &small.snapshots[0].fault.as_ref().unwrap().words;
         assert!(words.starts_with("too small: "), "{words}");
         let none = polled("size = 'y'", |expr| match expr {
-            "x" => (vector(1_795_250_000.0), Coverage::Whole),
+            "x" => vector(1_795_250_000.0),
             _ => (Ok(Data::Vector(Vec::new())), Coverage::Whole),
         });
         let none = none.await.unwrap();

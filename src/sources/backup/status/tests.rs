@@ -103,7 +103,7 @@ async fn a_file_is_read_to_its_end_and_why_not_is_told() {
     assert!(reading.notes.is_empty(), "{:?}", reading.notes);
     assert_eq!((reading.snapshots.len(), reading.place.as_str()), (1_000, &*path));
     assert_eq!(poll(&folder.path().to_string_lossy()).await.unwrap_err().message, "it is no file");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&file).is_err() {
         assert_eq!(poll(&path).await.unwrap_err().cause, PollFailure::Denied);
     }
