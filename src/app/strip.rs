@@ -2,6 +2,7 @@
 //! as there is room.
 
 use super::state::State;
+use crate::domain::reading::PollFailure;
 use crate::domain::{Counts, Role, SourceInfo, Status, Timestamp, harmless_within};
 use crate::panels::cells;
 use crate::store::{Known, Online, Watch, WatchKind};
@@ -95,7 +96,12 @@ fn part(state: &State, theme: &Theme, source: &SourceInfo) -> Part<'static> {
     let age = of.and_then(|of| of.answered).map(|at| text::age_in_steps(now.since(at)));
     let glyph = theme.glyphs.status(Status::Unknown);
     let unknown = theme.status(Status::Unknown);
-    match (kind(state.shown(), source, now), age) {
+    let kind = kind(state.shown(), source, now);
+    let failing = of.and_then(|of| of.failing.as_ref());
+    if let Some(word) = failing.and_then(|(_, error)| answer_word(error.cause)) {
+        return (format!("{glyph} {label} {word}").into(), unknown);
+    }
+    match (kind, age) {
         (Kind::Bad, _) if cells::unreached(state.shown(), &source.id) => {
             (format!("{glyph} {label} no answer").into(), unknown)
         }
@@ -107,6 +113,22 @@ fn part(state: &State, theme: &Theme, source: &SourceInfo) -> Part<'static> {
         (_, Some(age)) => (format!("{label} {age}").into(), theme.text()),
         (_, None) => (format!("{label} wait").into(), theme.faint()),
     }
+}
+
+/// What it answered instead of what it was asked for; nothing where it did not answer.
+fn answer_word(cause: PollFailure) -> Option<&'static str> {
+    Some(match cause {
+        PollFailure::Denied => "denied",
+        PollFailure::Absent => "absent",
+        PollFailure::Busy => "busy",
+        PollFailure::Broken | PollFailure::TooBig => "broken",
+        PollFailure::Limited => "limited",
+        PollFailure::Name
+        | PollFailure::Refused
+        | PollFailure::Timeout
+        | PollFailure::Network
+        | PollFailure::Tls => return None,
+    })
 }
 
 /// What a part of the strip is about.

@@ -367,11 +367,17 @@ fn whose<'a>(cx: &ActCx<'_>, alert: &'a Alert) -> (String, Cow<'a, str>) {
     if let Some(service) = &alert.service {
         return (service.to_string(), reason);
     }
+    if let Some(backup) = alert.labels.get("backup") {
+        if let Some(rest) = alert.reason.strip_prefix(&format!("{backup}: ")) {
+            return (backup.to_owned(), Cow::Borrowed(rest));
+        }
+    }
     if let Some(instance) = alert.labels.get("instance") {
+        // In `node on 10.0.0.7:9100 is down` it is needed, before a path it is not.
         let said = format!(" on {instance}");
         let reason = match reason.split_once(&said) {
             Some((before, "")) => Cow::Owned(before.to_owned()),
-            Some((before, after)) if alert.source.is_none() && after.starts_with(' ') => {
+            Some((before, after)) if after.starts_with(" /") => {
                 Cow::Owned(format!("{before} on{after}"))
             }
             _ => reason,
@@ -398,7 +404,11 @@ fn row(cx: &ViewCx<'_>, alert: &Alert, named: bool, indented: bool) -> Vec<Cell<
     let name = harmless_within(alert.name(), cells::LONGEST);
     // The reason that others give for an alert seldom says which it is.
     let says = why.contains(&name) || of == name;
-    let which = if named || says || alert.source.is_none() { "" } else { name.as_str() };
+    let which = match alert.labels.get("backup") {
+        Some(backup) if !named && *backup == of => "backup",
+        _ if named || says || alert.source.is_none() => "",
+        _ => name.as_str(),
+    };
     let state = match alert.quiet.first() {
         Some(quiet) => quiet_words(quiet, cx.act.now, cx.offset_min),
         None if alert.state == AlertState::Pending => "pending".to_owned(),

@@ -117,6 +117,10 @@ fn a_host_is_named_once_and_without_its_exporters_port() {
     let text = text_of(&state, 80, 24);
     let line = text.lines().find(|line| line.contains("disk 9%")).unwrap();
     assert!(line.contains("WARN 10.0.0.7 ") && line.contains(" disk 9% on /var "), "{line}");
+    let down = "node on 10.0.0.7:9100 is down";
+    down.clone_into(&mut state.known.alerts.last_mut().unwrap().reason);
+    state.settle(true);
+    assert!(text_of(&state, 80, 24).contains(down));
     let hosts = state.known.hosts.get_mut("node").unwrap();
     let same = hosts.values().next().unwrap().clone();
     hosts.insert("10.0.0.7:9200".into(), same);

@@ -81,12 +81,22 @@ const NOT_PERMITTED: &str = "not permitted; grant pg_monitor to this role";
 fn sessions(parts: &mut Parts, answers: &Answers, limits: &Limits) {
     let core = &answers.core;
     if !core.monitor {
-        for name in ["longest transaction", "idle in transaction", "blocked"] {
+        for name in ["blocked", "longest transaction", "idle in transaction"] {
             parts.part(name, Status::Unknown, "not permitted");
         }
         parts.note(format!("sessions of others: {NOT_PERMITTED}"));
         return;
     }
+    // First, as who is blocked waits for somebody's transaction, and tells which.
+    match &answers.blocked {
+        None => {
+            parts.part("blocked", Status::Ok, "none");
+            parts.number("blocked", 0.0);
+        }
+        Some(Ok(blocked)) => blocked_by(parts, blocked, limits),
+        Some(Err(why)) => parts.not_known("blocked", why),
+    }
+
     let told = |session: &Session, with_state: bool| {
         let mut text = format!("{}, pid {}", age(session.seconds.unwrap_or(0.0)), session.pid);
         for word in
@@ -119,15 +129,6 @@ fn sessions(parts: &mut Parts, answers: &Answers, limits: &Limits) {
     };
     parts.part("idle in transaction", beyond(&limits.idle, seconds(idle)), detail);
     parts.number("idle_in_transaction_s", seconds(idle));
-
-    match &answers.blocked {
-        None => {
-            parts.part("blocked", Status::Ok, "none");
-            parts.number("blocked", 0.0);
-        }
-        Some(Ok(blocked)) => blocked_by(parts, blocked, limits),
-        Some(Err(why)) => parts.not_known("blocked", why),
-    }
 }
 
 fn blocked_by(parts: &mut Parts, blocked: &Blocked, limits: &Limits) {

@@ -190,7 +190,7 @@ impl Known {
                 standing.mark = Some(Mark::Stale);
                 if standing.status != Status::Critical {
                     standing.status = Status::Unknown;
-                    standing.reason = format!("{} is not heard of", info.label);
+                    standing.reason = format!("no answer from {}", info.label);
                     standing.since = state.answered.unwrap_or(self.started);
                 }
             }

@@ -111,7 +111,7 @@ fn a_tracker_that_fails_is_a_source_down_and_what_counts_turns_unknown_when_it_i
     world.poll("sentry", denied);
     let standing = world.service("api");
     assert_eq!((standing.status, standing.mark), (Status::Unknown, Some(Mark::Stale)));
-    assert_eq!(standing.reason, "sentry is not heard of");
+    assert_eq!(standing.reason, "no answer from sentry");
     world.seconds(1).poll("sentry", told(Vec::new()));
     assert_eq!(world.service("api").status, Status::Ok);
 }
