@@ -1,6 +1,7 @@
 //! Backups in a borg repository: its archives, without a lock where it is on this host.
 
 mod answer;
+mod index;
 mod sizes;
 mod state;
 
@@ -200,8 +201,8 @@ impl Borg {
             let words = "the file system does not answer";
             return Err(PollError::new(PollFailure::Timeout, words));
         };
-        match &state.damage {
-            Some(words) => Err(PollError::broken(words.clone())),
+        match &state.fault {
+            Some((cause, words)) => Err(PollError::new(*cause, words.clone())),
             None => Ok(state),
         }
     }
@@ -304,8 +305,10 @@ impl Borg {
         let (from, id, modified) =
             (cache.to_owned(), told.repository.clone(), told.modified.clone());
         let unique = self.shared.monotonic().as_nanos();
-        let copied =
-            place::patiently(&self.hangs, move || sizes::copy_cache(&from, &id, &modified, unique));
+        let Some(base) = repos::cache_folder("borg-sizes") else { return };
+        let copied = place::patiently(&self.hangs, move || {
+            sizes::copy_cache((&from, &base), &id, &modified, unique)
+        });
         let Some(Some(copy)) = copied.await else { return };
         let mut own = ready.clone();
         own.set("BORG_CACHE_DIR", copy.folder().to_string_lossy());

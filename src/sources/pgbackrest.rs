@@ -40,6 +40,15 @@ const KEYS: &[Key] = &[
         .like(r#"["sudo", "-n", "-u", "postgres", "pgbackrest"]"#),
 ];
 
+/// What is asked, with nothing logged.
+const INFO: &[&str] = &[
+    "info",
+    "--output=json",
+    "--log-level-console=off",
+    "--log-level-file=off",
+    "--log-level-stderr=warn",
+];
+
 /// A stanza.
 struct PgBackRest {
     info: SourceInfo,
@@ -61,7 +70,7 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
     }
     let tool = Tool::read(table, "pgbackrest", &shared, mistakes);
     info.asks = harmless_within(&format!("stanza {stanza}"), 80);
-    info.cost = "pgbackrest info: reads a small file of each repository and its list of WAL folders, no lock, about 0.02 s of CPU".into();
+    info.cost = "pgbackrest info: reads a small file of each repository and its list of WAL folders, no lock, about 0.01 s of CPU".into();
     Some(Arc::new(PgBackRest {
         info,
         tool,
@@ -108,9 +117,7 @@ impl PgBackRest {
 
     async fn ask(&self) -> Result<BackupReading, PollError> {
         let ready = self.ready(self.info.timeout).await?;
-        let quiet = ["--log-level-console=off", "--log-level-file=off", "--log-level-stderr=warn"];
-        let more: Vec<&str> = ["info", "--output=json"].into_iter().chain(quiet).collect();
-        let out = self.run(&ready, &more).await?;
+        let out = self.run(&ready, INFO).await?;
         let mut reading = info(&out, &self.stanza, self.repo)
             .map_err(|error| PollError::new(error.cause, ready.shown(&error.message)))?;
         let config = self.config.as_deref().map(home_path);
@@ -130,6 +137,13 @@ impl PgBackRest {
             reading.place = format!("{}, {}", found.shown, reading.place);
             reading.off_host = found.elsewhere;
             if let Some(folder) = found.folder {
+                let (backups, mut listed) =
+                    (folder.join("backup").join(&self.stanza), reading.snapshots.clone());
+                let marked = super::repos::place::patiently(&self.hangs, move || {
+                    place::mark_lost(&backups, &mut listed);
+                    listed
+                });
+                reading.snapshots = marked.await.unwrap_or(reading.snapshots);
                 let room = super::repos::place::room(folder, &self.hangs).await;
                 reading.free = room.free;
                 if room.foreign && reading.off_host == Some(false) {
@@ -145,7 +159,7 @@ impl PgBackRest {
     /// Checks the files of all backups and WAL segments against their checksums.
     async fn verify(&self) -> Result<Seen, PollError> {
         let ready = self.ready(repos::LOOK_LIMIT).await?;
-        let before = self.run(&ready, &["info", "--output=json"]).await?;
+        let before = self.run(&ready, INFO).await?;
         let reading = info(&before, &self.stanza, self.repo)?;
         if reading.snapshots.is_empty() {
             return Err(PollError::new(PollFailure::Absent, "there is no backup to check"));

@@ -7,8 +7,8 @@ use super::repos::{self, MOST_SNAPSHOTS, Ready, SURROUNDINGS, Tool, place};
 use super::{Brought, Kind, Made, Source};
 use crate::config::{Family, Key, Mistakes, Secret, Shape, Table, home_path, key};
 use crate::domain::{
-    BackupReading, FullCheck, PollError, PollFailure, Reading, Running, SourceInfo, Status,
-    Timestamp, harmless_within, units,
+    BackupProblem, BackupReading, FullCheck, PollError, PollFailure, Reading, Running, SourceInfo,
+    Status, Timestamp, harmless_within, units,
 };
 use crate::store::message::{Look, Seen};
 use answer::{Lock, failed, lock, locks, snapshots};
@@ -146,7 +146,7 @@ impl Restic {
     }
 
     /// Runs restic without a lock, and with no cache but ours.
-    async fn run(&self, ready: &Ready, arguments: &[&str]) -> Result<Vec<u8>, PollError> {
+    async fn run(&self, ready: &Ready, arguments: &[&str]) -> Result<Ran, PollError> {
         let cache = match (&self.place.folder, repos::cache_folder("restic")) {
             (None, Some(folder)) => format!("--cache-dir={}", folder.display()),
             _ => "--no-cache".into(),
@@ -159,7 +159,7 @@ impl Restic {
         };
         let code = repos::code(&ran);
         if code == 0 {
-            return Ok(ran.out);
+            return Ok(ran);
         }
         Err(self.failure(ready, code, &ran).await)
     }
@@ -179,7 +179,12 @@ impl Restic {
         let ready = self.ready(self.info.timeout).await?;
         let mut arguments = vec!["snapshots", "--json"];
         arguments.extend(self.filters.iter().map(String::as_str));
-        let mut reading = snapshots(&self.run(&ready, &arguments).await?, self.filtered)?;
+        let ran = self.run(&ready, &arguments).await?;
+        let mut reading = snapshots(&ran.out, self.filtered)?;
+        let lost = answer::unread(&ran.err);
+        reading
+            .problems
+            .extend(lost.map(|words| BackupProblem { status: Status::Critical, words }));
         reading.count = reading.snapshots.len() as u64;
         let surplus = reading.snapshots.len().saturating_sub(MOST_SNAPSHOTS);
         reading.snapshots.drain(..surplus);
@@ -194,6 +199,12 @@ impl Restic {
                 last.host.as_ref().is_some_and(|host| host.eq_ignore_ascii_case(&ours))
             });
             reading.off_host = (of_here && !room.foreign).then_some(false);
+            let folder = folder.clone();
+            let full = reading.count > 0;
+            let lost = place::patiently(&self.hangs, move || hollow(&folder, full)).await.flatten();
+            reading
+                .problems
+                .extend(lost.map(|words| BackupProblem { status: Status::Critical, words }));
         }
         match self.locks(&ready).await {
             Ok(locks) => self.judge_locks(&locks, now, &mut reading),
@@ -212,13 +223,13 @@ impl Restic {
                 let names = place::patiently(&self.hangs, move || locks_in(&folder)).await;
                 names.unwrap_or_default()
             }
-            None => locks(&self.run(ready, &["list", "locks"]).await?),
+            None => locks(&self.run(ready, &["list", "locks"]).await?.out),
         };
         let mut found = Vec::new();
         for name in names.iter().rev().take(MOST_LOCKS) {
             // One that is gone by now was taken away by its holder.
-            if let Ok(out) = self.run(ready, &["cat", "lock", name]).await {
-                found.extend(lock(&out));
+            if let Ok(ran) = self.run(ready, &["cat", "lock", name]).await {
+                found.extend(lock(&ran.out));
             }
         }
         Ok(found)
@@ -272,7 +283,7 @@ impl Restic {
         let ready = self.ready(repos::LOOK_LIMIT).await?;
         let mut arguments = vec!["snapshots", "--json"];
         arguments.extend(self.filters.iter().map(String::as_str));
-        let reading = snapshots(&self.run(&ready, &arguments).await?, self.filtered)?;
+        let reading = snapshots(&self.run(&ready, &arguments).await?.out, self.filtered)?;
         let Some(newest) = reading.snapshots.last() else {
             return Err(PollError::new(PollFailure::Absent, "there is no snapshot to check"));
         };
@@ -334,6 +345,17 @@ fn damage(folder: &Path) -> Option<String> {
         _ => return None,
     };
     Some(format!("the repository is damaged: its {what}"))
+}
+
+/// What a repository cannot be without, or one that has snapshots not empty of;
+/// `restic snapshots` does not miss it.
+fn hollow(folder: &Path, has_snapshots: bool) -> Option<String> {
+    let is_gone = |name: &str| match std::fs::read_dir(folder.join(name)) {
+        Ok(mut entries) => has_snapshots && entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    let what = ["snapshots", "data", "index"].into_iter().find(|name| is_gone(name))?;
+    Some(format!("the repository is damaged: its `{what}` is gone"))
 }
 
 /// Names of the files in a folder of locks, the newest last.

@@ -7,18 +7,22 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
+mod borg;
 mod bugsink;
 mod database;
 mod dumps;
 mod mariadb;
 mod nasty;
 mod nginx;
+mod pgbackrest;
 mod plugins;
 mod pm2;
 mod postgres;
 mod prometheus;
 mod promql;
 mod redis;
+mod repository;
+mod restic;
 mod secrets;
 mod supervisor;
 mod support;

@@ -27,8 +27,8 @@ pub(crate) struct Postgres {
     user: As,
     bin: PathBuf,
     folder: PathBuf,
-    data: PathBuf,
-    port: u16,
+    pub(crate) data: PathBuf,
+    pub(crate) port: u16,
 }
 
 const CONFIG: &str = "

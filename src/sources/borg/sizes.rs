@@ -8,7 +8,7 @@
 use super::answer::{moment, object};
 use super::state;
 use crate::domain::{Snapshot, Timestamp, harmless_within};
-use crate::sources::repos::{self, Ready, text, whole};
+use crate::sources::repos::{Ready, text, whole};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -86,8 +86,14 @@ impl Drop for Copy {
 }
 
 /// Copies the cache of a repository, where it is that of the repository as it
-/// was last written to, and nobody writes to it. `unique` makes its name one.
-pub(super) fn copy_cache(from: &Path, id: &str, modified: &str, unique: u128) -> Option<Copy> {
+/// was last written to, and nobody writes to it. It goes into a folder of `base`
+/// that `unique` makes one.
+pub(super) fn copy_cache(
+    (from, base): (&Path, &Path),
+    id: &str,
+    modified: &str,
+    unique: u128,
+) -> Option<Copy> {
     let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let from = from.join(Some(id).filter(|_| is_id)?);
     let free = |folder: &Path| state::held(folder).is_none_or(|held| held.is_left());
@@ -101,8 +107,7 @@ pub(super) fn copy_cache(from: &Path, id: &str, modified: &str, unique: u128) ->
     if !free(&from) || !fresh(&config) || index.metadata().ok()?.len() > BIGGEST_INDEX {
         return None;
     }
-    let base = repos::cache_folder("borg-sizes")?.join(format!("{}-{unique}", std::process::id()));
-    let copy = Copy(base);
+    let copy = Copy(base.join(format!("{}-{unique}", std::process::id())));
     let to = copy.0.join(id);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&to).ok()?;
     fs::copy(&index, to.join("chunks")).ok()?;
@@ -124,7 +129,8 @@ mod tests {
         fs::write(cache.join("config"), "[cache]\ntimestamp = 2026-11-21T09:00:11.810232\n")
             .unwrap();
         fs::write(cache.join("chunks"), "x").unwrap();
-        let copied = |id, modified| copy_cache(folder.path(), id, modified, 1);
+        let base = folder.path().join("copies");
+        let copied = |id, modified| copy_cache((folder.path(), &base), id, modified, 1);
         assert!(copied("ab12", "2026-11-21T09:00:10.000000").is_none());
         assert!(copied("../ab12", "2026-11-21T09:00:11.000000").is_none());
         let copy = copied("ab12", "2026-11-21T09:00:11.000000").unwrap();
@@ -134,7 +140,7 @@ mod tests {
         assert!(!to.exists());
         let lock = format!(
             r#"{{"exclusive": [["{}@1", {}, 0]]}}"#,
-            repos::host_name(),
+            crate::sources::repos::host_name(),
             std::process::id()
         );
         fs::write(cache.join("lock.roster"), lock).unwrap();

@@ -1,7 +1,8 @@
 //! How a borg repository on this host stands, seen without borg: who writes to
 //! it, and whether borg could read its list of archives without mending it first.
 
-use crate::domain::{Timestamp, harmless_within};
+use super::index::{self, Index};
+use crate::domain::{PollFailure, Timestamp, harmless_within};
 use crate::sources::repos;
 use serde_json::Value;
 use std::fs::File;
@@ -17,8 +18,8 @@ pub(super) struct State {
     /// A transaction was ended and not yet taken into the index: whoever opens
     /// the repository next takes it in, and that is a write.
     pub(super) unfinished: bool,
-    /// What is missing in it, in words.
-    pub(super) damage: Option<String>,
+    /// Why borg must not be asked: what is damaged in it, or hidden from us.
+    pub(super) fault: Option<(PollFailure, String)>,
 }
 
 /// An exclusive lock.
@@ -51,24 +52,39 @@ pub(super) fn of(folder: &Path) -> State {
     let gone = |name: &str| folder.join(name).try_exists().is_ok_and(|there| !there);
     if !data.is_dir() {
         if !gone("config") && data.try_exists().is_ok_and(|there| !there) {
-            state.damage = Some("the repository is damaged: its `data` is gone".into());
+            state.fault = damaged("its `data` is gone");
         }
         return state;
     }
     if gone("config") {
-        state.damage = Some("the repository is damaged: its `config` is gone".into());
+        state.fault = damaged("its `config` is gone");
         return state;
     }
     let Some(newest) = newest_segment(&data) else { return state };
     match newest_index(folder) {
         None => {
-            let words = "the repository is damaged: its index is gone; borg has to read all of it to make one (borg check)";
-            state.damage = Some(words.into());
+            state.fault =
+                damaged("its index is gone; borg has to read all of it to make one (borg check)");
         }
-        Some(index) if newest.0 > index => state.unfinished = is_committed(&newest.1),
-        Some(_) => {}
+        Some(number) => match index::of(folder, number) {
+            Index::Bad => {
+                state.fault = damaged(
+                    "its index is not as it was written; the next borg command that writes makes it anew",
+                );
+            }
+            Index::Hidden => {
+                let words = format!("`index.{number}` of the repository cannot be read");
+                state.fault = Some((PollFailure::Denied, words));
+            }
+            Index::Sound if newest.0 > number => state.unfinished = is_committed(&newest.1),
+            Index::Sound => {}
+        },
     }
     state
+}
+
+fn damaged(what: &str) -> Option<(PollFailure, String)> {
+    Some((PollFailure::Broken, format!("the repository is damaged: {what}")))
 }
 
 /// The exclusive lock of a repository or a cache.
@@ -160,9 +176,11 @@ mod tests {
     fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("data/0")).unwrap();
-        for name in ["config", "index.3", "hints.3", "data/0/1", "data/0/3"] {
+        for name in ["config", "hints.3", "data/0/1", "data/0/3"] {
             fs::write(folder.path().join(name), "x").unwrap();
         }
+        let index = b"BORG_IDX\x00\x00\x00\x00\x00\x00\x00\x00\x20\x08";
+        fs::write(folder.path().join("index.3"), index).unwrap();
         folder
     }
 
@@ -177,8 +195,13 @@ mod tests {
         for (name, told) in [("config", "config"), ("index.3", "index")] {
             let folder = repository();
             fs::remove_file(folder.path().join(name)).unwrap();
-            assert!(of(folder.path()).damage.unwrap().contains(told));
+            let (cause, words) = of(folder.path()).fault.unwrap();
+            assert!(cause == PollFailure::Broken && words.contains(told), "{words}");
         }
+        let folder = repository();
+        fs::write(folder.path().join("index.3"), "BORG_IDX and no more").unwrap();
+        let (cause, words) = of(folder.path()).fault.unwrap();
+        assert!(cause == PollFailure::Broken && words.contains("as it was written"), "{words}");
     }
 
     #[test]

@@ -245,6 +245,8 @@ pub(super) fn failed(code: i32, err: &[u8], out: &[u8]) -> (PollFailure, String)
         50 | 62 => Some(PollFailure::Busy),
         // crypto
         95 | 30 => Some(PollFailure::Denied),
+        // option-required: a repository is encrypted, and nobody says with what.
+        37 if all.contains("cipher-pass") => Some(PollFailure::Denied),
         // file-missing, path-missing
         55 | 73 => Some(PollFailure::Absent),
         // host-connect, protocol
@@ -264,6 +266,13 @@ pub(super) fn failed(code: i32, err: &[u8], out: &[u8]) -> (PollFailure, String)
     }
 }
 
+/// A line of a log without its time, process and level.
+fn unstamped(line: &str) -> &str {
+    let levels = ["INFO: ", "WARN: ", "ERROR: "];
+    let after = levels.iter().find_map(|level| Some(line.split_once(level)?.1));
+    after.unwrap_or(line).trim()
+}
+
 /// Reads what `verify` prints. Old ones end with 0 whatever they find.
 pub(super) fn verified(out: &[u8]) -> (Status, String) {
     let text = String::from_utf8_lossy(out);
@@ -272,6 +281,7 @@ pub(super) fn verified(out: &[u8]) -> (Status, String) {
         [
             "status: error",
             "invalid checksum",
+            "invalid result",
             "invalid size",
             "missing file",
             "checksum invalid",
@@ -286,10 +296,15 @@ pub(super) fn verified(out: &[u8]) -> (Status, String) {
         }) || lower.contains("error:")
             || lower.contains("warn:")
     };
-    match text.lines().find(bad) {
-        Some(line) => {
-            let said = line.split_once("]: ").map_or(line, |(_, said)| said).trim();
-            (Status::Critical, format!("not all of it is sound: {said}"))
+    let found: Vec<&str> = text.lines().filter(bad).map(unstamped).collect();
+    // What is bad is named first, and summed up at the end.
+    let sums = ["status:", "backup:", "archiveId:", "missing:", "checksum invalid:"];
+    let named = |line: &&str| !sums.iter().any(|sum| line.starts_with(sum));
+    match found.iter().copied().find(named).or(found.first().copied()) {
+        Some(said) => {
+            let named = found.iter().copied().filter(named).count();
+            let more = if named > 1 { format!(" (and {} more)", named - 1) } else { String::new() };
+            (Status::Critical, format!("not all of it is sound: {said}{more}"))
         }
         None => (Status::Ok, "all files of all backups and all archived WAL were read and their checksums are right; no lock was taken".into()),
     }

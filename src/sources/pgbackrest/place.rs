@@ -1,5 +1,6 @@
 //! Where a stanza's repository is, from pgBackRest's own config: `info` does not tell.
 
+use crate::domain::{Fault, Snapshot, Status};
 use crate::sources::repos::place::is_elsewhere;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -82,6 +83,30 @@ fn from(text: &str, stanza: &str, repo: u64, told: Told) -> Option<Found> {
     }
 }
 
+/// Of many backups the newest so many are looked for.
+const MOST_LOOKED_FOR: usize = 100;
+
+/// Marks backups whose files are gone: `info` tells of all that are in its list.
+/// `folder` is that of the stanza's backups; nothing is said where it cannot be read.
+pub(super) fn mark_lost(folder: &Path, snapshots: &mut [Snapshot]) {
+    let is_gone = |path: &Path| {
+        path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    if !folder.is_dir() {
+        return;
+    }
+    for snapshot in snapshots.iter_mut().rev().take(MOST_LOOKED_FOR) {
+        // `20261121-090009F (repo 2)` may be in another place.
+        let is_label = !snapshot.id.contains(['/', ' ']) && !snapshot.id.starts_with('.');
+        if is_label && is_gone(&folder.join(&snapshot.id).join("backup.manifest")) {
+            snapshot.fault = Some(Fault {
+                status: Status::Critical,
+                words: "its files are gone from the repository".into(),
+            });
+        }
+    }
+}
+
 /// The keys that count for a stanza; none of them is shown but places.
 fn keys(text: &str, stanza: &str) -> BTreeMap<String, String> {
     let mut keys: BTreeMap<String, (bool, String)> = BTreeMap::new();
@@ -110,6 +135,21 @@ mod tests {
     fn told(text: &str) -> (String, Option<bool>, Option<PathBuf>) {
         let found = from(text, "main", 1, Told::default()).unwrap();
         (found.shown, found.elsewhere, found.folder)
+    }
+
+    #[test]
+    fn a_backup_whose_files_are_gone_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("1F")).unwrap();
+        std::fs::write(folder.path().join("1F/backup.manifest"), "x").unwrap();
+        let mut all: Vec<_> = ["1F", "2F", "3F (repo 2)"]
+            .map(|id| Snapshot { id: id.into(), ..Snapshot::default() })
+            .into();
+        mark_lost(Path::new("/no/such"), &mut all);
+        assert!(all.iter().all(|snapshot| snapshot.fault.is_none()));
+        mark_lost(folder.path(), &mut all);
+        let lost: Vec<bool> = all.iter().map(|snapshot| snapshot.fault.is_some()).collect();
+        assert_eq!(lost, [false, true, false]);
     }
 
     #[test]

@@ -83,6 +83,19 @@ fn snapshot(told: &Value) -> Option<Snapshot> {
     })
 }
 
+/// Snapshots that restic could not read: it warns of each, leaves it out, and
+/// ends well.
+pub(super) fn unread(err: &[u8]) -> Option<String> {
+    let err = String::from_utf8_lossy(&err[..err.len().min(64 << 10)]);
+    let ids: BTreeSet<&str> = err
+        .lines()
+        .filter_map(|line| line.split_once("could not load snapshot ")?.1.split(':').next())
+        .collect();
+    let first = harmless_within(ids.first()?, 8);
+    let more = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
+    Some(format!("a snapshot is damaged and cannot be read: {first}{more}"))
+}
+
 /// An id as restic writes it: nothing else is handed back to it.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

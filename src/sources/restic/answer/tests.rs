@@ -126,3 +126,14 @@ fn a_new_restic_tells_by_code_and_by_json_lines() {
     assert_eq!(failed(2, b"", b""), (Broken, "restic ended with exit code 2".into()));
     assert_eq!(failed(12, b"", b"").0, Denied);
 }
+
+#[test]
+fn a_snapshot_that_restic_leaves_out_is_told() {
+    assert_eq!(unread(b""), None);
+    let one =
+        "could not load snapshot 8253d6fd: load <snapshot/8253d6fd18>: invalid data returned\n";
+    let told = unread(one.as_bytes()).unwrap();
+    assert_eq!(told, "a snapshot is damaged and cannot be read: 8253d6fd");
+    let two = format!("{one}{one}could not load snapshot 93: gone\n");
+    assert!(unread(two.as_bytes()).unwrap().ends_with("8253d6fd and 1 more"));
+}
