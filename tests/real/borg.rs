@@ -146,7 +146,7 @@ async fn every_fault_of_a_repository_has_its_word() {
     let Some(repository) = Repository::new() else { return };
     repository.create("one");
     let table = repository.table();
-    let wrong = repository.table_of(&repository.at, "wrong");
+    let wrong = repository.table_of(&repository.at, "marlin");
     assert_eq!(Watched::stands(&wrong).await, "unknown denied: wrong passphrase");
     let nowhere = repository.folder.path().join("nowhere");
     let absent = Watched::stands(&repository.table_of(&nowhere, PASSPHRASE)).await;

@@ -166,7 +166,7 @@ async fn every_state_of_a_stanza_has_its_word_and_a_look_writes_nothing() {
     let mut right = Watched::of(&table(&given(PASSPHRASE)));
     let answer = right.found().await;
     assert_eq!((answer.encrypted, answer.count), (Some(true), 0));
-    for more in [given("wrong"), String::new()] {
+    for more in [given("marlin"), String::new()] {
         let stands = Watched::stands(&table(&more)).await;
         assert!(stands.starts_with("unknown denied: "), "{stands}");
     }

@@ -8,6 +8,7 @@ use opsroom::domain::{BackupReading, FullCheck, PollError, PollFailure, Reading,
 use opsroom::sources::{Brought, Shared, Source, Sources, kind_keys};
 use opsroom::store::{Known, Look, Msg, Polled, Seen};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -165,7 +166,9 @@ impl Writer {
 
     /// Lets it come to its end.
     pub(crate) fn finish(mut self) {
-        drop(self.0.stdin.take());
+        let mut stdin = self.0.stdin.take().unwrap();
+        stdin.write_all(b"to the end").unwrap();
+        drop(stdin);
         assert!(self.0.wait().unwrap().success());
     }
 

@@ -131,7 +131,7 @@ async fn every_fault_of_a_repository_has_its_word() {
     let Some(repository) = Repository::new() else { return };
     repository.backup(1);
     let table = repository.table();
-    let wrong = repository.table_of(&repository.at, "wrong");
+    let wrong = repository.table_of(&repository.at, "marlin");
     assert_eq!(Watched::stands(&wrong).await, "unknown denied: wrong password");
     let none = format!("restic = '{}'", repository.at.display());
     assert_eq!(Watched::stands(&none).await, "unknown denied: no password was given");

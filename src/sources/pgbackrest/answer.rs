@@ -19,7 +19,12 @@ pub(super) fn info(
     let unusable =
         |why: &str| PollError::broken(format!("pgBackRest's answer cannot be read: {why}"));
     let start = out.iter().position(|byte| *byte == b'[').ok_or_else(|| unusable("no list"))?;
-    let answer: Value = serde_json::from_slice(&out[start..])
+    // It quotes what it could not read as it is.
+    let text_of_it: String = String::from_utf8_lossy(&out[start..])
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let answer: Value = serde_json::from_str(&text_of_it)
         .map_err(|error| unusable(&harmless_within(&error.to_string(), 80)))?;
     let list = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     let named = |told: &&Value| text(told, "name") == Some(stanza);
@@ -121,9 +126,26 @@ fn backups(told: &Value, repo: Option<u64>, reading: &mut BackupReading) {
     }
 }
 
+const WRONG: &str = "wrong cipher passphrase";
+
+/// The first thing that is said, without its sort; of a file that cannot be
+/// loaded the reason, which is said second.
+fn reason(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let first = first.split_once("] ").map_or(first, |(_, said)| said);
+    let file =
+        first.strip_prefix("unable to load info file '").and_then(|rest| rest.split('\'').next());
+    match (file.and_then(|path| path.rsplit('/').next()), lines.next()) {
+        (Some(name), Some(why)) => {
+            format!("{name} cannot be read: {}", why.split_once(": ").map_or(why, |(_, why)| why))
+        }
+        _ => first.to_owned(),
+    }
+}
+
 /// What a status means: whether there is a failure, and in which words.
-fn meaning(code: u64, message: &str) -> Option<(PollFailure, String)> {
-    let said = harmless_within(message, 200);
+fn meaning(code: u64, message: &str, encrypted: bool) -> Option<(PollFailure, String)> {
     Some(match code {
         // 2: a stanza without a backup is a finding, and no failure.
         0 | 2 => return None,
@@ -133,8 +155,14 @@ fn meaning(code: u64, message: &str) -> Option<(PollFailure, String)> {
         5 => (PollFailure::Broken, "its repositories are of different databases".into()),
         _ => {
             let lower = message.to_lowercase();
+            let unread = lower.starts_with("[formaterror]") || lower.starts_with("[checksumerror]");
             let cause = if lower.contains("cryptoerror") || lower.contains("cipher") {
                 PollFailure::Denied
+            } else if unread && encrypted && lower.contains("outside of section at line 1") {
+                // One wrong passphrase of many makes text of it, of a sort.
+                return Some((PollFailure::Denied, WRONG.into()));
+            } else if unread {
+                PollFailure::Broken
             } else if let Some(cause) = words::failure(message) {
                 cause
             } else if ["hostconnecterror", "protocolerror", "filereaderror: unable to read from"]
@@ -145,7 +173,10 @@ fn meaning(code: u64, message: &str) -> Option<(PollFailure, String)> {
             } else {
                 PollFailure::Broken
             };
-            let said = said.split_once("] ").map_or(said.as_str(), |(_, said)| said).to_owned();
+            if cause == PollFailure::Denied && lower.contains("unable to flush") {
+                return Some((cause, WRONG.into()));
+            }
+            let said = harmless_within(&reason(message), 200);
             (cause, if said.is_empty() { format!("status {code}, without a word") } else { said })
         }
     })
@@ -168,7 +199,8 @@ fn status(told: &Value, repo: Option<u64>, reading: &mut BackupReading) -> Resul
             continue;
         }
         let Some((code, message)) = code_and_words(one) else { continue };
-        if let Some((cause, words)) = meaning(code, &message) {
+        let encrypted = text(one, "cipher").is_some_and(|cipher| cipher != "none");
+        if let Some((cause, words)) = meaning(code, &message, encrypted) {
             failures.push((key, cause, words));
             continue;
         }
@@ -183,7 +215,7 @@ fn status(told: &Value, repo: Option<u64>, reading: &mut BackupReading) -> Resul
             return Err(PollError::new(cause, words));
         }
         // Without a word of any repository that of the stanza counts.
-        if let Some((cause, words)) = meaning(code, &message)
+        if let Some((cause, words)) = meaning(code, &message, false)
             && reading.snapshots.is_empty()
         {
             return Err(PollError::new(cause, words));

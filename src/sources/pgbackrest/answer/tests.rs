@@ -132,3 +132,26 @@ fn what_verify_finds_is_told() {
         b"P01   INFO: invalid checksum 'main/backup/x.gz'\nstatus: invalid\nchecksum invalid: 1";
     assert_eq!(verified(bad).0, Status::Critical);
 }
+
+#[test]
+fn what_a_wrong_passphrase_makes_of_a_file_is_told_from_damage() {
+    let ask = |cipher: &str, message: &[u8]| {
+        let head = format!(
+            r#"[{{"name":"main","cipher":"{cipher}","repo":[{{"key":1,"cipher":"{cipher}","status":{{"code":99,"message":""#
+        );
+        let tail = r#""}}],"status":{"code":99,"message":"other"}}]"#;
+        let error =
+            info(&[head.as_bytes(), message, tail.as_bytes()].concat(), "main", None).unwrap_err();
+        (error.cause, error.message)
+    };
+    let garbage = b"[FormatError] unable to load info file '/r/backup.info' or '/r/backup.info.copy':\\nFormatError: key/value found outside of section at line 1: \xed\x1f\x00\xff";
+    assert_eq!(ask("aes-256-cbc", garbage), (Denied, "wrong cipher passphrase".into()));
+    let (cause, words) = ask("none", garbage);
+    assert_eq!(cause, Broken);
+    assert!(words.starts_with("backup.info cannot be read: key/value found outside"), "{words}");
+    let flush =
+        b"[CryptoError] unable to load info file '/r/b' or '/r/c':\\nCryptoError: unable to flush";
+    assert_eq!(ask("aes-256-cbc", flush), (Denied, "wrong cipher passphrase".into()));
+    let sum = b"[ChecksumError] unable to load info file '/certificate/b' or '/r/c':\\nChecksumError: invalid checksum";
+    assert_eq!(ask("aes-256-cbc", sum), (Broken, "b cannot be read: invalid checksum".into()));
+}
