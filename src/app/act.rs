@@ -142,7 +142,7 @@ pub(crate) fn open(state: &mut State, page: Page) {
 }
 
 fn show(state: &mut State, page: Page) {
-    state.whole = false;
+    leave_details(state);
     state.words.split = None;
     state.page = page;
     let kept = |page: &Page| !matches!(page, Page::Service(_) | Page::Logs(_));
@@ -155,13 +155,7 @@ fn back(state: &mut State) {
     let filter = state.sheets.get_mut(&state.page).map(|sheet| &mut sheet.filter);
     if state.words.split.take().is_some() {
     } else if state.whole {
-        state.whole = false;
-        // From the details of a thing back to where it was selected.
-        if matches!(state.page, Page::Issues | Page::Backups)
-            && let Some(sheet) = state.sheets.get_mut(&state.page)
-        {
-            sheet.focus = 0;
-        }
+        leave_details(state);
     } else if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
         filter.clear();
         state.settle(true);
@@ -169,6 +163,16 @@ fn back(state: &mut State) {
         show(state, page);
     } else {
         go(state, Page::Overview);
+    }
+}
+
+/// From the details of a thing on the whole screen back to where it was selected.
+fn leave_details(state: &mut State) {
+    if std::mem::take(&mut state.whole)
+        && matches!(state.page, Page::Issues | Page::Backups)
+        && let Some(sheet) = state.sheets.get_mut(&state.page)
+    {
+        sheet.focus = 0;
     }
 }
 
@@ -240,7 +244,21 @@ pub(crate) fn confirm(state: &mut State, asked: Confirm, key: Key) -> Vec<Effect
     effect.into_iter().collect()
 }
 
+/// The backups that an alert is about, if it is about some.
+fn backup_of(state: &State, alert: &Chosen) -> Option<Chosen> {
+    let Chosen::Alert(identity) = alert else { return None };
+    let alert = state.shown().alerts.iter().find(|alert| alert.identity() == *identity)?;
+    let name = alert.labels.get("backup").filter(|_| alert.source.is_none())?;
+    let mut backups = state.index.backups();
+    let found = backups.find(|(_, role)| role.name == name)?;
+    Some(Chosen::Backup(found.0.id.clone()))
+}
+
 fn open_subject(state: &mut State) {
+    if let Some(backup) = state.chosen_in_panel().and_then(|alert| backup_of(state, &alert)) {
+        open_at(state, Page::Backups, &backup);
+        return;
+    }
     match (state.chosen(), state.subject_service()) {
         (_, Some(name)) if state.index.service(&name).is_some() => open(state, Page::Service(name)),
         (Some(alert @ Chosen::Alert(_)), _) => open_at(state, Page::Alerts, &alert),

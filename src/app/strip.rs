@@ -169,17 +169,19 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     };
     let bad = in_order().take(failing).map(|of| (Item::Bad, part(state, theme, of)));
     let rest = in_order().skip(failing).map(|of| (Item::Good, part(state, theme, of)));
-    let items = watched(true).chain(bad).chain(watched(false)).chain(rest);
-    // One long word may not hide that more is wrong.
-    let crowded = survey.bad + survey.watch.len() > 1;
+    let items = watched(true).chain(bad).chain(watched(false)).chain(rest).take(MOST);
+    let items: Vec<(Item, Part<'_>)> = items.collect();
+    // What is longest may not hide what else is wrong, if that has room beside it.
+    let second = items.get(1).filter(|(item, _)| *item != Item::Good);
+    let second = second.map_or(0, |(_, (words, _))| text::width(words) + 4);
+    let first = Some(room.saturating_sub(second)).filter(|left| *left >= room / 2).unwrap_or(room);
     let mut parts: Vec<Part<'_>> = Vec::new();
     let (mut used, mut shown, mut shown_bad, mut shown_watch) = (0, 0, 0, 0);
     for (item, (words, style)) in items {
         let columns = text::width(&words) + 2;
         // What is worst is told at least in part.
         let words = match used {
-            0 if crowded => text::cut(&words, room * 3 / 5, theme.glyphs.cut).into_owned(),
-            0 => text::cut(&words, room, theme.glyphs.cut).into_owned(),
+            0 => text::cut(&words, first, theme.glyphs.cut).into_owned(),
             _ if used + columns > room => break,
             _ => words.into_owned(),
         };

@@ -112,9 +112,12 @@ fn standing(
     let since = if of.is_waiting() {
         String::new()
     } else {
-        let least = if of.since_at_least { "or earlier, " } else { "" };
         let moment = text::moment(of.since, cx.now, offset_min);
-        format!(" (since {moment}, {least}for {})", text::age_in_steps(cx.now.since(of.since)))
+        if of.since_at_least {
+            format!(" (since {moment} or earlier)")
+        } else {
+            format!(" (since {moment}, for {})", text::age_in_steps(cx.now.since(of.since)))
+        }
     };
     let separator = if reason.is_empty() { "" } else { ": " };
     facts.push(Toned::new("is", format!("{}{separator}{reason}{since}", of.status)).of(of.status));

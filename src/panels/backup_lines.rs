@@ -26,6 +26,8 @@ pub const OF_SERVICE: Kind = Kind {
 
 /// A data set says something in this many columns.
 const LEAST: usize = 20;
+/// One that is ok, with its restore test, takes about so many.
+const A_SET: u16 = 50;
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -45,8 +47,9 @@ impl Panel for Lines {
         if self.rows.is_empty() {
             return Need { least: 0, most: 0, order: 3 };
         }
-        // Those that are ok share a line.
-        let lines = self.wrong + usize::from(self.rows.len() > self.wrong);
+        // Those that are ok share lines.
+        let each = usize::from(cx.area.width / A_SET).max(1);
+        let lines = self.wrong + (self.rows.len() - self.wrong).div_ceil(each);
         let most = room(cx, self.of_service);
         let most = u16::try_from(lines).unwrap_or(u16::MAX).min(most);
         // What is wrong keeps its line on the smallest screen.
@@ -87,37 +90,44 @@ impl Panel for Lines {
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
         let height = usize::from(area.height);
-        // The last line holds all that are left, from the selected one on where
-        // that is among them.
-        let last = height.saturating_sub(1).min(self.wrong);
-        for at in 0..=last {
+        let chosen = self.rows.at().unwrap_or(0);
+        let mut from = 0;
+        for at in 0..height {
             let Some(place) = text::line_of(area, at) else { break };
-            let chosen = self.rows.at().unwrap_or(0);
-            let selected = cx.focused && (chosen == at || at == last && chosen >= last);
-            let (from, until) = if at < last {
-                (at, at + 1)
-            } else {
-                (if cx.focused { chosen.max(last) } else { last }, self.rows.len())
-            };
-            line(cx, place, buf, (from..until).filter_map(|i| self.rows.get(i)), selected);
+            if from >= self.rows.len() {
+                break;
+            }
+            let last = at + 1 == height;
+            let alone = from < self.wrong && !last;
+            // Where several share a line it begins with the selected one.
+            let begins = if cx.focused && !alone { chosen.max(from) } else { from };
+            let selected = cx.focused && if alone { chosen == from } else { chosen >= from };
+            let until = if alone { begins + 1 } else { self.rows.len() };
+            let sets = (begins..until).filter_map(|i| self.rows.get(i));
+            let shown = line(cx, place, buf, sets, selected, last);
+            from = begins + shown.max(1);
         }
         None
     }
 }
 
-/// One line with as many data sets as there is room for.
+/// One line with as many data sets as there is room for; gives how many. The
+/// last line tells how many are left.
 fn line<'a>(
     cx: &ViewCx<'_>,
     place: Rect,
     buf: &mut Buffer,
     sets: impl Iterator<Item = &'a SourceId>,
     selected: bool,
-) {
+    closing: bool,
+) -> usize {
     let theme = cx.theme;
     let sets: Vec<&SourceId> = sets.collect();
     let room = usize::from(place.width.saturating_sub(AGE)).saturating_sub(WORD + 1);
     let bar = format!(" {} ", theme.glyphs.bar);
-    let more = |left: usize| if left == 0 { String::new() } else { format!("{bar}+{left} more") };
+    let more = |left: usize| {
+        if left == 0 || !closing { String::new() } else { format!("{bar}+{left} more") }
+    };
     let mut parts: Vec<(Cow<'static, str>, Style)> = Vec::new();
     let (mut used, mut shown, mut oldest) = (0, 0, None);
     for (at, id) in sets.iter().enumerate() {
@@ -133,6 +143,11 @@ fn line<'a>(
         }
         let gap = if shown > 0 { text::width(&bar) } else { 0 };
         let left = room.saturating_sub(used + gap + end);
+        // Its restore test is told whole or not at all.
+        let part = match part.split_once(", restore") {
+            Some((head, _)) if text::width(&part) > left => head.to_owned(),
+            _ => part,
+        };
         let part = text::cut(&part, left, theme.glyphs.cut).into_owned();
         used += gap + text::width(&part);
         parts.push((part.into(), style));
@@ -143,6 +158,7 @@ fn line<'a>(
     parts.push((more(sets.len() - shown).into(), theme.faint()));
     let age = oldest.map_or_else(|| "-".into(), |at| text::age_in_steps(cx.act.now.since(at)));
     write_line(cx, place, buf, ("BACKUP", &age), parts, selected);
+    shown
 }
 
 /// `files 3h/26h, restored 6d ago`, `orders ! 27h old, 26h allowed`.

@@ -29,6 +29,8 @@ pub const OF_SERVICE: Kind = Kind {
 const MOST: u16 = 4;
 /// So many on the page of a service, where the screen is a small one.
 const FEW: u16 = 2;
+/// Charts and a line each for issues and backups need so many.
+const CHARTS: usize = 8;
 const SMALL: u16 = 30;
 /// Columns of the first word, and of the age at the end.
 pub(super) const WORD: usize = 9;
@@ -118,7 +120,9 @@ pub(super) fn room(cx: &ActCx<'_>, of_service: bool) -> u16 {
     let rows = known.alerts.len().max(1) + known.services.len().max(1) + hosts;
     let titles = 2 + usize::from(hosts > 0);
     let spare = usize::from(cx.area.height).saturating_sub(rows + titles);
-    u16::try_from(spare / 3).unwrap_or(MOST).clamp(1, MOST)
+    // What is too little for charts is for lines.
+    let parts = if spare < CHARTS { 2 } else { 3 };
+    u16::try_from(spare / parts).unwrap_or(MOST).clamp(1, MOST)
 }
 
 /// The issues of a service that matter most.

@@ -2,12 +2,12 @@
 
 use super::super::{Page, State, update};
 use super::house::{
-    NAMES, ago, answer_charts, calm, calm_of, inventory, press, send, text_of, unicode_of,
+    NAMES, ago, alert, answer_charts, calm, calm_of, inventory, press, send, text_of, unicode_of,
 };
 use super::issues::poll;
 use crate::domain::{
-    BackupProblem, BackupReading, BackupRole, Fault, FullCheck, PollError, PollFailure, Reading,
-    RestoreTest, Role, Running, Snapshot, SourceId, SourceInfo, Status,
+    BackupProblem, BackupReading, BackupRole, Fault, FullCheck, Labels, PollError, PollFailure,
+    Reading, RestoreTest, Role, Running, Severity, Snapshot, SourceId, SourceInfo, Status,
 };
 use crate::panels::Chosen;
 use crate::store::{Effect, Look, Looked, Msg, Seen, Stamped};
@@ -148,6 +148,19 @@ fn the_details_of_a_backup_show_its_history() {
     insta::assert_snapshot!(unicode_of(&state, 120, 40));
     press(&mut state, "esc");
     assert!(text_of(&state, 120, 40).contains("BACKUPS 1 of 7"));
+}
+
+#[test]
+fn enter_on_an_alert_about_backups_opens_those() {
+    let mut state = troubled(80, 24);
+    let mut stale = alert("BackupStale", "api", Severity::Warning, 300, "files: 3d old");
+    stale.labels = Labels::new([("alertname", "BackupStale"), ("backup", "files")]);
+    state.known.alerts = vec![stale];
+    state.settle(true);
+    press(&mut state, "enter");
+    assert_eq!((state.page(), chosen(&state)), (&Page::Backups, Some("backup/files".into())));
+    press(&mut state, "enter 1 6");
+    assert!(text_of(&state, 80, 24).contains("enter open"), "the list has the keys again");
 }
 
 /// A message a second later.

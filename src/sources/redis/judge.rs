@@ -82,9 +82,12 @@ fn good(info: &Info) -> String {
         (_, Some("slave")) => "replica",
         _ => "primary",
     };
-    let clients = units::number(info.zero("connected_clients"));
+    let clients = match info.zero("connected_clients") {
+        1.0 => "1 client".to_owned(),
+        many => format!("{} clients", units::number(many)),
+    };
     let memory = units::bytes(info.zero("used_memory"));
-    format!("{product} {} {role}, {memory}, {clients} clients", harmless_within(version, 20))
+    format!("{product} {} {role}, {memory}, {clients}", harmless_within(version, 20))
 }
 
 fn loading(parts: &mut Parts, info: &Info) {
