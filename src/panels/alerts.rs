@@ -367,10 +367,10 @@ fn whose<'a>(cx: &ActCx<'_>, alert: &'a Alert) -> (String, Cow<'a, str>) {
     if let Some(service) = &alert.service {
         return (service.to_string(), reason);
     }
-    if let Some(backup) = alert.labels.get("backup") {
-        if let Some(rest) = alert.reason.strip_prefix(&format!("{backup}: ")) {
-            return (backup.to_owned(), Cow::Borrowed(rest));
-        }
+    if let Some(backup) = alert.labels.get("backup")
+        && let Some(rest) = alert.reason.strip_prefix(&format!("{backup}: "))
+    {
+        return (backup.to_owned(), Cow::Borrowed(rest));
     }
     if let Some(instance) = alert.labels.get("instance") {
         // In `node on 10.0.0.7:9100 is down` it is needed, before a path it is not.

@@ -192,7 +192,7 @@ fn row(
         });
     } else {
         // The reason is worth more than dashes.
-        row.push(Cell::new(format!("  {reason}"), cx.theme.text()).over(3));
+        row.push(Cell::new(format!("  {reason}"), cx.theme.text()).over(4));
         row.extend([Cell::default(), Cell::default(), Cell::default()]);
     }
     let shown = if told && standing.status != Status::Ok { reason } else { String::new() };

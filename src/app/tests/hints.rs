@@ -130,6 +130,16 @@ fn a_host_is_named_once_and_without_its_exporters_port() {
 }
 
 #[test]
+fn a_reason_takes_the_room_of_figures_that_are_not_there() {
+    let mut state = burning(120, 40);
+    let why = "crashy: FATAL, given up: Exited too quickly (process log may have details)";
+    why.clone_into(&mut state.known.services.get_mut("db").unwrap().standing.reason);
+    state.settle(true);
+    let text = text_of(&state, 120, 40);
+    assert!(text.contains(&why[..60]), "{text}");
+}
+
+#[test]
 fn charts_without_room_are_told_with_the_key_that_shows_them() {
     let mut state = burning(80, 24);
     press(&mut state, "enter");

@@ -10,12 +10,13 @@ use super::checks::{at_most, counts};
 use super::sources::masked;
 use super::{Known, Turn};
 use crate::domain::{
-    BackupReading, BackupRole, EventKind, Mark, PollError, PollFailure, Reading, Role, Snapshot,
-    SourceId, SourceInfo, Standing, Status, Timestamp, harmless_within,
+    BackupProblem, BackupReading, BackupRole, EventKind, FullCheck, Mark, PollError, PollFailure,
+    Reading, Role, Snapshot, SourceId, SourceInfo, Standing, Status, Timestamp, harmless_within,
 };
 use crate::store::Polled;
 use judge::{Verdict, judge};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ pub struct Memory {
     /// What the last look said that was answered, where it said that nothing
     /// can be known or that all is lost.
     refused: Option<Refused>,
+    /// What the last full check found wrong.
+    #[serde(default)]
+    unsound: Option<Unsound>,
     /// The moment after which time alone changes how they stand.
     pub(super) turns: Option<Timestamp>,
     pub(super) raised: Vec<Key>,
@@ -91,6 +95,15 @@ struct Refused {
     last: Timestamp,
     status: Status,
     words: String,
+}
+
+/// What a full check found wrong, until one finds all sound or what was
+/// checked is no longer kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Unsound {
+    /// The snapshot that was checked; nothing where all of them were.
+    of: Option<String>,
+    problem: BackupProblem,
 }
 
 impl BackupState {
@@ -154,6 +167,36 @@ impl BackupState {
         self.memory.refused.is_none().then(|| (to, words(&failing.error)))
     }
 
+    /// A full check ended.
+    fn checked(&mut self, check: &FullCheck) {
+        match check.status {
+            Status::Ok => self.memory.unsound = None,
+            Status::Unknown => {}
+            status @ (Status::Warning | Status::Critical) => {
+                let known = self.last.iter().flat_map(|reading| &reading.snapshots);
+                let of = known.map(|snapshot| &snapshot.id).find(|id| **id == check.of).cloned();
+                let words = format!("broken: full check of {}: {}", check.of, check.words);
+                let problem = BackupProblem { status, words: harmless_within(&words, WORDS) };
+                self.memory.unsound = Some(Unsound { of, problem });
+            }
+        }
+    }
+
+    /// What was last seen, with what a full check found wrong with it.
+    fn seen(&self) -> Option<Cow<'_, BackupReading>> {
+        let reading = &**self.last.as_ref()?;
+        let kept = |unsound: &&Unsound| {
+            let is = |of: &String| reading.snapshots.iter().any(|snapshot| snapshot.id == *of);
+            unsound.of.as_ref().is_none_or(is)
+        };
+        let Some(unsound) = self.memory.unsound.as_ref().filter(kept) else {
+            return Some(Cow::Borrowed(reading));
+        };
+        let mut reading = reading.clone();
+        reading.problems.push(unsound.problem.clone());
+        Some(Cow::Owned(reading))
+    }
+
     /// What was last seen comes to, at `now`.
     fn verdict(
         &mut self,
@@ -164,8 +207,8 @@ impl BackupState {
         // What is not seen any more is judged as of the last moment that is known.
         let refused_at = self.memory.refused.as_ref().map(|refused| refused.since);
         let at = [stale_at, refused_at].into_iter().flatten().fold(now, Timestamp::min);
-        let mut verdict = match &self.last {
-            Some(reading) => judge(reading, role, self.memory.earliest, at),
+        let mut verdict = match self.seen() {
+            Some(reading) => judge(&reading, role, self.memory.earliest, at),
             None => Verdict::default(),
         };
         self.memory.good = verdict.good;
@@ -213,6 +256,13 @@ impl Known {
             Err(error) => state.fail(error, at),
         }
         turn.backups.insert(info.id.clone());
+    }
+
+    /// A full check that was asked for has ended.
+    pub(super) fn backup_checked(&mut self, turn: &mut Turn, id: &SourceId, check: &FullCheck) {
+        let Some(state) = self.backups.get_mut(id) else { return };
+        state.checked(check);
+        turn.backups.insert(id.clone());
     }
 
     /// How the backups of a data set stand, from what was last seen and the time.

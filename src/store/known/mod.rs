@@ -33,7 +33,7 @@ use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
     Release, Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
 };
-use crate::store::{Answer, AskId, Effect, Looked, Msg};
+use crate::store::{Answer, AskId, Effect, Looked, Msg, Seen};
 use index::Index;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -276,7 +276,7 @@ impl Known {
                     self.answered(&mut turn, answered);
                 }
             }
-            Msg::Looked(looked) => self.looked(looked),
+            Msg::Looked(looked) => self.looked(&mut turn, looked),
             Msg::Reloaded(Ok(inventory)) => self.reloaded(&mut turn, inventory),
             Msg::Ticked => self.ticked(&mut turn),
             Msg::KeyPressed(_)
@@ -429,7 +429,10 @@ impl Known {
     }
 
     /// Keeps the last closer look at each thing.
-    fn looked(&mut self, looked: &Looked) {
+    fn looked(&mut self, turn: &mut Turn, looked: &Looked) {
+        if let Ok(Seen::Verified(check)) = &looked.outcome {
+            self.backup_checked(turn, &looked.source, check);
+        }
         let same = |known: &Looked| known.source == looked.source && known.look == looked.look;
         self.looked.retain(|known| !same(known));
         self.looked.push_front(looked.clone());

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::domain::{
-    BackupProblem, BackupReading, BackupRole, Fault, RestoreTest, Running, Severity, Snapshot,
+    BackupProblem, BackupReading, BackupRole, Fault, FullCheck, RestoreTest, Running, Severity,
+    Snapshot,
 };
 use crate::store::glance::{Glance, ProblemKind};
+use crate::store::{Look, Looked, Seen};
 
 const ID: &str = "backup/orders";
 const HOUR: Duration = Duration::from_hours(1);
@@ -472,4 +474,43 @@ fn an_offline_host_blames_no_repository() {
     }
     assert_eq!(world.said().0, Status::Ok);
     assert!(world.known.alerts.is_empty());
+}
+
+#[test]
+fn what_a_full_check_finds_damaged_is_broken_until_one_finds_it_sound() {
+    let mut world = world(role());
+    let poll = |world: &mut World, ages: &[Duration]| {
+        let snapshots = ages.iter().map(|age| taken(*age)).collect();
+        world.poll(ID, outcome(found(snapshots)));
+    };
+    let check = |world: &mut World, of: &str, status, words: &str| {
+        let (of, words) = (of.to_owned(), words.to_owned());
+        let check = FullCheck { of, status, words, took: Duration::ZERO };
+        let (source, look, at) = (SourceId::from(ID), Look::Verify, world.now);
+        let outcome = Ok(Seen::Verified(check));
+        world.known.take(at, &Msg::Looked(Looked { source, look, at, outcome }));
+    };
+    let broken = (Status::Critical, "broken: full check of s3: not all of it can be read");
+    poll(&mut world, &[4 * HOUR, 3 * HOUR]);
+    check(&mut world, "s3", Status::Critical, "not all of it can be read");
+    assert_eq!(world.said(), broken);
+    assert_eq!(world.alert_names(), ["BackupStale"]);
+    poll(&mut world, &[4 * HOUR, 3 * HOUR]);
+    assert_eq!(world.said(), broken, "a look that reads little takes nothing back");
+    check(&mut world, "s3", Status::Unknown, "not tried");
+    assert_eq!(world.said(), broken);
+    check(&mut world, "s3", Status::Ok, "all of it was read");
+    assert_eq!(world.said(), (Status::Ok, "3h old, 26h allowed"));
+    assert!(world.known.alerts.is_empty());
+
+    // What is no longer kept is nobody's trouble; the whole repository is kept.
+    check(&mut world, "s3", Status::Critical, "not all of it can be read");
+    poll(&mut world, &[4 * HOUR, 2 * HOUR]);
+    assert_eq!(world.said(), (Status::Ok, "2h old, 26h allowed"));
+    check(&mut world, "stanza main", Status::Warning, "2 files are missing");
+    poll(&mut world, &[HOUR]);
+    assert_eq!(
+        world.said(),
+        (Status::Warning, "broken: full check of stanza main: 2 files are missing")
+    );
 }
