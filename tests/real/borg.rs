@@ -193,7 +193,9 @@ async fn every_fault_of_a_repository_has_its_word() {
     );
     // The list of archives is in the last segment that holds anything.
     let listless = |copy: &Path| {
-        files(copy, "/data/").iter().for_each(|segment| damage(segment));
+        for segment in files(copy, "/data/") {
+            damage(&segment);
+        }
     };
     let stands = repository.broken(listless).await;
     assert!(stands.starts_with("critical broken: "), "{stands}");

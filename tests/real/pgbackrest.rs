@@ -175,12 +175,19 @@ async fn every_state_of_a_stanza_has_its_word_and_a_look_writes_nothing() {
     hangs(stanza.folder.path(), &bare, PASSPHRASE).await;
 
     // Broken.
-    let stands =
-        stanza.broken(|copy| files(copy, "backup.info").iter().for_each(|file| damage(file))).await;
+    let stands = stanza
+        .broken(|copy| {
+            for file in files(copy, "backup.info") {
+                damage(&file);
+            }
+        })
+        .await;
     assert!(stands.starts_with("critical broken: "), "{stands}");
     let stands = stanza
         .broken(|copy| {
-            files(copy, "backup.info").iter().for_each(|file| std::fs::remove_file(file).unwrap())
+            for file in files(copy, "backup.info") {
+                std::fs::remove_file(file).unwrap();
+            }
         })
         .await;
     assert!(stands.starts_with("critical broken: "), "{stands}");

@@ -52,25 +52,26 @@ pub(super) fn of(folder: &Path) -> State {
     let gone = |name: &str| folder.join(name).try_exists().is_ok_and(|there| !there);
     if !data.is_dir() {
         if !gone("config") && data.try_exists().is_ok_and(|there| !there) {
-            state.fault = damaged("its `data` is gone");
+            state.fault = Some(damaged("its `data` is gone"));
         }
         return state;
     }
     if gone("config") {
-        state.fault = damaged("its `config` is gone");
+        state.fault = Some(damaged("its `config` is gone"));
         return state;
     }
     let Some(newest) = newest_segment(&data) else { return state };
     match newest_index(folder) {
         None => {
-            state.fault =
-                damaged("its index is gone; borg has to read all of it to make one (borg check)");
+            state.fault = Some(damaged(
+                "its index is gone; borg has to read all of it to make one (borg check)",
+            ));
         }
         Some(number) => match index::of(folder, number) {
             Index::Bad => {
-                state.fault = damaged(
+                state.fault = Some(damaged(
                     "its index is not as it was written; the next borg command that writes makes it anew",
-                );
+                ));
             }
             Index::Hidden => {
                 let words = format!("`index.{number}` of the repository cannot be read");
@@ -83,8 +84,8 @@ pub(super) fn of(folder: &Path) -> State {
     state
 }
 
-fn damaged(what: &str) -> Option<(PollFailure, String)> {
-    Some((PollFailure::Broken, format!("the repository is damaged: {what}")))
+fn damaged(what: &str) -> (PollFailure, String) {
+    (PollFailure::Broken, format!("the repository is damaged: {what}"))
 }
 
 /// The exclusive lock of a repository or a cache.
