@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// User `ops`, password `opspass`.
-const WEB_CONFIG: &str =
+pub(super) const WEB_CONFIG: &str =
     "basic_auth_users:\n  ops: $2b$04$abcdefghijklmnopqrstuuZp.22zyFENVzeuEoe/PjVvrPBx6TKw.\n";
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_server_is_asked_and_an_exporter_scraped() {
     let auth = format!("basic = {{ user = 'ops', password = 'file:{}' }}", password.display());
     let table = |url: &str, more: &str| {
         format!(
-            "[prometheus]\nurl = '{url}'\ntimeout = '3s'\nalerts = false\ntargets = false\n{more}\n[scrape.node]\ntargets = ['127.0.0.1:{node}']\n"
+            "[prometheus]\nurl = '{url}'\ntimeout = '3s'\n{more}\n[scrape.node]\ntargets = ['127.0.0.1:{node}']\n"
         )
     };
     let url = format!("http://127.0.0.1:{port}/deep/prom/");
@@ -82,14 +82,26 @@ async fn a_server_is_asked_and_an_exporter_scraped() {
     assert!(prom.metric_names().await.unwrap().iter().any(|name| name == "node_load1"));
     assert_eq!(prom.label_values("job").await.unwrap(), ["node"]);
 
+    // Its rules and its targets, of which there are none and one.
+    let Ok(Brought::Reading(Reading::Alerts(rules))) = poll(&*all.all[1]).await else {
+        panic!("no rules")
+    };
+    assert_eq!((rules.rules, rules.alerts.len(), rules.notes.len()), (Some(0), 0, 0));
+    let Ok(Brought::Reading(Reading::Targets(targets))) = poll(&*all.all[2]).await else {
+        panic!("no targets")
+    };
+    assert_eq!((targets.up, targets.down_count), (1, 0));
+
     // The exporter's page.
-    let Ok(Brought::Page(page)) = poll(&*all.all[1]).await else { panic!("no page") };
+    let Ok(Brought::Page(page)) = poll(&*all.all[3]).await else { panic!("no page") };
     assert!(page.content_type.starts_with("text/plain"), "{}", page.content_type);
     assert!(String::from_utf8_lossy(&page.body).contains("node_cpu_seconds_total"));
 
     // Denied, absent, hung, dead are told apart.
-    let denied = poll(&*sources(&table(&url, "")).all[0]).await.unwrap_err();
-    assert_eq!(denied.cause, PollFailure::Denied, "{denied}");
+    for source in &sources(&table(&url, "")).all[..3] {
+        let denied = poll(&**source).await.unwrap_err();
+        assert_eq!(denied.cause, PollFailure::Denied, "{denied}");
+    }
     let shallow = format!("http://127.0.0.1:{port}/");
     let absent = sources(&table(&shallow, &format!("auth = {{ {auth} }}")));
     assert_eq!(poll(&*absent.all[0]).await.unwrap_err().cause, PollFailure::Absent);
@@ -97,7 +109,9 @@ async fn a_server_is_asked_and_an_exporter_scraped() {
     let hung = poll(&*all.all[0]).await.unwrap_err();
     assert_eq!((hung.cause, hung.message.as_str()), (PollFailure::Timeout, "no answer in 3s"));
     server.kill();
-    assert_eq!(poll(&*all.all[0]).await.unwrap_err().cause, PollFailure::Refused);
+    for source in &all.all[..3] {
+        assert_eq!(poll(&**source).await.unwrap_err().cause, PollFailure::Refused);
+    }
     exporter.kill();
-    assert_eq!(poll(&*all.all[1]).await.unwrap_err().cause, PollFailure::Refused);
+    assert_eq!(poll(&*all.all[3]).await.unwrap_err().cause, PollFailure::Refused);
 }

@@ -35,6 +35,12 @@ impl Counted {
         }
     }
 
+    /// Nothing came through since the server's start: even one look sees that.
+    fn all_failed(self) -> bool {
+        let Self { tried, failed, attempts, failed_attempts } = self;
+        if attempts > 0 { attempts == failed_attempts } else { tried > 0 && tried == failed }
+    }
+
     fn add(&mut self, other: Self) {
         self.tried += other.tried;
         self.failed += other.failed;
@@ -145,7 +151,7 @@ impl Lately {
             failed: counted.failed,
             tried_lately: tried,
             failed_lately: failed,
-            failing: sum.failed > 0 || (tried > 0 && failed == tried),
+            failing: sum.failed > 0 || (tried > 0 && failed == tried) || counted.all_failed(),
         }
     }
 }
@@ -192,6 +198,14 @@ mod tests {
         lately.take(0, at(0), &page(0, 0, 0, 0));
         let told = lately.take(0, at(10), &page(1, 0, 4, 4));
         assert!(told[0].failing, "{told:?}");
+    }
+
+    #[test]
+    fn one_look_is_enough_where_nothing_ever_came_through() {
+        let told = Lately::default().take(0, at(0), &page(2, 1, 4, 4));
+        assert!(told[0].failing && told[0].tried_lately == 0, "{told:?}");
+        assert!(!Lately::default().take(0, at(0), &page(2, 1, 4, 3))[0].failing);
+        assert!(Lately::default().take(0, at(0), &page(2, 2, 0, 0))[0].failing);
     }
 
     #[test]

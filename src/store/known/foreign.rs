@@ -50,6 +50,11 @@ impl Teller<'_> {
     fn is_alertmanager(&self) -> bool {
         self.info.kind == "alertmanager"
     }
+
+    /// What it is called among an alert's origins.
+    fn origin(&self) -> &'static str {
+        if self.is_alertmanager() { "alertmanager" } else { "prometheus" }
+    }
 }
 
 /// An alert of others on its way into the list.
@@ -62,37 +67,73 @@ struct Found {
 }
 
 impl Known {
-    /// A source of alerts has answered. A failure changes nothing until what
+    /// A source of alerts has answered; `alike` where it told the same as
+    /// before, which was not too old yet. A failure changes nothing until what
     /// was told is too old.
-    pub(super) fn reported(turn: &mut Turn) {
-        turn.foreign = true;
+    pub(super) fn reported(turn: &mut Turn, alike: bool) {
+        turn.foreign |= !alike;
+        turn.foreign_alike |= alike;
     }
 
     /// Brings the alerts of others up to date with what was last told of them.
     pub(super) fn refold_foreign(&mut self, turn: &mut Turn) {
-        let tellers: Vec<Teller<'_>> = self
-            .tellers()
-            .filter(|(info, _)| matches!(info.role, Role::Alerts))
-            .filter_map(|(info, source)| {
-                let Some(Reading::Alerts(reading)) = &source.reading else { return None };
-                let seen = source.answered.unwrap_or(self.started);
-                let stale = source.is_stale(self.now, info.every);
-                Some(Teller { info, reading, seen, stale })
-            })
-            .collect();
-        let turns = self.tellers().filter(|(info, _)| matches!(info.role, Role::Alerts));
-        let turns = turns.filter_map(|(info, source)| source.stale_at(info.every));
-        let turns = turns.filter(|moment| *moment >= self.now).min();
+        let tellers = self.alert_tellers();
+        let turns = self.foreign_turns();
         let mut found = same::merged(&tellers);
-        self.foreign.turns = turns;
         let homes = Homes::of(&self.inventory.services);
         for one in &mut found {
             one.alert.service = homes.of_alert(&one.alert.labels);
         }
+        self.foreign.turns = turns;
         self.keep_beginnings(&mut found);
-        self.judge_foreign(turn, &found);
+        self.judge_foreign(turn, found.iter().map(|found| (&found.alert, found.stale)));
         self.tell_foreign(&found);
         turn.others = Some(found.into_iter().map(|one| one.alert).collect());
+    }
+
+    /// The same as [`Known::refold_foreign`] where everybody told what they told
+    /// before, which they do nearly always: only when it was seen is news.
+    pub(super) fn reseen_foreign(&mut self, turn: &mut Turn) {
+        let tellers = self.alert_tellers();
+        let mut of_origin: BTreeMap<&'static str, (Timestamp, bool)> = BTreeMap::new();
+        for teller in &tellers {
+            of_origin.insert(teller.origin(), (teller.seen, teller.stale));
+        }
+        if of_origin.len() < tellers.len() {
+            // Which of two told of an alert is not kept.
+            self.refold_foreign(turn);
+            return;
+        }
+        self.foreign.turns = self.foreign_turns();
+        let mut alerts = std::mem::take(&mut self.alerts);
+        let mut judged = Vec::with_capacity(alerts.len());
+        for alert in alerts.iter_mut().filter(|alert| alert.source.is_some()) {
+            let told = alert.origins.iter().filter_map(|origin| of_origin.get(origin.as_str()));
+            let stale = told.clone().all(|(_, stale)| *stale);
+            alert.seen = told.map(|(seen, _)| *seen).max().unwrap_or(alert.seen);
+            judged.push((&*alert, stale));
+        }
+        self.judge_foreign(turn, judged.into_iter());
+        self.alerts = alerts;
+    }
+
+    /// Sources of alerts that have told something.
+    fn alert_tellers(&self) -> Vec<Teller<'_>> {
+        let tellers = self.tellers().filter(|(info, _)| matches!(info.role, Role::Alerts));
+        let tellers = tellers.filter_map(|(info, source)| {
+            let Some(Reading::Alerts(reading)) = &source.reading else { return None };
+            let seen = source.answered.unwrap_or(self.started);
+            let stale = source.is_stale(self.now, info.every);
+            Some(Teller { info, reading, seen, stale })
+        });
+        tellers.collect()
+    }
+
+    /// The moment after which time alone changes what alerts count for.
+    fn foreign_turns(&self) -> Option<Timestamp> {
+        let tellers = self.tellers().filter(|(info, _)| matches!(info.role, Role::Alerts));
+        let turns = tellers.filter_map(|(info, source)| source.stale_at(info.every));
+        turns.filter(|moment| *moment >= self.now).min()
     }
 
     /// An alert whose beginning nobody tells began when it was first seen here.
@@ -113,11 +154,15 @@ impl Known {
 
     /// What the alerts count for: those of a service in its verdict, others by
     /// themselves.
-    fn judge_foreign(&mut self, turn: &mut Turn, found: &[Found]) {
+    fn judge_foreign<'a>(
+        &mut self,
+        turn: &mut Turn,
+        found: impl Iterator<Item = (&'a Alert, bool)>,
+    ) {
         let mut alone = Counts::default();
         let mut services: BTreeMap<ServiceName, Standing> = BTreeMap::new();
-        for Found { alert, stale, .. } in found {
-            let status = status_of(alert, *stale);
+        for (alert, stale) in found {
+            let status = status_of(alert, stale);
             if status == Status::Ok {
                 continue;
             }
@@ -130,7 +175,7 @@ impl Known {
                     > (worst.status, std::cmp::Reverse(worst.since))
             });
             if worse {
-                let mut standing = standing(alert, *stale);
+                let mut standing = standing(alert, stale);
                 standing.reason = format!("alert {}: {}", alert.name(), alert.reason);
                 services.insert(service.clone(), standing);
             }
@@ -324,10 +369,9 @@ impl<'h> Homes<'h> {
 
 /// An alert as one source tells it.
 fn alert_of(teller: &Teller<'_>, told: &Reported) -> Found {
-    let origin = if teller.is_alertmanager() { "alertmanager" } else { "prometheus" };
     let alert = Alert {
         labels: told.labels.clone(),
-        origins: vec![origin.into()],
+        origins: vec![teller.origin().into()],
         state: told.state,
         severity: told.severity,
         service: None,

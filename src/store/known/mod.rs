@@ -221,6 +221,8 @@ struct Turn {
     explain: bool,
     /// Somebody told of alerts, or has not for too long.
     foreign: bool,
+    /// Somebody told of alerts what was told before.
+    foreign_alike: bool,
     /// All alerts that others raise, where they were told of anew.
     others: Option<Vec<Alert>>,
 }
@@ -406,6 +408,8 @@ impl Known {
         }
         if std::mem::take(&mut turn.foreign) {
             self.refold_foreign(turn);
+        } else if std::mem::take(&mut turn.foreign_alike) {
+            self.reseen_foreign(turn);
         }
         for name in std::mem::take(&mut turn.services) {
             self.refresh_service(&name);

@@ -105,6 +105,14 @@ fn probe_of_source(role: &Role, outcome: &Result<Reading, PollError>) -> (Status
     }
 }
 
+/// Whether two readings tell of the same alerts in the same way.
+fn is_alike(before: Option<&Reading>, reading: &Reading) -> bool {
+    let (Some(Reading::Alerts(before)), Reading::Alerts(reading)) = (before, reading) else {
+        return false;
+    };
+    before.alerts == reading.alerts && before.watchdog == reading.watchdog
+}
+
 impl Known {
     pub(super) fn polled(&mut self, turn: &mut Turn, polled: &Polled) {
         let Some(place) = self.index.sources.get(&polled.source).copied() else { return };
@@ -118,12 +126,15 @@ impl Known {
         if state.polled.is_some_and(|last| taken < last) {
             return;
         }
+        let was_stale = state.is_stale(now, info.every);
         state.polled = Some(taken);
         state.next = Some(polled.next);
         state.took = polled.took;
         state.late = polled.late;
+        let mut alike = false;
         match &polled.outcome {
             Ok(reading) => {
+                alike = !was_stale && is_alike(state.reading.as_ref(), reading);
                 state.answered = Some(taken);
                 state.failing = None;
                 if let Some(skew) = reading.skew_ms() {
@@ -177,7 +188,7 @@ impl Known {
         }
         match (&info.role, &polled.outcome) {
             (Role::Scrape { job }, Ok(_)) => self.ask_after_scrape(turn, job),
-            (Role::Alerts, Ok(_)) => Self::reported(turn),
+            (Role::Alerts, Ok(_)) => Self::reported(turn, alike),
             (Role::Backup(_), _) => self.backup_polled(turn, info, polled),
             (Role::Issues | Role::Releases, Ok(reading)) => self.releases_told(info, reading),
             _ => {}
