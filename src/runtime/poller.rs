@@ -318,16 +318,16 @@ impl Poller {
         if slot.in_flight || slot.queued {
             return;
         }
-        let lane = &mut self.lanes[lane_of(&slot.source.info().role)];
-        if !lane.has_room() || self.flights.len() >= FLIGHTS {
+        let among = &mut self.lanes[lane_of(&slot.source.info().role)];
+        if !among.has_room() || self.flights.len() >= FLIGHTS {
             slot.queued = true;
-            lane.queue.push_back((key, due));
+            among.queue.push_back((key, due));
             return;
         }
         slot.in_flight = true;
         let source = slot.source.clone();
         let began = clock::instant();
-        lane.young.push_back((key, began));
+        among.young.push_back((key, began));
         let late = began - due;
         let taken = self.clock.now();
         self.flights.push(Box::pin(async move {
