@@ -8,13 +8,14 @@ pub(super) use place::{Host, Place};
 pub(super) use statement::without_literals;
 
 use super::client::{Shared, io_failed, tls_failed};
-use super::{Made, http, tcp};
+use super::{Brought, Made, http, tcp};
 use crate::config::{Key, Mistakes, Secret, Shape, Table, key, thresholds};
 use crate::domain::reading::PollFailure;
 use crate::domain::{
-    Cause, CheckReading, Component, Num, PollError, SourceInfo, Status, Thresholds,
+    Cause, CheckReading, Component, Num, PollError, Reading, SourceInfo, Status, Thresholds,
     harmless_within, units,
 };
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ impl Entrance {
         let Made { mut info, connect_timeout, shared, .. } = made;
         let mut place = Place::read(table, name, schemes, port, mistakes)?;
         place.database = table.optional_text("database").or(place.database);
+        if table.has("cert") != table.has("key") {
+            let help = "a client certificate needs both `cert` and `key`";
+            mistakes.wrong_but(table.span(), "half a client certificate", help);
+        }
         let user = match place.user.take() {
             Some(user) if !table.has("user") => user,
             _ => table.text("user"),
@@ -78,6 +83,24 @@ impl Entrance {
         info.cost = cost.into();
         let password = table.secret("password");
         Some(Self { info, shared, place, user, password, connect_timeout })
+    }
+
+    /// A poll: what `talk` comes to within the time of one.
+    pub(super) fn asked<'a>(
+        &'a self,
+        talk: impl Future<Output = Outcome> + Send + 'a,
+    ) -> BoxFuture<'a, Result<Brought, PollError>> {
+        Box::pin(async move {
+            let begun = self.shared.monotonic();
+            let limit = self.info.timeout;
+            let outcome = match tokio::time::timeout(limit, talk).await {
+                Ok(outcome) => outcome,
+                Err(_) => Outcome::Failed(self.silent(limit).await),
+            };
+            let mut reading = outcome.into_reading(self.shared.monotonic().saturating_sub(begun));
+            reading.notes.extend(self.info.note.clone());
+            Ok(Brought::Reading(Reading::Check(reading)))
+        })
     }
 
     /// The password, if one is set; why not, where it cannot be had.
@@ -120,7 +143,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn into_reading(self, took: Duration) -> CheckReading {
+    fn into_reading(self, took: Duration) -> CheckReading {
         let reading = match self {
             Self::Read(reading) => reading,
             Self::Failed(error) => http::failed(&error),

@@ -8,7 +8,7 @@ mod words;
 use super::database::{Entrance, Host, Outcome, above, driver_failed, limits, wishes};
 use super::{Brought, Kind, Made, Source};
 use crate::config::{Family, Key, Keys, Mistakes, Shape, TRUST, Table, home_path, key};
-use crate::domain::{CheckReading, PollError, Reading, SourceInfo, Thresholds, Timestamp};
+use crate::domain::{PollError, SourceInfo, Thresholds, Timestamp};
 use futures_util::future::BoxFuture;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -83,10 +83,6 @@ struct Before {
 fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn Source>> {
     let schemes = ["mysql", "mariadb"];
     let entrance = Entrance::new(table, made, ("mysql", &schemes, 3306), COST, mistakes)?;
-    if table.has("cert") != table.has("key") {
-        let help = "a client certificate needs both `cert` and `key`";
-        mistakes.wrong_but(table.span(), "half a client certificate", help);
-    }
     let ca = table.optional_text("ca");
     let ssl_mode = match (&ca, table.has("sslmode")) {
         (Some(_), false) => "verify_identity".into(),
@@ -111,16 +107,6 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
 }
 
 impl MySql {
-    async fn ask(&self) -> CheckReading {
-        let begun = self.entrance.shared.monotonic();
-        let limit = self.entrance.info.timeout;
-        let outcome = match timeout(limit, self.talk()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Failed(self.entrance.silent(limit).await),
-        };
-        outcome.into_reading(self.entrance.shared.monotonic().saturating_sub(begun))
-    }
-
     async fn talk(&self) -> Outcome {
         let options = match self.options().await {
             Ok(options) => options,
@@ -183,6 +169,6 @@ impl Source for MySql {
     }
 
     fn poll(&self, _: Timestamp) -> BoxFuture<'_, Result<Brought, PollError>> {
-        Box::pin(async move { Ok(Brought::Reading(Reading::Check(self.ask().await))) })
+        self.entrance.asked(self.talk())
     }
 }

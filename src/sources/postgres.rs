@@ -10,7 +10,7 @@ mod words;
 use super::database::{Entrance, Host, Outcome, above, driver_failed, limits};
 use super::{Brought, Kind, Made, Source};
 use crate::config::{Family, Key, Keys, Mistakes, Shape, TRUST, Table, key};
-use crate::domain::{CheckReading, PollError, Reading, SourceInfo, Thresholds, Timestamp};
+use crate::domain::{CheckReading, PollError, SourceInfo, Thresholds, Timestamp};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -109,10 +109,6 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
     let schemes = ["postgres", "postgresql"];
     let entrance = Entrance::new(table, made, ("postgres", &schemes, 5432), COST, mistakes)?;
     let cert = table.optional_text("cert").zip(table.optional_text("key"));
-    if table.has("cert") != table.has("key") {
-        let help = "a client certificate needs both `cert` and `key`";
-        mistakes.wrong_but(table.span(), "half a client certificate", help);
-    }
     let ca = table.optional_text("ca");
     let ssl_mode = match (&ca, table.has("sslmode")) {
         (Some(_), false) => "verify-full".into(),
@@ -142,16 +138,6 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
 }
 
 impl Postgres {
-    async fn ask(&self) -> CheckReading {
-        let begun = self.entrance.shared.monotonic();
-        let limit = self.entrance.info.timeout;
-        let outcome = match timeout(limit, self.talk()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Failed(self.entrance.silent(limit).await),
-        };
-        outcome.into_reading(self.entrance.shared.monotonic().saturating_sub(begun))
-    }
-
     async fn talk(&self) -> Outcome {
         let options = match self.options().await {
             Ok(options) => options,
@@ -222,6 +208,6 @@ impl Source for Postgres {
     }
 
     fn poll(&self, _: Timestamp) -> BoxFuture<'_, Result<Brought, PollError>> {
-        Box::pin(async move { Ok(Brought::Reading(Reading::Check(self.ask().await))) })
+        self.entrance.asked(self.talk())
     }
 }

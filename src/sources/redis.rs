@@ -11,7 +11,7 @@ use super::trust::Trust;
 use super::{Brought, Kind, Made, Source, http, tcp};
 use crate::config::{Family, Key, Keys, Mistakes, Shape, TRUST, Table, key, thresholds};
 use crate::domain::reading::PollFailure;
-use crate::domain::{CheckReading, PollError, Reading, SourceInfo, Thresholds, Timestamp, units};
+use crate::domain::{PollError, SourceInfo, Thresholds, Timestamp, units};
 use futures_util::future::BoxFuture;
 use info::Info;
 use rustls::pki_types::ServerName;
@@ -114,10 +114,6 @@ fn make(table: &Table, made: Made, mistakes: &mut Mistakes) -> Option<Arc<dyn So
         key: table.optional_text("key"),
         skip_verify: table.flag("skip_verify"),
     });
-    if table.has("cert") != table.has("key") {
-        let help = "a client certificate needs both `cert` and `key`";
-        mistakes.wrong_but(table.span(), "half a client certificate", help);
-    }
     let limits = Limits {
         memory: above(table, "memory", mistakes),
         clients: above(table, "clients", mistakes),
@@ -139,19 +135,6 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Redis {
-    async fn ask(&self, now: Timestamp) -> CheckReading {
-        let begun = self.entrance.shared.monotonic();
-        let limit = self.entrance.info.timeout;
-        let outcome = match timeout(limit, self.talk(now)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Failed(self.entrance.silent(limit).await),
-        };
-        let took = self.entrance.shared.monotonic().saturating_sub(begun);
-        let mut reading = outcome.into_reading(took);
-        reading.notes.extend(self.entrance.info.note.clone());
-        reading
-    }
-
     async fn talk(&self, now: Timestamp) -> Outcome {
         let password = match self.entrance.password().await {
             Ok(password) => password,
@@ -303,6 +286,6 @@ impl Source for Redis {
     }
 
     fn poll(&self, now: Timestamp) -> BoxFuture<'_, Result<Brought, PollError>> {
-        Box::pin(async move { Ok(Brought::Reading(Reading::Check(self.ask(now).await))) })
+        self.entrance.asked(self.talk(now))
     }
 }

@@ -144,6 +144,9 @@ enum PartKind<'k> {
     Certificate,
 }
 
+/// All that is bad of each service that is not `ok`.
+type AllBad<'k> = BTreeMap<&'k ServiceName, Vec<Part<'k>>>;
+
 /// When something broke, as far as it was seen.
 #[derive(Clone, Copy)]
 struct Break {
@@ -176,22 +179,23 @@ impl Known {
     }
 
     fn explain(&self) -> Explained {
+        // Many are held against few: what is bad of each is worked out once.
+        let bad = self.services.iter().filter(|(_, service)| service.standing.status != Status::Ok);
+        let bad: AllBad<'_> = bad.map(|(name, _)| (name, self.bad_parts(name))).collect();
         let mut checks: BTreeMap<&SourceId, (&ServiceName, Break)> = BTreeMap::new();
         let mut direct: BTreeMap<&ServiceName, &ServiceName> = BTreeMap::new();
         for (name, needs) in &self.index.needs {
-            let Some(service) = self.services.get(name) else { continue };
-            if service.standing.status == Status::Ok {
+            let (Some(service), Some(parts)) = (self.services.get(name), bad.get(name)) else {
                 continue;
-            }
-            let parts = self.bad_parts(name);
-            for part in &parts {
+            };
+            for part in parts {
                 if let PartKind::Check(id) = part.kind
-                    && let Some(found) = self.parent_of(name, needs, id, part)
+                    && let Some(found) = self.parent_of(&bad, name, needs, (id, part))
                 {
                     checks.insert(id, found);
                 }
             }
-            if let Some(parent) = whole(service.standing.status, &parts, &checks) {
+            if let Some(parent) = whole(service.standing.status, parts, &checks) {
                 direct.insert(name, parent);
             }
         }
@@ -201,7 +205,7 @@ impl Known {
             explained.services.insert((*name).clone(), (*root).clone());
         }
         for alert in &self.alerts {
-            if let Some(parent) = self.parent_of_alert(alert, &checks) {
+            if let Some(parent) = self.parent_of_alert(&bad, alert, &checks) {
                 let root = roots.get(parent).copied().unwrap_or(parent);
                 if Some(root) != alert.service.as_ref() {
                     explained.alerts.insert(alert.identity(), root.clone());
@@ -284,32 +288,32 @@ impl Known {
     }
 
     /// When a service broke so badly that it can make another one this bad.
-    fn break_of(&self, name: &ServiceName, status: Status) -> Option<Break> {
+    fn break_of(&self, bad: &AllBad<'_>, name: &ServiceName, status: Status) -> Option<Break> {
         let wanted = status.max(Status::Warning);
         if self.services.get(name)?.standing.status < wanted {
             return None;
         }
-        let parts = self.bad_parts(name);
-        let bad = parts.iter().filter(|part| part.status >= wanted);
-        let first =
-            bad.filter(|part| part.kind != PartKind::Certificate).min_by_key(|part| part.since)?;
+        let parts = bad.get(name)?.iter().filter(|part| part.status >= wanted);
+        let first = parts
+            .filter(|part| part.kind != PartKind::Certificate)
+            .min_by_key(|part| part.since)?;
         Some(Break { since: first.since, at_least: first.at_least, slack: first.slack })
     }
 
     /// The service whose break made this check fail, if one did.
     fn parent_of<'k>(
         &'k self,
+        bad: &AllBad<'_>,
         name: &ServiceName,
         needs: &'k Needs,
-        id: &SourceId,
-        part: &Part<'_>,
+        (id, part): (&SourceId, &Part<'_>),
     ) -> Option<(&'k ServiceName, Break)> {
         let check = self.checks.get(id)?;
         if let Some(Mark::Stale | Mark::Offline | Mark::Waiting) = check.standing.mark {
             return None;
         }
         let found = |parent: &'k ServiceName| {
-            let broke = self.break_of(parent, part.status)?;
+            let broke = self.break_of(bad, parent, part.status)?;
             broke.may_have_caused(part.since, part.at_least).then_some((parent, broke))
         };
         let first = |(_, broke): &(&ServiceName, Break)| broke.since;
@@ -349,6 +353,7 @@ impl Known {
     /// The service whose break raised this alert, if one did.
     fn parent_of_alert<'k>(
         &'k self,
+        bad: &AllBad<'_>,
         alert: &Alert,
         checks: &BTreeMap<&SourceId, (&'k ServiceName, Break)>,
     ) -> Option<&'k ServiceName> {
@@ -370,7 +375,7 @@ impl Known {
             };
         }
         let parent = TELLING.iter().find_map(|label| needs.named(alert.labels.get(label)?))?;
-        let broke = self.break_of(parent, alert.severity.status())?;
+        let broke = self.break_of(bad, parent, alert.severity.status())?;
         broke.may_have_caused(alert.since, alert.since_at_least).then_some(parent)
     }
 }

@@ -156,23 +156,17 @@ impl Known {
                 && alert.severity >= Severity::Warning
         });
         let mut behind: Vec<(Reverse<Severity>, Reverse<Timestamp>, usize, &Alert)> = Vec::new();
-        let mut all_concerned: BTreeMap<&ServiceName, BTreeSet<&ServiceName>> = BTreeMap::new();
+        // Many alerts of few services: whose releases bear on each is worked out once.
+        let mut bearing: BTreeMap<Option<&ServiceName>, Vec<usize>> = BTreeMap::new();
         for alert in problems {
-            let concerned = alert.service.as_ref().map(|service| {
-                &*all_concerned.entry(service).or_insert_with(|| self.with_what_it_needs(service))
-            });
-            let suspect = self.releases.iter().position(|release| {
-                let concerns = match (concerned, &release.service) {
-                    (Some(services), Some(released)) => services.contains(released),
-                    (None, Some(_)) => false,
-                    (_, None) => true,
-                };
-                concerns
-                    && release.at <= alert.since
-                    && alert.since.since(release.at) <= SUSPECT_FOR
-            });
-            if let Some(place) = suspect {
-                let at = self.releases[place].at;
+            let service = alert.service.as_ref();
+            let bearing = bearing.entry(service).or_insert_with(|| self.releases_on(service));
+            let later = bearing.partition_point(|place| self.releases[*place].at > alert.since);
+            let suspect = bearing.get(later).copied();
+            let suspect = suspect.map(|place| (place, self.releases[place].at));
+            if let Some((place, at)) = suspect
+                && alert.since.since(at) <= SUSPECT_FOR
+            {
                 behind.push((Reverse(alert.severity), Reverse(at), place, alert));
             }
         }
@@ -187,6 +181,19 @@ impl Known {
         let release = self.releases[*place].clone();
         let before = first.since.since(release.at);
         Some(Change { release, before_first_error: Some(before), at_most: first.since_at_least })
+    }
+
+    /// Places of the releases, the newest first, that bear on a service: its
+    /// own, those of what it needs, and those of nobody in particular.
+    fn releases_on(&self, service: Option<&ServiceName>) -> Vec<usize> {
+        let concerned = service.map(|service| self.with_what_it_needs(service));
+        let bears = |release: &Release| match (&concerned, &release.service) {
+            (Some(services), Some(released)) => services.contains(released),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        let places = self.releases.iter().enumerate();
+        places.filter(|(_, release)| bears(release)).map(|(place, _)| place).collect()
     }
 
     /// A service and all that it needs, near and far.

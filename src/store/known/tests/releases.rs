@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{IssuesReading, Release, ReleasesReading};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn world() -> World {
     let mut web = service("web");

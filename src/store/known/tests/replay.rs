@@ -81,7 +81,7 @@ fn outcome(id: &str, how: u8, now: Timestamp) -> Result<Reading, PollError> {
             let taken = now - Duration::from_secs(20) * u32::from(how);
             let snapshots = vec![Snapshot { taken, ..Snapshot::default() }];
             let count = 1;
-            let reading = BackupReading { count, snapshots, ..BackupReading::default() };
+            let reading = BackupReading { snapshots, count, ..BackupReading::default() };
             Reading::Backup(Arc::new(reading))
         }
         ("release/deploys", _) => {
