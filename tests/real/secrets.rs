@@ -3,6 +3,7 @@
 
 use super::support::free_port;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -251,7 +252,7 @@ fn no_secret_comes_out_on_the_screen_in_files_or_in_command_lines() {
             + &String::from_utf8_lossy(&output.stderr);
         assert!(!told.trim().is_empty(), "{arguments:?} says something");
         for line in told.lines().filter(|line| line.contains(MARK)) {
-            said.push_str(&format!("{arguments:?}: {line}\n"));
+            let _ = writeln!(said, "{arguments:?}: {line}");
         }
     }
     let screen = console(folder);
@@ -267,6 +268,7 @@ fn no_secret_comes_out_on_the_screen_in_files_or_in_command_lines() {
 }
 
 /// All that a console draws in some seconds, page by page.
+#[expect(clippy::disallowed_methods, reason = "a person at the keys takes time, too")]
 fn console(folder: &Path) -> String {
     let pty = portable_pty::native_pty_system();
     let size = portable_pty::PtySize { rows: 40, cols: 200, pixel_width: 0, pixel_height: 0 };

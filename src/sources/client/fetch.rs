@@ -109,7 +109,9 @@ impl Target {
         body: Option<Bytes>,
     ) -> Result<Fetched, FetchError> {
         if !self.known.swap(true, Ordering::Relaxed) {
-            secrets_in(&self.url).into_iter().for_each(|secret| shared.remember(secret));
+            for secret in secrets_in(&self.url) {
+                shared.remember(secret);
+            }
         }
         let begun = shared.monotonic();
         let mut answered = false;
