@@ -153,9 +153,9 @@ fn the_details_of_a_backup_show_its_history() {
 #[test]
 fn enter_on_an_alert_about_backups_opens_those() {
     let mut state = troubled(80, 24);
-    let mut stale = alert("BackupStale", "api", Severity::Warning, 300, "files: 3d old");
-    stale.labels = Labels::new([("alertname", "BackupStale"), ("backup", "files")]);
-    state.known.alerts = vec![stale];
+    let mut overdue = alert("BackupStale", "api", Severity::Warning, 300, "files: 3d old");
+    overdue.labels = Labels::new([("alertname", "BackupStale"), ("backup", "files")]);
+    state.known.alerts = vec![overdue];
     state.settle(true);
     press(&mut state, "enter");
     assert_eq!((state.page(), chosen(&state)), (&Page::Backups, Some("backup/files".into())));
