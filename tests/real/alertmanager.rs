@@ -186,7 +186,7 @@ impl Eyes {
                 Brought::Reading(reading) => reading,
                 Brought::Page(_) => panic!("a page"),
             });
-            let (next, took) = (taken + EVERY, monotonic() - begun);
+            let (next, took) = (taken + EVERY, monotonic().saturating_sub(begun));
             let source = source.info().id.clone();
             Polled { source, taken, next, took, late: Duration::ZERO, outcome }
         });
@@ -204,7 +204,7 @@ impl Eyes {
             if holds(&self.known) {
                 break;
             }
-            let so_far = monotonic() - begun;
+            let so_far = monotonic().saturating_sub(begun);
             assert!(
                 so_far < Duration::from_secs(45),
                 "{what}: never\n{}{:#?}",
@@ -213,7 +213,7 @@ impl Eyes {
             );
             tokio::time::sleep((looked + EVERY).saturating_sub(monotonic())).await;
         }
-        println!("  {what}: {:.1} s", (monotonic() - begun).as_secs_f64());
+        println!("  {what}: {:.1} s", monotonic().saturating_sub(begun).as_secs_f64());
     }
 
     fn glance(&self) -> Glance {
