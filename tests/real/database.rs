@@ -30,7 +30,8 @@ impl As {
     /// A command with nothing on its outputs that runs as the user.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.current_dir("/").env_remove("PGPASSWORD").stdin(Stdio::null());
+        // The folder for temporary files of whoever runs the tests is not this user's.
+        command.current_dir("/").env_remove("PGPASSWORD").env_remove("TMPDIR").stdin(Stdio::null());
         if let Some((user, group)) = self.0 {
             command.uid(user).gid(group);
         }

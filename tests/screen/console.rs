@@ -32,8 +32,12 @@ fn selected_last(text: &str) -> Option<&str> {
     text.lines().rev().find(|line| line.starts_with('❯'))
 }
 
+/// A service's row.
 fn row<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().skip(2).find(|line| line.split_whitespace().any(|word| word == name))
+    let services = text.lines().skip_while(|line| !line.starts_with("SERVICES"));
+    services
+        .take_while(|line| !line.starts_with("HOSTS"))
+        .find(|line| line.split_whitespace().any(|word| word == name))
 }
 
 #[test]
@@ -47,7 +51,12 @@ fn a_fault_comes_before_ones_eyes_and_is_healed() {
             .all(|name| row(text, name).is_some_and(|row| row.contains(" ok ")))
     });
 
-    // Move: the selection is on another row.
+    // It starts at what is worst; among the services the selection moves on.
+    assert!(selected(&text).unwrap().contains("BackupStale"));
+    terminal.press("\t");
+    let text = terminal.see("a service is selected", |text| {
+        selected(text).is_some_and(|row| !row.contains("BackupStale"))
+    });
     let first = selected(&text).unwrap().to_owned();
     terminal.press("j");
     terminal.see("another row", |text| {

@@ -82,7 +82,7 @@ fn the_shop_is_well_and_busy_and_leaves_nothing_behind() {
     assert!(shop.page("host").contains("node_cpu_seconds_total{cpu=\"0\",mode=\"idle\"}"));
     assert!(shop.page("worker").contains("jobs_processed_total{result=\"failed\"} 0"));
     let folder = shop.practice.folder().to_owned();
-    assert_eq!(processes_of(&folder), 7);
+    assert_eq!(processes_of(&folder), 8);
     let validate = std::process::Command::new(env!("CARGO_BIN_EXE_opsroom"))
         .args(["validate", "--live", "--config"])
         .arg(shop.practice.config_path())
