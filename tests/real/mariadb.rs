@@ -6,6 +6,7 @@ use opsroom::domain::{Cause, CheckReading, Status};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 pub(crate) struct MariaDb {
     server: Server,
@@ -76,7 +77,13 @@ impl MariaDb {
     }
 
     async fn sees(&self, sql: &str) {
-        until(sql, || async { self.sql(sql) != "0" }).await;
+        until(sql, || async {
+            // InnoDB tells what it told before to whoever asks again within 0.1 s
+            // (trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS).
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            self.sql(sql) != "0"
+        })
+        .await;
     }
 
     async fn check(&self, more: &str) -> CheckReading {
