@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Stands where a secret was.
-const MASK: &str = "(hidden)";
+pub(super) const MASK: &str = "(hidden)";
 /// Shorter ones would hide half of the language.
 const SHORTEST: usize = 4;
 
@@ -79,8 +79,7 @@ fn hidden<T: Serialize + DeserializeOwned>(
     told: T,
     secrets: &[SecretValue],
 ) -> Result<T, PollError> {
-    let secrets: Vec<&str> =
-        secrets.iter().map(SecretValue::reveal).filter(|it| it.len() >= SHORTEST).collect();
+    let secrets = long_enough(secrets);
     if secrets.is_empty() {
         return Ok(told);
     }
@@ -99,15 +98,23 @@ fn hidden<T: Serialize + DeserializeOwned>(
     serde_json::from_value(value).map_err(|_| dropped())
 }
 
+/// Those that can be told from an ordinary word.
+pub(super) fn long_enough(secrets: &[SecretValue]) -> Vec<&str> {
+    secrets.iter().map(SecretValue::reveal).filter(|it| it.len() >= SHORTEST).collect()
+}
+
+/// Hides these secrets in a text.
+pub(super) fn hide_in_text(text: &mut String, secrets: &[&str]) {
+    for secret in secrets {
+        if text.contains(secret) {
+            *text = text.replace(secret, MASK);
+        }
+    }
+}
+
 fn hide_in(value: &mut Value, secrets: &[&str]) {
     match value {
-        Value::String(text) => {
-            for secret in secrets {
-                if text.contains(secret) {
-                    *text = text.replace(secret, MASK);
-                }
-            }
-        }
+        Value::String(text) => hide_in_text(text, secrets),
         Value::Array(all) => all.iter_mut().for_each(|one| hide_in(one, secrets)),
         Value::Object(all) => {
             let pairs = std::mem::take(all).into_iter().map(|(name, mut value)| {

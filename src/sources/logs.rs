@@ -1,5 +1,6 @@
 //! The last lines of a service's log: bounded, masked, harmless.
 
+use super::guard::{MASK, hide_in_text, long_enough};
 use super::process::{Program, RunError};
 use crate::config::SecretValue;
 use crate::domain::{harmless_within, units};
@@ -14,8 +15,6 @@ pub const MOST_LINES: usize = 200;
 const LONGEST_LINE: usize = 500;
 /// Of the output so many bytes are read.
 const MOST_BYTES: usize = 512 << 10;
-/// Stands where a secret was.
-const MASK: &str = "(hidden)";
 
 /// Runs a service's `logs` command in `/bin/sh` and gives its last lines.
 /// `secrets` are masked in them, and so is what looks like one.
@@ -117,12 +116,7 @@ static LOOKS_SECRET: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// A text without the secrets that are known, and without what looks like one.
 pub fn masked(text: &str, secrets: &[SecretValue]) -> String {
     let mut text = text.to_owned();
-    for secret in secrets {
-        // Shorter ones would mask half of the language.
-        if secret.reveal().len() >= 4 && text.contains(secret.reveal()) {
-            text = text.replace(secret.reveal(), MASK);
-        }
-    }
+    hide_in_text(&mut text, &long_enough(secrets));
     for (at, pattern) in LOOKS_SECRET.iter().enumerate() {
         if pattern.is_match(&text) {
             let with = if at == 2 { format!("${{1}}{MASK}@") } else { format!("${{1}}{MASK}") };
