@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
@@ -102,14 +103,15 @@ pub enum SecretError {
     Content { reference: String, why: &'static str },
 }
 
-/// A secret's value. Shows as `(hidden)`; only `reveal` gives it.
+/// A secret's value. Shows as `(hidden)`; only `reveal` gives it. Cheap to clone:
+/// each poll looks its answer through for all of them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(String);
+pub struct SecretValue(Arc<str>);
 
 impl SecretValue {
     /// From a text that holds one in another form, to be masked like it.
     pub fn from_text(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The value itself, for the one place that sends it.
@@ -135,7 +137,7 @@ impl Secret {
     /// its own process group, which is killed whole when it takes longer.
     pub async fn resolve(&self) -> Result<SecretValue, SecretError> {
         let raw = match &self.0 {
-            Reference::Plain(text) => return Ok(SecretValue(text.clone())),
+            Reference::Plain(text) => return Ok(SecretValue::from_text(text.clone())),
             Reference::Env(name) => std::env::var_os(name)
                 .ok_or_else(|| SecretError::NoVariable(self.to_string()))?
                 .into_encoded_bytes(),
@@ -150,7 +152,7 @@ impl Secret {
                 text.pop();
             }
         }
-        if text.is_empty() { Err(content("it is empty")) } else { Ok(SecretValue(text)) }
+        if text.is_empty() { Err(content("it is empty")) } else { Ok(SecretValue::from_text(text)) }
     }
 
     fn read_file(&self, path: &Path) -> Result<Vec<u8>, SecretError> {

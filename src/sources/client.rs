@@ -31,6 +31,9 @@ pub struct Shared {
     trusts: Once<Trust, Arc<Trusted>>,
     /// What was sent as a secret, to be masked wherever it comes back.
     secrets: Mutex<Vec<SecretValue>>,
+    /// What URLs hold that may be secret. Apart, since thousands of targets hold
+    /// thousands of harmless ones, and none of these may push a secret out.
+    in_urls: Mutex<Vec<SecretValue>>,
     /// Who answers PromQL.
     pub(super) asking: Asking,
 }
@@ -59,6 +62,7 @@ impl Shared {
             clients: Mutex::new(Vec::new()),
             trusts: Mutex::new(Vec::new()),
             secrets: Mutex::new(Vec::new()),
+            in_urls: Mutex::new(Vec::new()),
             asking: Asking::default(),
         })
     }
@@ -70,7 +74,9 @@ impl Shared {
 
     /// The values of all secrets that were sent so far, for masking.
     pub fn secrets(&self) -> Vec<SecretValue> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut all = self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.extend_from_slice(&self.in_urls.lock().unwrap_or_else(PoisonError::into_inner));
+        all
     }
 
     /// Reads a secret, and remembers its value for masking.
@@ -82,14 +88,12 @@ impl Shared {
 
     /// Remembers a text for masking: a secret, or what holds one in another form.
     pub(crate) fn remember(&self, value: SecretValue) {
-        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(&value) {
-            // Those that were replaced long ago are of no use to anyone.
-            if known.len() >= MOST_SECRETS {
-                known.remove(0);
-            }
-            known.push(value);
-        }
+        remember_in(&self.secrets, value);
+    }
+
+    /// Remembers a part of a URL for masking.
+    fn remember_in_url(&self, value: SecretValue) {
+        remember_in(&self.in_urls, value);
     }
 
     /// Connections are kept open between polls.
@@ -146,6 +150,17 @@ impl Shared {
     }
 }
 
+fn remember_in(list: &Mutex<Vec<SecretValue>>, value: SecretValue) {
+    let mut known = list.lock().unwrap_or_else(PoisonError::into_inner);
+    if !known.contains(&value) {
+        // Those that were replaced long ago are of no use to anyone.
+        if known.len() >= MOST_SECRETS {
+            known.remove(0);
+        }
+        known.push(value);
+    }
+}
+
 /// The cell of a key in a short list; made where it is not there yet.
 fn cell_of<K: Clone + PartialEq, V>(list: &Once<K, V>, key: &K) -> Arc<OnceCell<V>> {
     let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +198,18 @@ mod tests {
         assert!(shared.secret(&Secret::parse("env:OPSROOM_NO_SUCH")).await.is_err());
         let known = shared.secrets();
         assert_eq!(known.iter().map(SecretValue::reveal).collect::<Vec<_>>(), ["swordfish"]);
+    }
+
+    #[tokio::test]
+    async fn what_thousands_of_urls_hold_pushes_no_secret_out() {
+        let shared = Shared::new(|| Duration::ZERO, 1);
+        shared.secret(&Secret::parse("swordfish")).await.unwrap();
+        for page in 0..2 * MOST_SECRETS {
+            shared.remember_in_url(SecretValue::from_text(format!("page={page}")));
+        }
+        let known = shared.secrets();
+        assert_eq!(known.len(), 1 + MOST_SECRETS);
+        assert_eq!(known[0].reveal(), "swordfish");
     }
 
     #[test]

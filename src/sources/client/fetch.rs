@@ -110,7 +110,7 @@ impl Target {
     ) -> Result<Fetched, FetchError> {
         if !self.known.swap(true, Ordering::Relaxed) {
             for secret in secrets_in(&self.url) {
-                shared.remember(secret);
+                shared.remember_in_url(secret);
             }
         }
         let begun = shared.monotonic();
