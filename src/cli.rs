@@ -73,6 +73,98 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a runbook: plan, questions, output and proof on this terminal.
+    ///
+    /// The run has a process of its own: it goes on when this terminal is gone, to its
+    /// next question, and `opsroom attach` takes it up. Ends with 0 proved, 10 failed,
+    /// 11 unproved, 12 refused, 13 outcome unknown, 14 waiting for a person, 64 usage.
+    Run {
+        /// The runbook: its name, or a Markdown file.
+        book: String,
+        /// The service that it is about.
+        #[arg(long)]
+        service: Option<String>,
+        /// The alert that it is about: its name, or its name with labels,
+        /// 'HighErrorRate{service="api"}'.
+        #[arg(long)]
+        alert: Option<String>,
+        /// A parameter: RELEASE=v141.
+        #[arg(long = "set", short, value_name = "NAME=VALUE", value_parser = assignment)]
+        set: Vec<(String, String)>,
+        /// Print what would be run, and end.
+        #[arg(long)]
+        dry_run: bool,
+        /// Start and go on without asking, as far as that is allowed: never past a
+        /// `confirm` or an approval, unless the config names the runbook for it.
+        #[arg(long)]
+        yes: bool,
+        /// End with 14 at the first question to a person, instead of asking it.
+        #[arg(long)]
+        no_wait: bool,
+        /// Print JSON: the plan, or one record a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow a run, answer its questions, take it up after a crash.
+    Attach {
+        /// The run; without one: the only one that goes on.
+        run: Option<String>,
+        /// Only watch.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// List the runs of this host.
+    Runs {
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 20)]
+        most: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Approve a step of another person's run, or say no.
+    Approve {
+        /// The run; without one: list what waits for approval.
+        run: Option<String>,
+        /// Say no.
+        #[arg(long)]
+        no: bool,
+    },
+    /// List, show, begin and take over runbooks.
+    Runbooks {
+        /// What to do.
+        #[command(subcommand)]
+        what: Runbooks,
+    },
+    /// Try runbooks out without changing anything: check them, run their reads,
+    /// plan the rest, and say which are broken. Ends with 10 where one is.
+    Rehearse {
+        /// Which ones; without: all.
+        books: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Allow changes in production for a while; it ends by itself.
+    Arm {
+        /// For how long: 15m, at most 4h.
+        #[arg(value_parser = time)]
+        time: Duration,
+        /// Why.
+        #[arg(long, short)]
+        reason: String,
+    },
+    /// Allow no more changes.
+    Disarm,
+    /// Read and check the journal.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        what: Audit,
+    },
+    /// The process of a run; started by others.
+    #[command(hide = true)]
+    Conduct,
     /// Print the JSON Schema of the config.
     Schema,
     /// Say where config, state and log are.
@@ -102,6 +194,88 @@ pub enum Command {
         #[arg(long = "peer")]
         peers: Vec<String>,
     },
+}
+
+/// What is done with runbooks.
+#[derive(Debug, Subcommand)]
+pub enum Runbooks {
+    /// List all runbooks, with what they are for and when each was last run.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one: its text, its steps, what is wrong with it.
+    Show {
+        /// Its name, or a Markdown file.
+        book: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Begin one: print a runbook to start from, or write it to a file.
+    New {
+        /// The file.
+        file: Option<PathBuf>,
+        /// The alert that it is for.
+        #[arg(long)]
+        alert: Option<String>,
+    },
+    /// Take a page over: fetch it, show it, save it. Until then it is prose.
+    Adopt {
+        /// Its address; it must begin with a prefix that the config lists.
+        url: String,
+        /// Save it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What is done with the journal.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Print its newest records.
+    Show {
+        /// Of this run alone.
+        #[arg(long)]
+        run: Option<String>,
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 50)]
+        most: usize,
+        /// Print JSON, one record a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every chain against its heads. Ends with 10 where something was changed
+    /// or is missing, 11 where the tail cannot be proved.
+    Verify {
+        /// Heads that were kept elsewhere, as syslog or `audit verify --heads` printed them.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Print the heads, to be kept elsewhere.
+        #[arg(long)]
+        heads: bool,
+    },
+    /// Print the whole journal, or one run.
+    Export {
+        /// JSON, one record a line.
+        #[arg(long, conflicts_with = "markdown")]
+        json: bool,
+        /// Markdown, to be read.
+        #[arg(long)]
+        markdown: bool,
+        /// This run alone.
+        #[arg(long)]
+        run: Option<String>,
+    },
+}
+
+/// NAME=VALUE
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".into()),
+    }
 }
 
 /// A time with its unit, as in the config.

@@ -5,11 +5,16 @@
 
 pub mod domain;
 pub mod metrics;
+
+pub mod runbook;
+
 pub mod store;
 
 pub mod config;
 
+pub mod journal;
 pub mod sources;
+pub mod steps;
 
 pub mod ui;
 

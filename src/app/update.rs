@@ -60,6 +60,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             state.say(format!("the old config stays: {first}"), true);
         }
         Msg::Said { text, bad } => state.say(harmless_within(&text, LONGEST_NOTICE), bad),
+        Msg::Runs(_) => {}
         Msg::Resumed => effects.push(Effect::Redraw),
         Msg::Terminated => effects.push(Effect::Quit),
         Msg::Ticked => {

@@ -1,6 +1,11 @@
 //! One file per subcommand.
 
+mod approve;
+mod arm;
+mod attach;
+mod audit;
 mod completions;
+mod conduct;
 mod console;
 mod demo;
 mod glance;
@@ -8,6 +13,10 @@ mod info;
 mod man;
 mod practice_service;
 mod query;
+mod rehearse;
+mod run;
+mod runbooks;
+mod runs;
 mod schema;
 mod validate;
 
@@ -61,6 +70,28 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             let range = range.map(|length| AskRange { length, step: *step });
             query::run(config, expr, range, *json)
         }
+        Some(Command::Run { book, service, alert, set, dry_run, yes, no_wait, json }) => run::run(
+            config,
+            &run::Asked {
+                book,
+                service: service.as_deref(),
+                alert: alert.as_deref(),
+                set,
+                dry_run: *dry_run,
+                yes: *yes,
+                no_wait: *no_wait,
+                json: *json,
+            },
+        ),
+        Some(Command::Attach { run, watch }) => attach::run(config, run.as_deref(), *watch),
+        Some(Command::Runs { most, json }) => runs::run(config, *most, *json),
+        Some(Command::Approve { run, no }) => approve::run(config, run.as_deref(), *no),
+        Some(Command::Runbooks { what }) => runbooks::run(config, what),
+        Some(Command::Rehearse { books, json }) => rehearse::run(config, books, *json),
+        Some(Command::Audit { what }) => audit::run(config, what),
+        Some(Command::Arm { time, reason }) => arm::run(config, Some((*time, reason))),
+        Some(Command::Disarm) => arm::run(config, None),
+        Some(Command::Conduct) => conduct::run(config),
         Some(Command::Info) => info::run(config),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),

@@ -3,6 +3,7 @@
 use super::alerting::ALERTMANAGER;
 use super::client::{CLIENT, TRUST};
 use super::keys::{Family, Key, Keys, Shape, key};
+use super::runbooks::{JOURNAL, ROLE, RUNBOOKS};
 use super::tracker::SENTRY;
 
 const STATUSES: Shape = Shape::OneOf(&["ok", "warning", "critical"]);
@@ -20,6 +21,9 @@ pub const ROOT: Keys = &[&[
     key("hosts", Shape::Named(HOSTS), "Hosts whose resources are shown, from a job of node exporters. One table for each group."),
     key("backup", Shape::Kinds(Family::Backup, BACKUP), "Backups of a data set, and what is wanted of them. One table for each; each says by one key how they are known."),
     key("release", Shape::Kinds(Family::Release, RELEASE), "Where releases are told of: they are marked on every chart. One table for each."),
+    key("runbooks", Shape::Table(RUNBOOKS), "Runbooks: where they are, and how they run."),
+    key("journal", Shape::Table(JOURNAL), "Where runs and what operators do is recorded."),
+    key("role", Shape::Named(ROLE), "Who may do what. Without any role everybody may do everything that the system lets them. One table for each."),
     key("self", Shape::Table(SELF), "How this host knows that its own network works."),
     key("poll", Shape::Table(POLL), "How everything is polled, unless it says otherwise itself."),
     key("memory", Shape::Table(MEMORY), "How much is kept of what was scraped."),
@@ -71,6 +75,8 @@ pub const SERVICE: Keys = &[
             .like("ssh app-1 journalctl -u api -n 200 --no-pager"),
         key("sentry", Shape::OneOrMore(&Shape::Name), "Its projects in the error tracker, by their slugs.").like(r#"["api"]"#),
         key("depends_on", Shape::OneOrMore(&Shape::Text), "Services that it needs.").like(r#"["db"]"#),
+        key("vars", Shape::Map(&Shape::Name), "Words for its runbooks: `unit` is `$SERVICE_UNIT` in their commands. Names of lower-case letters, digits and `_`.")
+            .like(r#"{ unit = "api.service", pm2 = "api" }"#),
         key("third_party", Shape::Bool, "Somebody else runs it: it warns at most.").or("false"),
     ],
     SIGNALS,

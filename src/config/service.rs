@@ -28,6 +28,8 @@ pub struct Service {
     pub projects: Vec<String>,
     /// Prints its last log lines.
     pub logs: Option<String>,
+    /// Words for its runbooks, by their names in lower case.
+    pub vars: Vec<(String, String)>,
     /// Services that it needs.
     pub depends_on: Vec<ServiceName>,
     /// Somebody else runs it.
@@ -159,6 +161,7 @@ fn service(table: &Table, poll: &Poll, kinds: &[KindKeys], mistakes: &mut Mistak
         link: table.optional_text("link"),
         projects: table.texts("sentry"),
         logs: table.optional_text("logs"),
+        vars: table.text_map("vars"),
         depends_on: table.texts("depends_on").into_iter().map(Into::into).collect(),
         third_party,
         checks,

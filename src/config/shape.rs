@@ -9,6 +9,7 @@ use super::keys::KindKeys;
 use super::mistakes::{Mistakes, Span};
 use super::read::document;
 use super::root::ROOT;
+use super::runbooks::{Journal, Role, Runbooks, journal, roles, runbooks};
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
 use super::tracker::{Tracker, check_projects, tracker};
@@ -39,6 +40,12 @@ pub struct Config {
     pub backups: Vec<Backup>,
     /// Sources of releases.
     pub releases: Vec<Releases>,
+    /// Runbooks: where they are, and how they run.
+    pub runbooks: Runbooks,
+    /// Where runs are recorded.
+    pub journal: Journal,
+    /// Who may do what; everybody everything where empty.
+    pub roles: Vec<Role>,
     /// `host:port` that answer whenever this host has a network.
     pub canary: Vec<String>,
     /// Defaults of all polls.
@@ -208,6 +215,9 @@ impl Config {
             hosts: root.named("hosts").iter().map(|table| hosts(table, mistakes)).collect(),
             backups: backups(&root),
             releases: releases(&root),
+            runbooks: runbooks(&root, &root.text("environment")),
+            journal: journal(&root),
+            roles: roles(&root),
             canary: root.table("self").map(|table| table.texts("canary")).unwrap_or_default(),
             poll,
             memory: memory(&root),

@@ -12,6 +12,7 @@ pub mod labels;
 pub mod num;
 pub mod reading;
 pub mod release;
+pub mod runs;
 pub mod standing;
 pub mod status;
 pub mod time;

@@ -17,6 +17,7 @@ pub mod logging;
 pub mod paths;
 pub mod pen;
 pub mod poller;
+pub mod runs;
 pub mod state_file;
 pub mod terminal;
 pub mod world;

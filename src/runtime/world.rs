@@ -328,6 +328,7 @@ impl Execute for World {
             Effect::Ask(ask) => self.0.engine.ask(ask),
             Effect::Look { source, look } => alone(world.look(source, look)),
             Effect::ReadLogs(service) => alone(world.read_logs(service)),
+            Effect::Runs(_) => {}
             Effect::Copy(text) => alone(copy_into_tmux(text)),
             Effect::Practice(name) => alone(world.call_fault(name)),
             Effect::Reload => alone(async move { world.reload().await }),

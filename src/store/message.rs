@@ -1,6 +1,7 @@
 //! Everything that can happen to the program, and everything it can ask of the
 //! world: plain data that can be compared, logged, kept and replayed.
 
+use super::runs::{RunsEffect, RunsMsg};
 use crate::domain::{
     EngineKind, FullCheck, Inventory, IssueEvent, PollError, Reading, ServiceName, SourceId,
     Timestamp,
@@ -37,6 +38,8 @@ pub enum Msg {
     Looked(Looked),
     /// The `logs` command of a service ended.
     LogsRead { service: ServiceName, lines: Result<Arc<[String]>, String> },
+    /// Something about runbooks and runs happened.
+    Runs(RunsMsg),
     /// The config was read anew: what is watched from now on, or its mistakes.
     Reloaded(Result<Arc<Inventory>, String>),
     /// Something was done or failed that the operator asked for.
@@ -176,6 +179,8 @@ pub enum Effect {
     Look { source: SourceId, look: Look },
     /// Read the service's logs.
     ReadLogs(ServiceName),
+    /// Do something about runs.
+    Runs(RunsEffect),
     /// Put this text into the terminal's clipboard.
     Copy(String),
     /// Start this fault of the practice environment, or heal all.

@@ -4,6 +4,7 @@ pub mod glance;
 pub mod key;
 pub mod known;
 pub mod message;
+pub mod runs;
 
 pub use crate::domain::{Mark, Standing};
 pub use glance::{Glance, Problem, ProblemKind};
@@ -16,3 +17,4 @@ pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,
     Looked, Mods, Msg, Polled, Seen, Stamped,
 };
+pub use runs::{Followed, Runs, RunsEffect, RunsMsg};

@@ -33,7 +33,7 @@ use crate::domain::{
     Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
     Release, Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
 };
-use crate::store::{Answer, AskId, Effect, Looked, Msg, Seen};
+use crate::store::{Answer, AskId, Effect, Looked, Msg, Runs, Seen};
 use index::Index;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -76,6 +76,8 @@ pub struct Known {
     /// Closer looks that the operator asked for, the newest first, bounded; one
     /// of each thing.
     pub looked: VecDeque<Looked>,
+    /// Runbooks, and their runs on this host.
+    pub runs: Runs,
     /// Alerts that fire or are pending, worst first, then longest first.
     pub alerts: Vec<Alert>,
     /// The last answers to the questions of panels, by their place. Those of
@@ -244,6 +246,7 @@ impl Known {
             backups: BTreeMap::new(),
             releases: Vec::new(),
             looked: VecDeque::new(),
+            runs: Runs::default(),
             alerts: Vec::new(),
             answers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -281,6 +284,7 @@ impl Known {
             Msg::Looked(looked) => self.looked(&mut turn, looked),
             Msg::Reloaded(Ok(inventory)) => self.reloaded(&mut turn, inventory),
             Msg::Ticked => self.ticked(&mut turn),
+            Msg::Runs(msg) => turn.effects.extend(self.runs.take(at, msg)),
             Msg::KeyPressed(_)
             | Msg::Pasted(_)
             | Msg::Resized { .. }

@@ -1,0 +1,14 @@
+//! Runbooks: from Markdown to a book, from a book to a plan, and the run as a
+//! state machine. Pure: no clock, no file, no process.
+
+pub mod book;
+pub mod evidence;
+pub mod library;
+pub mod live;
+pub mod run;
+
+pub use book::{Attribute, Block, BlockKind, Book, Document, Front, Heading, Level, Param, Remark};
+pub use evidence::Evidence;
+pub use library::{BookLine, Fit, Library, Past};
+pub use live::{Answer, Ask, AskKind, Doing, Hello, Hidden, Order, ParamAsk, RunRequest, Told};
+pub use run::{Next, Run, Standing, StepState};

@@ -1,0 +1,1 @@
+//! Runs: their processes, those who follow them, their evidence.
