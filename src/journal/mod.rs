@@ -1,7 +1,9 @@
 //! The journal: SQLite, one hash chain for each writer, its heads in a second file.
 
 use crate::domain::Timestamp;
-use crate::domain::runs::{Arming, BookId, Entry, Record, RunId, RunRecord, Who, WriterKind};
+use crate::domain::runs::{
+    Arming, BookId, Entry, ProcessId, Record, RunId, RunRecord, Who, WriterKind,
+};
 use crate::runbook::Past;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -82,6 +84,7 @@ impl Journal {
         place: Place,
         _kind: WriterKind,
         _who: Who,
+        _process: ProcessId,
         _at: Timestamp,
     ) -> Result<Self, JournalError> {
         Ok(Self { place })

@@ -28,6 +28,10 @@ pub struct StepCx {
     pub evidence: Arc<dyn Evidence>,
     /// Conditions hold on readings after this moment alone: the end of the last changing step.
     pub after: Timestamp,
+    /// Who a process is, by its number.
+    pub identify: fn(u32) -> Option<ProcessId>,
+    /// The time since the boot; for how long something took.
+    pub monotonic: fn() -> std::time::Duration,
     /// What each condition said, as it is asked.
     pub findings: watch::Sender<Vec<(String, crate::domain::runs::Finding)>>,
 }

@@ -1,1 +1,3 @@
 //! Runs: their processes, those who follow them, their evidence.
+
+pub mod process;
