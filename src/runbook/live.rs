@@ -45,6 +45,8 @@ pub enum Told {
 /// process makes the plan from it by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRequest {
+    /// Instead of all below: this run is taken up, whose process has died.
+    pub take_up: Option<RunId>,
     /// The runbook.
     pub book: String,
     /// SHA-256 of the text that the operator has seen, in hexadecimal: another
