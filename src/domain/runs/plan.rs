@@ -99,6 +99,9 @@ pub struct Value {
     pub held: Held,
     /// Where it comes from.
     pub origin: Origin,
+    /// The regular expression that the whole of it has to match where it goes into a
+    /// changing step; the usual one where none is given.
+    pub pattern: Option<String>,
 }
 
 /// What a variable holds.
