@@ -41,6 +41,8 @@ impl Config {
                 .collect(),
             engine: self.main_engine(),
             issues: self.sentry.as_ref().map(|tracker| tracker.rules.clone()).unwrap_or_default(),
+            armed_only: self.runbooks.armed_only,
+            shared: self.journal.shared,
         }
     }
 

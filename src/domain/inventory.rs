@@ -26,6 +26,13 @@ pub struct Inventory {
     /// What issues of the error tracker count for.
     #[serde(default)]
     pub issues: super::IssueRules,
+    /// Whether changing steps of runbooks need `arm` first.
+    #[serde(default)]
+    pub armed_only: bool,
+    /// Whether runs of all users of this host share one journal: how far the
+    /// lock of a target reaches.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// One source that is polled.
