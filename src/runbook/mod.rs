@@ -11,4 +11,4 @@ pub use book::{Attribute, Block, BlockKind, Book, Document, Front, Heading, Leve
 pub use evidence::Evidence;
 pub use library::{BookLine, Fit, Library, Past};
 pub use live::{Answer, Ask, AskKind, Doing, Hello, Hidden, Order, ParamAsk, RunRequest, Told};
-pub use run::{Next, Run, Standing, StepState};
+pub use run::{Course, Next, Run, Standing, StepState};
