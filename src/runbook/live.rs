@@ -92,6 +92,8 @@ pub struct Doing {
     pub followers: u32,
     /// The size of the terminal of a `tty` step.
     pub terminal: Option<(u16, u16)>,
+    /// What keeps it from going on though nobody is asked: the journal cannot be written.
+    pub trouble: Option<String>,
 }
 
 /// A question to a person. A run with a question waits, for as long as it takes.
@@ -202,6 +204,9 @@ pub enum Answer {
         /// What was typed, where something has to be.
         typed: Option<String>,
     },
+    /// Run it, by `--yes`: for a step that asks for nothing to be typed and for nobody's
+    /// approval, or of a runbook that the config names for it; refused otherwise.
+    Flag,
     /// A manual step is done.
     Tick {
         /// A note; may be empty.

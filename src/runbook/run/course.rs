@@ -94,9 +94,6 @@ impl Run {
         for standing in &self.steps {
             match standing.state {
                 StepState::Waiting => return Next::Step { step: standing.step, undoing: None },
-                StepState::Failed if self.tries_again(standing.step) => {
-                    return Next::Step { step: standing.step, undoing: None };
-                }
                 StepState::Failed | StepState::Unproved => return Next::Decide(standing.step),
                 StepState::Unknown | StepState::Running => return Next::Settle(standing.step),
                 StepState::Ok
@@ -129,16 +126,6 @@ impl Run {
             // The reader refuses such a book; a journal of another hand might hold it.
             None => Next::End(RunOutcome::Failed, format!("nothing undoes step {undoing}")),
         }
-    }
-
-    /// Whether a read that failed is started again by itself (`retry=`).
-    fn tries_again(&self, step: StepId) -> bool {
-        let Some(Step { kind: StepKind::Command(command), .. }) = self.plan.step(step) else {
-            return false;
-        };
-        self.standing(step).is_some_and(|it| {
-            !command.changes && !it.refused && it.settled.is_none() && it.attempts <= command.retry
-        })
     }
 
     fn given_up(&self, step: StepId, reason: &str) -> Next {

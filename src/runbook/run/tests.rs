@@ -112,7 +112,8 @@ impl Told {
     fn say(&mut self, what: RunRecord) -> &mut Self {
         let place = i64::try_from(self.entries.len()).unwrap() + 1;
         // The clock goes back and forth: it has no say in what a run is.
-        let at = Timestamp::from_millis(if place % 3 == 0 { 10_000 - place } else { place * 7_200_000 });
+        let at =
+            Timestamp::from_millis(if place % 3 == 0 { 10_000 - place } else { place * 7_200_000 });
         self.entries.push(Entry {
             place,
             writer: WriterId::from("w"),
@@ -236,15 +237,6 @@ fn a_failed_step_stops_until_a_person_decides() {
     let mut given = Told { entries: told.entries.clone() };
     assert_eq!(outcome(&given.decide(1, Decision::Abandon).next()), Some(RunOutcome::Failed));
     assert_eq!(told.decide(1, Decision::Retry).next(), step(1));
-}
-
-#[test]
-fn a_read_is_tried_again_by_itself_as_often_as_it_says() {
-    let mut told = Told::of(vec![with(command(1, false), |it| it.retry = 1)]);
-    told.start(1, 1).end(1, 1, StepOutcome::Failed);
-    assert_eq!(told.next(), step(1));
-    told.start(1, 2).end(1, 2, StepOutcome::Failed);
-    assert_eq!(told.next(), Next::Decide(StepId(1)));
 }
 
 #[test]
