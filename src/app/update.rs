@@ -1,6 +1,7 @@
 //! What a message does to the state, and what it asks of the world.
 
 use super::act::{self, act};
+use super::pages::Page;
 use super::state::{Overlay, State};
 use super::strip::Survey;
 use super::{ages, typing, wants};
@@ -64,6 +65,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Resumed => effects.push(Effect::Redraw),
         Msg::Terminated => effects.push(Effect::Quit),
         Msg::Ticked => {
+            effects.extend(state.known.runs.due(at, state.page == Page::Runs));
             visible = changed || ages::change(state, state.aged, at);
             survey = visible;
             state.aged = at;

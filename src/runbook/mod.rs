@@ -5,6 +5,7 @@ pub mod book;
 pub mod evidence;
 pub mod library;
 pub mod live;
+pub mod proof;
 pub mod run;
 
 pub use book::{Attribute, Block, BlockKind, Book, Document, Front, Heading, Level, Param, Remark};

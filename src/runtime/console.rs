@@ -7,6 +7,7 @@ use super::input::TtyInputs;
 use super::keeping::{Keeping, Kept};
 use super::logging;
 use super::paths::StateFolder;
+use super::runs::desk::Desk;
 use super::state_file;
 use super::terminal::{Display, TerminalError, Tty, rescue_at_panic};
 use super::world::{CallFault, MESSAGES, World};
@@ -102,7 +103,10 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     let (limits, path) = (assembled.limits(), assembled.path.clone());
     tracing::info!(config = %path.display(), sources = assembled.sources.len(), "console starts");
     let keeping = Keeping::new(out.clone());
+    let config = assembled.config.clone();
+    let desk = Desk::new(clock, out.clone(), path.clone(), config, state.as_ref());
     let (world, _engine) = World::start(assembled, clock, out, call)?;
+    world.serve_runs(desk);
     let window = state.as_ref().map(|state| state.window(&path));
     if let (Some(state), Some(window)) = (&state, &window) {
         world.load_window(window.clone(), limits);

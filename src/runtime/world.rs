@@ -11,6 +11,7 @@ use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
 use super::keeping::{Keeping, Kept};
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
+use super::runs::desk::Desk;
 use super::state_file;
 use crate::config::discover;
 use crate::domain::{PollError, PollFailure, ServiceName, SourceId, Timestamp};
@@ -21,7 +22,7 @@ use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -57,6 +58,8 @@ struct Inner {
     /// never act on another.
     environment: String,
     practice: Option<CallFault>,
+    /// Where wishes about runs go; nowhere unless a console has said so.
+    runs: OnceLock<Desk>,
 }
 
 struct Made {
@@ -105,6 +108,7 @@ impl World {
             path,
             environment: config.environment,
             practice,
+            runs: OnceLock::new(),
         }));
         world.let_ask(&sharing);
         tokio::spawn(poller_task.run());
@@ -128,6 +132,12 @@ impl World {
         self.0.first.all().await;
         let at = ask.at.max(self.0.clock.now());
         self.0.engine.answer(Ask { at, ..ask }).await
+    }
+
+    /// From now on wishes about runs go there.
+    pub fn serve_runs(&self, desk: Desk) {
+        // Only one console is ever in front of it.
+        let _ = self.0.runs.set(desk);
     }
 
     /// The engine, to be given or asked for its memory.
@@ -243,7 +253,7 @@ impl World {
 
     async fn apply(&self, assembled: Assembled) {
         descriptors::make_room_for(assembled.sources.len());
-        let Assembled { inventory, sources, targets, logs, server, shared, .. } = assembled;
+        let Assembled { config, inventory, sources, targets, logs, server, shared, .. } = assembled;
         let now = self.0.clock.now();
         let by_id = by_id(&sources);
         self.let_ask(&shared);
@@ -256,6 +266,9 @@ impl World {
         let kept: HashSet<Target> = targets.into_values().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
             self.0.engine.forget_target(target, now);
+        }
+        if let Some(runs) = self.0.runs.get() {
+            runs.reloaded(config);
         }
         self.tell(Msg::Reloaded(Ok(inventory))).await;
         self.0.poller.order(Order::Sources(sources));
@@ -328,7 +341,11 @@ impl Execute for World {
             Effect::Ask(ask) => self.0.engine.ask(ask),
             Effect::Look { source, look } => alone(world.look(source, look)),
             Effect::ReadLogs(service) => alone(world.read_logs(service)),
-            Effect::Runs(_) => {}
+            Effect::Runs(effect) => {
+                if let Some(runs) = self.0.runs.get() {
+                    runs.execute(effect);
+                }
+            }
             Effect::Copy(text) => alone(copy_into_tmux(text)),
             Effect::Practice(name) => alone(world.call_fault(name)),
             Effect::Reload => alone(async move { world.reload().await }),

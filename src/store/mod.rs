@@ -17,4 +17,4 @@ pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,
     Looked, Mods, Msg, Polled, Seen, Stamped,
 };
-pub use runs::{Followed, Runs, RunsEffect, RunsMsg};
+pub use runs::{Followed, Runs, RunsEffect, RunsMsg, Tail};

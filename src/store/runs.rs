@@ -1,7 +1,13 @@
 //! What a console knows of runbooks and runs: the library, the runs of this
 //! host, the one that is followed, and whether the environment is armed.
 
-use super::Effect;
+mod fold;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use tail::Tail;
+
 use crate::domain::Timestamp;
 use crate::domain::runs::{Arming, Plan, RunId};
 use crate::runbook::{Doing, Library, Order, ParamAsk, Run, RunRequest, Told};
@@ -42,6 +48,11 @@ pub enum RunsMsg {
         run: RunId,
         /// Why.
         why: String,
+    },
+    /// A run is followed no longer, because the operator wanted it so.
+    Left {
+        /// Which run.
+        run: RunId,
     },
 }
 
@@ -89,10 +100,16 @@ pub struct Runs {
     pub failure: Option<String>,
     /// When they were read.
     pub read: Option<Timestamp>,
-    /// Armed until then.
+    /// Armed until then; [`Runs::armed_at`] says whether that is over.
     pub armed: Option<Arming>,
     /// The runs that are followed.
     pub followed: BTreeMap<RunId, Followed>,
+    /// What was last asked for and could not be prepared, and why.
+    pub unprepared: Option<(Box<RunRequest>, String)>,
+    /// When the runs were last asked for; none where they shall be at once.
+    asked: Option<Timestamp>,
+    /// The same for the runbooks.
+    asked_books: Option<Timestamp>,
 }
 
 /// A run that is followed.
@@ -112,19 +129,10 @@ pub struct Followed {
     pub doing: Doing,
     /// When it last told something.
     pub heard: Timestamp,
-    /// The end of its output, and where that begins in the output file.
-    pub output: String,
-    /// Where `output` begins in the output file.
-    pub output_from: u64,
+    /// The end of its output.
+    pub output: Tail,
     /// Why the last order was refused.
     pub refused: Option<String>,
     /// Why it is not heard any more.
     pub lost: Option<String>,
-}
-
-impl Runs {
-    /// Takes in what happened at `at`, and says what the world shall do about it.
-    pub(crate) fn take(&mut self, _at: Timestamp, _msg: &RunsMsg) -> Vec<Effect> {
-        Vec::new()
-    }
 }

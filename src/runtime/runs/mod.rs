@@ -1,3 +1,7 @@
 //! Runs: their processes, those who follow them, their evidence.
 
+pub mod desk;
+pub mod follow;
 pub mod process;
+pub mod records;
+pub mod start;

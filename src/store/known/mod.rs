@@ -491,6 +491,7 @@ impl Known {
             }
         }
         earlier(&mut self.nudged);
+        self.runs.not_after(now);
         self.started = self.started.min(now);
     }
 

@@ -79,6 +79,7 @@ impl Known {
         self.looked.retain(|looked| same_source(&looked.source));
         self.services.retain(|name, _| index.services.contains_key(name));
         self.hosts.retain(|name, _| index.groups.contains_key(name));
+        self.runs.forget_reads();
         self.end(turn, gone);
         self.fill_up();
         self.touch_all(turn);

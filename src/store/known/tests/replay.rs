@@ -1,10 +1,13 @@
 //! What holds for any messages in any order.
 
 use super::*;
+use crate::domain::runs::{RunId, StepId};
 use crate::domain::{
     AlertState, AlertsReading, BackupReading, BackupRole, Issue, IssueRules, IssuesReading,
     Release, ReleasesReading, Reported, Severity, Snapshot, Trend,
 };
+use crate::runbook::{self, AskKind, Doing, Told};
+use crate::store::RunsMsg;
 use crate::store::glance::Glance;
 use proptest::prelude::*;
 
@@ -97,13 +100,33 @@ fn outcome(id: &str, how: u8, now: Timestamp) -> Result<Reading, PollError> {
     Ok(good)
 }
 
+/// Something that happens to runbooks and runs.
+fn of_runs(how: u8, now: Timestamp, age: i64) -> RunsMsg {
+    let run = RunId::from("4f2k");
+    let ask = runbook::Ask { number: 1, step: StepId(1), since: now, kind: AskKind::Manual };
+    match how {
+        0 => RunsMsg::LibraryRead(Arc::default()),
+        1 => RunsMsg::RunsRead(Ok(Arc::default())),
+        2 => RunsMsg::RunsRead(Err("the disk is gone".into())),
+        3 => RunsMsg::Prepared { request: Box::default(), run: Ok(run) },
+        4 => {
+            let text = "failed\n".repeat(usize::from(how));
+            let output = Told::Output { step: StepId(1), from: age.unsigned_abs(), text };
+            let doing = Told::Doing(Doing { ask: Some(ask), ..Doing::default() });
+            RunsMsg::Told { run, told: vec![output, doing, Told::Refused("no".into())] }
+        }
+        5 => RunsMsg::Lost { run, why: "its process has died".into() },
+        _ => RunsMsg::Left { run },
+    }
+}
+
 /// One step: milliseconds that go by (also back), what happens, and how.
 type Step = (i64, u8, u8, i64);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let gap = prop_oneof![8 => 0_i64..12_000, 1 => 0_i64..90_000, 1 => -100_000_i64..0];
     let age = prop_oneof![6 => Just(0_i64), 1 => -60_000_i64..60_000];
-    prop::collection::vec((gap, 0_u8..15, 0_u8..7, age), 0..120)
+    prop::collection::vec((gap, 0_u8..16, 0_u8..7, age), 0..120)
 }
 
 /// Carries the steps out; questions that were asked are answered by later steps.
@@ -126,6 +149,10 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
             "release/deploys",
         ];
         let msg = match (ids.get(usize::from(*what)), open.pop()) {
+            (_, asked) if *what == 15 => {
+                open.extend(asked);
+                Msg::Runs(of_runs(*how, world.now, *age))
+            }
             _ if *what == 14 && *how == 0 => Msg::Reloaded(Ok(Arc::clone(&world.known.inventory))),
             (Some(id), asked) => {
                 open.extend(asked);
@@ -158,7 +185,14 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
             }
             (None, None) => Msg::Ticked,
         };
+        let quiet = matches!(msg, Msg::Runs(_)).then(|| {
+            open.extend(asks(&world.known.take(world.now, &Msg::Ticked)));
+            (Glance::of(&world.known), world.known.counts())
+        });
         open.extend(asks(&world.known.take(world.now, &msg)));
+        if let Some(quiet) = quiet {
+            assert_eq!((Glance::of(&world.known), world.known.counts()), quiet);
+        }
         open.extend(asks(&world.known.take(world.now, &Msg::Ticked)));
         each(&world);
     }
