@@ -5,6 +5,7 @@ pub mod alerting;
 pub mod backup;
 pub mod event;
 pub mod fold;
+pub mod glob;
 pub mod harmless;
 pub mod inventory;
 pub mod issue;
@@ -17,6 +18,7 @@ pub mod standing;
 pub mod status;
 pub mod time;
 pub mod units;
+pub mod words;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use alerting::{
@@ -28,6 +30,7 @@ pub use backup::{
 };
 pub use event::{Event, EventKind};
 pub use fold::{Fold, Probe, Rules};
+pub use glob::glob;
 pub use harmless::{harmless, harmless_within};
 pub use inventory::{
     CheckRole, EngineKind, HostGroup, Inventory, Role, Service, Signal, SignalKind, SourceInfo,
@@ -46,6 +49,7 @@ pub use release::{Release, ReleasesReading};
 pub use standing::{Mark, Standing};
 pub use status::{Counts, Status};
 pub use time::Timestamp;
+pub(crate) use words::nearest;
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
