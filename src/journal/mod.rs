@@ -1,42 +1,37 @@
 //! The journal: SQLite, one hash chain for each writer, its heads in a second file.
 
+mod chain;
+mod heads;
+mod place;
+mod read;
+mod reserve;
+mod schema;
+mod words;
+mod writer;
+
+pub use chain::Row;
+pub use heads::{Head, Kept};
+pub use place::Place;
+pub use read::Reader;
+
 use crate::domain::Timestamp;
 use crate::domain::runs::{
-    Arming, BookId, Entry, ProcessId, Record, RunId, RunRecord, Who, WriterKind,
+    Arming, BookId, Entry, Moment, ProcessId, Record, RunId, RunRecord, Who, WriterId, WriterKind,
 };
 use crate::runbook::Past;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
-
-/// Where a journal lies and how far its locks reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The folder that holds `journal.sqlite`, `heads`, `reserve` and `runs/`.
-    pub folder: PathBuf,
-    /// Where the sockets of runs are.
-    pub sockets: PathBuf,
-    /// Shared by the users of this host, or one user's own.
-    pub shared: bool,
-}
-
-impl Place {
-    /// The folder of a run: its output and text.
-    pub fn run(&self, run: &RunId) -> PathBuf {
-        self.folder.join("runs").join(run.as_str())
-    }
-
-    /// How far a lock reaches: `only you`, `this host`.
-    pub fn reach(&self) -> &'static str {
-        if self.shared { "this host" } else { "only you" }
-    }
-}
+use tokio::sync::Mutex;
+use writer::{Guard, Refusal, Writer};
 
 /// Why a record could not be written or read.
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// It cannot be used as it lies there.
-    #[error("the journal in {folder}: {why}")]
+    #[error("the journal in {}: {why}", folder.display())]
     Place {
         /// Its folder.
         folder: PathBuf,
@@ -71,10 +66,38 @@ pub enum BeginError {
     Journal(#[from] JournalError),
 }
 
+/// Why a run was not taken up.
+#[derive(Debug, Error)]
+pub enum TakeUpError {
+    /// Nothing of that name was ever started.
+    #[error("there is no run {0}")]
+    NotThere(RunId),
+    /// It is over.
+    #[error("run {0} has ended")]
+    Ended(RunId),
+    /// Its process lives: it is followed, not taken up.
+    #[error("run {run} is carried out by process {}", process.pid)]
+    Alive {
+        /// Which run.
+        run: RunId,
+        /// By which process.
+        process: ProcessId,
+    },
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
 /// The journal, opened by one writer. A handle: clones are the same writer.
+///
+/// Each appending is carried to its end even where the future that asked for it
+/// is dropped: the chain never stands on a record that nobody remembers.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    place: Place,
+    place: Arc<Place>,
+    id: WriterId,
+    writer: Arc<Mutex<Writer>>,
+    on_reserve: Arc<AtomicBool>,
 }
 
 impl Journal {
@@ -82,12 +105,20 @@ impl Journal {
     /// version, and writes this writer's first record.
     pub async fn open(
         place: Place,
-        _kind: WriterKind,
-        _who: Who,
-        _process: ProcessId,
-        _at: Timestamp,
+        kind: WriterKind,
+        who: Who,
+        process: ProcessId,
+        at: Timestamp,
     ) -> Result<Self, JournalError> {
-        Ok(Self { place })
+        let on_reserve = Arc::new(AtomicBool::new(false));
+        let place = Arc::new(place);
+        let writer = Writer::open(Arc::clone(&place), Arc::clone(&on_reserve)).await?;
+        let id = writer.id().clone();
+        let writer = Arc::new(Mutex::new(writer));
+        let journal = Self { place, id, writer, on_reserve };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        journal.append(at, Record::Opened { who, kind, process, version }).await?;
+        Ok(journal)
     }
 
     /// Where it lies.
@@ -95,45 +126,123 @@ impl Journal {
         &self.place
     }
 
+    /// How this writer is called in it.
+    pub fn writer(&self) -> &WriterId {
+        &self.id
+    }
+
+    /// Whether its disk is full and it lives on what was kept for that: only
+    /// clean-up should go on.
+    pub fn on_reserve(&self) -> bool {
+        self.on_reserve.load(Ordering::Relaxed)
+    }
+
     /// Appends a record: when this gives, it is on the disk.
-    pub async fn append(&self, _at: Timestamp, _record: Record) -> Result<Entry, JournalError> {
-        Err(JournalError::Write("not there yet".into()))
+    pub async fn append(&self, at: Timestamp, record: Record) -> Result<Entry, JournalError> {
+        match self.write(at, record, Guard::None).await? {
+            Ok(entry) => Ok(entry),
+            // Nothing is asked of a record without a guard.
+            Err(_) => Err(JournalError::Write("it was refused".into())),
+        }
     }
 
     /// Appends the `Started` of a run, unless another run holds its target:
     /// both in one transaction.
     pub async fn begin(
         &self,
-        _at: Timestamp,
-        _run: RunId,
-        _started: RunRecord,
+        at: Timestamp,
+        run: RunId,
+        started: RunRecord,
     ) -> Result<Entry, BeginError> {
-        Err(JournalError::Write("not there yet".into()).into())
+        let guard = Guard::begin(&run, &started);
+        match self.write(at, Record::Run { run, what: started }, guard).await? {
+            Ok(entry) => Ok(entry),
+            Err(Refusal::Held { target, run, who, since }) => {
+                Err(BeginError::Held { target, run, who, since })
+            }
+            Err(_) => {
+                Err(JournalError::Write("a run of this name was started before".into()).into())
+            }
+        }
+    }
+
+    /// Appends that this process has taken a run up, if the one that carried it
+    /// out last is dead by `dead` and the run has not ended: of several that try
+    /// at once, one succeeds.
+    pub async fn take_up(
+        &self,
+        at: Timestamp,
+        run: &RunId,
+        who: Who,
+        process: ProcessId,
+        dead: impl Fn(&ProcessId) -> bool,
+    ) -> Result<Entry, TakeUpError> {
+        let last = self.writer.lock().await.last_process(run).await?;
+        let Some((place, last)) = last else { return Err(TakeUpError::NotThere(run.clone())) };
+        if !dead(&last) {
+            return Err(TakeUpError::Alive { run: run.clone(), process: last });
+        }
+        let record = Record::Run { run: run.clone(), what: RunRecord::TakenUp { who, process } };
+        match self.write(at, record, Guard::TakeUp { run: run.clone(), last: place }).await? {
+            Ok(entry) => Ok(entry),
+            Err(Refusal::Ended) => Err(TakeUpError::Ended(run.clone())),
+            Err(_) => {
+                let last = self.writer.lock().await.last_process(run).await?;
+                let process = last
+                    .map_or_else(|| ProcessId { pid: 0, start: 0, boot: "".into() }, |(_, it)| it);
+                Err(TakeUpError::Alive { run: run.clone(), process })
+            }
+        }
+    }
+
+    /// A name for a new run that none has had, its folder made: what is never
+    /// started takes the folder away again ([`Place::forget`]).
+    pub async fn fresh_run_id(&self) -> Result<RunId, JournalError> {
+        self.writer.lock().await.fresh_run_id().await
     }
 
     /// The records of a run behind this place.
-    pub async fn of_run(&self, _run: &RunId, _after: i64) -> Result<Vec<Entry>, JournalError> {
-        Ok(Vec::new())
+    pub async fn of_run(&self, run: &RunId, after: i64) -> Result<Vec<Entry>, JournalError> {
+        read::of_run(self.writer.lock().await.db(), run, after).await
     }
 
     /// The newest runs, each with its records, the newest first.
-    pub async fn runs(&self, _most: usize) -> Result<Vec<Vec<Entry>>, JournalError> {
-        Ok(Vec::new())
+    pub async fn runs(&self, most: usize) -> Result<Vec<Vec<Entry>>, JournalError> {
+        read::runs(self.writer.lock().await.db(), most).await
     }
 
-    /// The arming that counts for this user in this environment at `at`, as the
+    /// The arming that counts for this user in this environment now, as the
     /// wall clock and the time since the boot both say.
     pub async fn armed(
         &self,
-        _who: &Who,
-        _environment: &str,
-        _at: Timestamp,
+        who: &Who,
+        environment: &str,
+        now: &Moment,
     ) -> Result<Option<Arming>, JournalError> {
-        Ok(None)
+        read::armed(self.writer.lock().await.db(), who, environment, now).await
     }
 
-    /// What was done with each runbook before.
-    pub async fn past(&self) -> Result<BTreeMap<BookId, Past>, JournalError> {
-        Ok(BTreeMap::new())
+    /// What was done with each runbook before. A rehearsal counts where it was
+    /// of the text that `texts` names by its hash, or where that names none.
+    pub async fn past(
+        &self,
+        texts: &BTreeMap<BookId, String>,
+    ) -> Result<BTreeMap<BookId, Past>, JournalError> {
+        read::past(self.writer.lock().await.db(), texts).await
+    }
+
+    /// Writes in a task of its own, which nobody's impatience can cut off.
+    async fn write(
+        &self,
+        at: Timestamp,
+        record: Record,
+        guard: Guard,
+    ) -> Result<Result<Entry, Refusal>, JournalError> {
+        let writer = Arc::clone(&self.writer);
+        let task = tokio::spawn(async move { writer.lock().await.append(at, record, guard).await });
+        task.await.unwrap_or_else(|_| Err(JournalError::Write("the program ends".into())))
     }
 }
+
+#[cfg(test)]
+mod tests;

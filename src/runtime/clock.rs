@@ -1,6 +1,7 @@
 //! The only reader of clocks: all other code is told the time.
 
 use crate::domain::Timestamp;
+use crate::domain::runs::Moment;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -63,6 +64,22 @@ pub fn monotonic() -> Duration {
     instant().saturating_duration_since(*START.get_or_init(instant))
 }
 
+/// This moment by the wall clock and by the time since the boot. That one counts
+/// on while the host is suspended (`CLOCK_BOOTTIME`, as `/proc/uptime` tells it).
+pub fn moment() -> std::io::Result<Moment> {
+    let text = std::fs::read_to_string("/proc/uptime")?;
+    let since_boot = since_boot(&text).ok_or_else(|| {
+        std::io::Error::other("/proc/uptime does not tell the time since the boot")
+    })?;
+    Ok(Moment { at: wall(), boot: super::runs::process::boot_id()?, since_boot })
+}
+
+/// The first number of `/proc/uptime` (proc_uptime(5)), in seconds.
+fn since_boot(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +90,14 @@ mod tests {
         assert_eq!(clock.until_next_second(), Duration::from_millis(750));
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(clock.now(), Timestamp::from_millis(8_250));
+    }
+
+    #[test]
+    fn the_time_since_the_boot_goes_on() {
+        assert_eq!(since_boot("350735.47 234388.90\n"), Some(Duration::from_millis(350_735_470)));
+        assert_eq!(since_boot("-1 2"), None);
+        assert_eq!(since_boot(""), None);
+        let (early, late) = (moment().unwrap(), moment().unwrap());
+        assert!(early.since_boot <= late.since_boot && early.boot == late.boot);
     }
 }

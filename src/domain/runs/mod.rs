@@ -2,12 +2,14 @@
 
 mod condition;
 mod ids;
+mod moment;
 mod plan;
 mod record;
 mod step;
 
 pub use condition::{Condition, Finding, Holds};
 pub use ids::{BookId, ProcessId, RunId, StepId, WriterId};
+pub use moment::Moment;
 pub use plan::{AlertSeen, BookRef, Held, Origin, Plan, Value};
 pub use record::{
     Arming, Decision, Entry, How, OutputRange, PinAsked, Proof, ProofLine, Record, RunOutcome,

@@ -2,6 +2,8 @@
 
 pub mod desk;
 pub mod follow;
+pub mod people;
+pub mod place;
 pub mod process;
 pub mod records;
 pub mod start;
