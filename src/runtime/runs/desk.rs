@@ -7,7 +7,7 @@ use crate::config::{Config, home_path};
 use crate::domain::runs::{Arming, Record, RunId, Who, WriterKind};
 use crate::journal::{Journal, JournalError, Place};
 use crate::runbook::{Library, Order, RunRequest, Told, proof};
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, moment};
 use crate::runtime::isolate::isolated;
 use crate::runtime::paths::StateFolder;
 use crate::store::{Msg, RunsEffect, RunsMsg};
@@ -162,7 +162,8 @@ impl Desk {
 
     async fn armed(&self) -> Result<Option<Arming>, JournalError> {
         let environment = self.config().environment.clone();
-        records::armed(self.place()?, &self.0.who, &environment, self.0.clock.now()).await
+        let now = moment().map_err(|error| JournalError::Read(error.to_string()))?;
+        records::armed(self.place()?, &self.0.who, &environment, &now).await
     }
 
     async fn prepare(self, request: Box<RunRequest>) {
@@ -326,7 +327,7 @@ pub fn place(config: &Config, state: Option<&StateFolder>) -> Result<Place, Stri
     if journal.shared {
         let folder = journal.folder.as_deref().unwrap_or("/var/lib/opsroom").into();
         let sockets = journal.sockets.as_deref().unwrap_or("/run/opsroom").into();
-        return Ok(Place { folder, sockets, shared: true });
+        return Ok(Place { folder, sockets, shared: true, syslog: None });
     }
     let folder = match (&journal.folder, state) {
         (Some(folder), _) => home_path(folder),
@@ -334,10 +335,10 @@ pub fn place(config: &Config, state: Option<&StateFolder>) -> Result<Place, Stri
         (None, None) => return Err("there is no journal: this user has no home".into()),
     };
     let sockets = journal.sockets.as_deref().map_or_else(|| folder.join("s"), home_path);
-    Ok(Place { folder, sockets, shared: false })
+    Ok(Place { folder, sockets, shared: false, syslog: None })
 }
 
 #[cfg(test)]
 pub(super) fn place_at(folder: &std::path::Path) -> Place {
-    Place { folder: folder.to_path_buf(), sockets: folder.to_path_buf(), shared: false }
+    Place { sockets: folder.to_path_buf(), ..Place::own(folder) }
 }
