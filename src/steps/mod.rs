@@ -1,5 +1,16 @@
 //! Kinds of runbook steps: one file each, one line each in [`KINDS`].
 
+mod asking;
+mod command;
+mod ending;
+mod gate;
+mod group;
+mod heard;
+#[cfg(test)]
+mod testing;
+
+pub use asking::ask;
+
 use crate::domain::Timestamp;
 use crate::domain::runs::{ProcessId, Step as Planned, StepEnd};
 use crate::runbook::Evidence;
@@ -12,7 +23,8 @@ use tokio::sync::{mpsc, watch};
 /// What a step may use while it runs.
 #[derive(Clone)]
 pub struct StepCx {
-    /// The whole environment of its command: values, secrets among them, and the rest.
+    /// The whole environment of its command: values, secrets among them, and the rest;
+    /// `OPSROOM_RUN` and `OPSROOM_STEP` too, by which what it leaves behind is found.
     pub env: BTreeMap<String, String>,
     /// Where its command runs.
     pub folder: String,
@@ -75,7 +87,7 @@ pub struct Kind {
 }
 
 /// All kinds of steps that run; a manual step is ticked by a person.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[command::KIND];
 
 /// What carries this step out; none for a manual one.
 pub fn step(planned: &Planned) -> Option<Box<dyn Step>> {

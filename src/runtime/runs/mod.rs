@@ -2,6 +2,8 @@
 
 pub mod desk;
 pub mod follow;
+pub mod masking;
+pub mod output;
 pub mod people;
 pub mod place;
 pub mod process;
