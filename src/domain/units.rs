@@ -19,6 +19,48 @@ pub fn duration(of: Duration) -> String {
     age(of)
 }
 
+/// Reads a time: `10s`, `500ms`, `1h30m`, `26h`, `30d`, `1.5s`, `2 weeks`.
+pub fn read_duration(text: &str) -> Option<Duration> {
+    let mut seconds = 0.0;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let (number, unit, after) = number_and_unit(rest)?;
+        let scale = match unit {
+            "ms" | "millisecond" | "milliseconds" => 0.001,
+            "s" | "sec" | "second" | "seconds" => 1.0,
+            "m" | "min" | "minute" | "minutes" => 60.0,
+            "h" | "hour" | "hours" => 3_600.0,
+            "d" | "day" | "days" => 86_400.0,
+            "w" | "week" | "weeks" => 7.0 * 86_400.0,
+            _ => return None,
+        };
+        seconds += number * scale;
+        rest = after.trim_start();
+    }
+    let exact = Duration::try_from_secs_f64(seconds).ok()?;
+    // Whole milliseconds, so that sums of decimal fractions come out even.
+    let millis = (exact.as_nanos() + 500_000) / 1_000_000;
+    Some(Duration::from_millis(u64::try_from(millis).ok()?))
+}
+
+/// Digits with at most one point; no sign, exponent, `inf` or `nan`.
+pub(crate) fn plain_number(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    (plain && !text.is_empty()).then(|| text.parse().ok()).flatten()
+}
+
+/// Splits `1.5 MiB rest` into 1.5, `MiB` and ` rest`.
+pub(crate) fn number_and_unit(text: &str) -> Option<(f64, &str, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number = plain_number(&text[..digits])?;
+    let unit = text[digits..].trim_start();
+    let end = unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len());
+    Some((number, &unit[..end], &unit[end..]))
+}
+
 /// An age in whole seconds and up: `0s`, `4s`, `2m10s`, `38m`, `3h05m`, `26h`, `9d`.
 pub fn age(of: Duration) -> String {
     let s = of.as_secs();

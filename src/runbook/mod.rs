@@ -1,15 +1,25 @@
 //! Runbooks: from Markdown to a book, from a book to a plan, and the run as a
 //! state machine. Pure: no clock, no file, no process.
 
+pub mod attributes;
 pub mod book;
+mod commands;
+pub mod conditions;
 pub mod evidence;
+mod front;
 pub mod given;
+mod language;
 pub mod library;
 pub mod live;
+pub mod markdown;
+mod marks;
+pub mod names;
 mod naming;
 pub mod needs;
+mod node;
 pub mod plan;
 pub mod proof;
+pub mod reading;
 pub mod run;
 pub mod values;
 pub mod words;
