@@ -1,7 +1,7 @@
 //! Lines of `check` blocks to conditions, lines of `pin` blocks to pins.
 
 use super::book::{Level, Remark};
-use super::names;
+use super::given;
 use crate::domain::Status;
 use crate::domain::runs::{Condition, Pin, StepId};
 use crate::domain::words::nearest;
@@ -18,7 +18,7 @@ const FORMS: &[(&str, &str)] = &[
 const STATUSES: &[Status] = &[Status::Ok, Status::Warning, Status::Critical, Status::Unknown];
 
 /// Reads one line of a `check` block. `$NAME` in it stands for a variable of
-/// the run and is kept as it is: [`fill`] puts values in.
+/// the run and is kept as it is: the plan puts values in.
 ///
 /// # Errors
 /// What is wrong, and what was probably meant.
@@ -177,81 +177,6 @@ pub(super) fn pins(content: &str, line: u32, before: StepId) -> (Vec<Pin>, Vec<R
     (pins, remarks)
 }
 
-/// The variables that a condition names: `service $SERVICE is ok`.
-pub fn uses(condition: &Condition) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut note = |name: &str| {
-        if !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
-        }
-        String::new()
-    };
-    match condition {
-        Condition::Service { name, .. } => drop(replace(name.as_str(), &mut note)),
-        Condition::Check { name, .. }
-        | Condition::Alert { name, .. }
-        | Condition::Backup { name } => drop(replace(name, &mut note)),
-        Condition::Promql { expr } => drop(replace(expr, &mut note)),
-    }
-    found
-}
-
-/// The condition with values instead of its variables. Within PromQL a value
-/// only ever stands in a text, and cannot end it.
-///
-/// # Errors
-/// The name of a variable that `value` does not know, in words.
-pub fn fill(
-    condition: &Condition,
-    value: &dyn Fn(&str) -> Option<String>,
-) -> Result<Condition, String> {
-    let mut missing: Option<String> = None;
-    let mut plain = |name: &str| {
-        value(name).unwrap_or_else(|| {
-            missing.get_or_insert_with(|| name.to_owned());
-            String::new()
-        })
-    };
-    let filled = match condition {
-        Condition::Service { name, status } => {
-            Condition::Service { name: replace(name.as_str(), &mut plain).into(), status: *status }
-        }
-        Condition::Check { name, status } => {
-            Condition::Check { name: replace(name, &mut plain), status: *status }
-        }
-        Condition::Alert { name, firing } => {
-            Condition::Alert { name: replace(name, &mut plain), firing: *firing }
-        }
-        Condition::Backup { name } => Condition::Backup { name: replace(name, &mut plain) },
-        Condition::Promql { expr } => {
-            Condition::Promql { expr: replace(expr, &mut |name| quoted(&plain(name))) }
-        }
-    };
-    match missing {
-        Some(name) => Err(format!("nobody has said what ${name} is")),
-        None => Ok(filled),
-    }
-}
-
-/// A value as it may stand between quotes of PromQL, of either kind.
-fn quoted(value: &str) -> String {
-    let mut text = String::new();
-    for c in value.chars() {
-        match c {
-            '\\' | '"' | '\'' => {
-                text.push('\\');
-                text.push(c);
-            }
-            '\n' => text.push_str("\\n"),
-            // The third kind of quotes has no escapes: what would end it is left out.
-            '`' => {}
-            c if c.is_control() => text.push(' '),
-            c => text.push(c),
-        }
-    }
-    text
-}
-
 /// The text with `$NAME` and `${NAME}` replaced. `$` before anything else stays,
 /// and so do `$1` and the `$` at the end of a regular expression.
 fn replace(text: &str, value: &mut dyn FnMut(&str) -> String) -> String {
@@ -272,7 +197,7 @@ fn replace(text: &str, value: &mut dyn FnMut(&str) -> String) -> String {
                 after.split_at(end)
             }
         };
-        if names::is_name(name) {
+        if given::is_identifier(name) {
             out.push_str(&value(name));
             rest = behind;
         } else {
@@ -364,21 +289,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_promql_cannot_end_the_text_that_it_stands_in() {
+    fn variables_may_stand_in_names_and_in_texts_of_promql() {
         let expr = r#"up{job="$SERVICE",x=~"a${B}$"} == 1"#;
-        let filled = condition(&format!("promql {expr}")).unwrap();
-        assert_eq!(uses(&filled), ["SERVICE", "B"]);
-        let value = |name: &str| {
-            Some(if name == "B" { "b".to_owned() } else { "a\"} or vector(1) #\\".to_owned() })
-        };
-        let Ok(Condition::Promql { expr }) = fill(&filled, &value) else { panic!("no PromQL") };
-        assert_eq!(expr, r#"up{job="a\"} or vector(1) #\\",x=~"ab$"} == 1"#);
-        assert!(promql::parse(&expr).is_ok());
-        assert_eq!(fill(&filled, &|_| None).unwrap_err(), "nobody has said what $SERVICE is");
-        let service = condition("service $SERVICE is ok").unwrap();
         assert_eq!(
-            fill(&service, &|_| Some("api".into())),
-            Ok(Condition::Service { name: "api".into(), status: Status::Ok })
+            condition(&format!("promql {expr}")),
+            Ok(Condition::Promql { expr: expr.into() })
         );
+        assert_eq!(
+            condition("service $SERVICE is ok"),
+            Ok(Condition::Service { name: "$SERVICE".into(), status: Status::Ok })
+        );
+        assert!(condition("promql rate(x[$W])").is_err());
     }
 }

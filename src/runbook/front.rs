@@ -2,7 +2,7 @@
 //! other tools in TOML or JSON is skipped.
 
 use super::book::{Front, Level, Param, Remark};
-use super::names;
+use super::given;
 use super::node::{self, Kind, Node};
 use crate::domain::words::{listed, nearest};
 
@@ -274,7 +274,7 @@ impl Reader<'_> {
         for (key, held) in entries {
             let name = key.text.clone();
             let line = key.line + 1;
-            if let Some(words) = wrong_name(&name) {
+            if let Some(words) = given::refused(&name) {
                 self.found.remarks.push(Remark { level: Level::Error, line, words });
                 continue;
             }
@@ -448,23 +448,6 @@ fn whole(pattern: Option<&str>) -> Option<regex::Regex> {
     regex::Regex::new(&format!(r"\A(?:{})\z", pattern?)).ok()
 }
 
-/// Why no parameter is called like this.
-pub(super) fn wrong_name(name: &str) -> Option<String> {
-    if !names::is_name(name) {
-        let help = "letters, digits and `_`, no digit first, at most 64";
-        return Some(format!("`{name}` is no name of a variable: {help}"));
-    }
-    if names::is_reserved(name) {
-        return Some(format!(
-            "`{name}` steers the shell or the programs it starts; call the parameter otherwise"
-        ));
-    }
-    if names::is_given(name) {
-        return Some(format!("`{name}` is given by opsroom; call the parameter otherwise"));
-    }
-    None
-}
-
 /// Whether a text is a folder from the root.
 pub(super) fn is_folder(text: &str) -> bool {
     text.starts_with('/') && !text.contains(['\n', '\0'])
@@ -523,7 +506,7 @@ mod tests {
         );
         assert_eq!(remarks("title: x\nparams:\n  PATH: {ask: x}")[0].0, 4);
         assert!(remarks("params:\n  a-b: {}")[0].1.contains("no name of a variable"));
-        assert!(remarks("params:\n  SERVICE: {}")[0].1.contains("given by opsroom"));
+        assert!(remarks("params:\n  SERVICE: {}")[0].1.contains("opsroom gives by itself"));
         assert!(remarks("params:\n  A: {match: '['}")[0].1.contains("no regular expression"));
         assert!(remarks("params:\n  A: {choices: [a], default: b}")[0].1.contains("none of its"));
         assert!(remarks("params:\n  A: {choices: [a], from: b}")[0].1.contains("one of them"));

@@ -1,7 +1,7 @@
 //! What the attributes of a block say of its step.
 
 use super::book::{Attribute, Block, Level, Remark};
-use super::front;
+use super::{front, given};
 use crate::domain::runs::{CommandStep, Expect, Shell};
 use crate::domain::units::read_duration;
 use crate::domain::words::{listed, nearest};
@@ -222,7 +222,7 @@ impl Reader<'_> {
 
     fn capture(&mut self) -> Option<String> {
         let name = self.word("capture", "`capture=NAME`, the variable that keeps the last line")?;
-        if let Some(words) = front::wrong_name(&name) {
+        if let Some(words) = given::refused(&name) {
             self.wrong(words);
             return None;
         }
@@ -337,10 +337,7 @@ mod tests {
             ("sh {reads reads}", "`reads` stands here twice"),
             ("sh {timeout=soon}", "`soon` is no time; `timeout` is written like `90s` or `2m`"),
             ("sh {timeout}", "`timeout` needs a value: `timeout=2m`"),
-            (
-                "sh {capture=PATH reads}",
-                "`PATH` steers the shell or the programs it starts; call the parameter otherwise",
-            ),
+            ("sh {capture=PATH reads}", "`PATH` is reserved: it steers the shell or programs"),
             (
                 "sh {retry=3}",
                 "only a step that `reads` is tried again by itself; a change is retried by a person",

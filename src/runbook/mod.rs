@@ -13,7 +13,6 @@ pub mod library;
 pub mod live;
 pub mod markdown;
 mod marks;
-pub mod names;
 mod naming;
 pub mod needs;
 mod node;
