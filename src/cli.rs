@@ -193,6 +193,22 @@ pub enum Command {
         /// Where another one listens: db=127.0.0.1:21000.
         #[arg(long = "peer")]
         peers: Vec<String>,
+        /// The release that runs.
+        #[arg(long)]
+        release: Option<String>,
+        /// Who has just deployed it.
+        #[arg(long)]
+        deployed_by: Option<String>,
+    },
+    /// A tool of the practice environment; called by `shopctl` and `deployctl` in its `bin`.
+    #[command(hide = true)]
+    PracticeTool {
+        /// The folder of its practice.
+        #[arg(long)]
+        folder: PathBuf,
+        /// The tool, and what it is called with.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
 }
 

@@ -12,6 +12,7 @@ mod glance;
 mod info;
 mod man;
 mod practice_service;
+mod practice_tool;
 mod query;
 mod rehearse;
 mod run;
@@ -22,6 +23,8 @@ mod validate;
 
 use crate::cli::{Cli, Command, UNKNOWN};
 use crate::config::discover::{self, DiscoverError, Found};
+use crate::demo::Part;
+use crate::runtime::clock::Clock;
 use crate::store::AskRange;
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
@@ -95,9 +98,25 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::Info) => info::run(config),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Man) => man::run(),
-        Some(Command::PracticeService { name, folder, seed, release_after, peers }) => {
-            practice_service::run(name, folder, *seed, *release_after, peers)
-        }
+        Some(Command::PracticeService {
+            name,
+            folder,
+            seed,
+            release_after,
+            peers,
+            release,
+            deployed_by,
+        }) => practice_service::run(&Part {
+            name: name.clone(),
+            folder: folder.clone(),
+            seed: *seed,
+            release_after: *release_after,
+            release: release.clone(),
+            deployed_by: deployed_by.clone(),
+            peers: peers.clone(),
+            now: || Clock::Wall.now(),
+        }),
+        Some(Command::PracticeTool { folder, words }) => practice_tool::run(folder, words),
     }
 }
 

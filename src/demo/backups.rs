@@ -9,6 +9,7 @@
 use crate::domain::Timestamp;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Write as _};
@@ -61,8 +62,14 @@ pub(super) fn write(practice: &Path, now: Timestamp) -> io::Result<()> {
 fn put(folder: &Path, name: &str, end: &str, made: Timestamp, body: &[u8]) -> io::Result<()> {
     let text = made.to_string();
     let date = text.get(..10).unwrap_or(&text);
-    let mut file = File::create_new(folder.join(format!("{name}-{date}.{end}")))?;
+    let path = folder.join(format!("{name}-{date}.{end}"));
+    let mut file = File::create_new(&path)?;
     file.write_all(body)?;
+    let sum =
+        Sha256::digest(body).iter().fold(String::new(), |sum, byte| format!("{sum}{byte:02x}"));
+    // As `sha256sum` writes it, which reads it again.
+    let line = format!("{sum}  {}\n", path.display());
+    fs::write(folder.join(format!("{name}-{date}.{end}.sha256")), line)?;
     let since_epoch = Duration::from_millis(made.millis().unsigned_abs());
     file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + since_epoch))
 }
@@ -112,6 +119,7 @@ mod tests {
         let mut names: Vec<String> = fs::read_dir(folder(practice.path()))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".sha256"))
             .collect();
         names.sort();
         assert_eq!(names.len(), 2 * 14 + 1);

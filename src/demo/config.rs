@@ -1,5 +1,6 @@
 //! The config of a practice: an ordinary file, read in the ordinary way.
 
+use super::books::{self, shell_word};
 use super::log::Log;
 use super::shop::Member;
 use super::{backups, releases, tracker};
@@ -70,6 +71,10 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
         if !needs.is_empty() {
             let _ = writeln!(text, "depends_on = [{}]", needs.join(", "));
         }
+        if member == Member::Db {
+            let dumps = backups::folder(folder);
+            let _ = writeln!(text, "vars = {{ dumps = {} }}", quoted(&dumps.to_string_lossy()));
+        }
         if member == Member::Worker {
             text.push_str(WORKER);
         } else {
@@ -117,6 +122,15 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
         "\n[release.deploys]\nfile = {}\nevery = \"2s\"\ntimeout = \"1s\"\n",
         quoted(&releases::file(folder).to_string_lossy()),
     );
+    // What is practised is written down in the practice, and goes with it.
+    let path = |name: &str| quoted(&folder.join(name).to_string_lossy());
+    let _ = write!(
+        text,
+        "\n[runbooks]\nbuilt_in = false\npath = {}\ntimeout = \"1m\"\n\n[journal]\nfolder = {}\nsockets = {}\n",
+        quoted(&books::tools(folder).to_string_lossy()),
+        path("journal"),
+        path("run"),
+    );
     text.push_str("\n[hosts.here]\njob = \"host\"\nwindow = \"10s\"\nevery = \"2s\"\n");
     text
 }
@@ -124,11 +138,6 @@ pub(super) fn text(addresses: &BTreeMap<Member, SocketAddr>, folder: &Path) -> S
 /// A TOML text.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
-}
-
-/// One word for a shell, whatever is in it.
-fn shell_word(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! A folder is only ever removed if it carries the mark that `make` put there.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub(super) fn remove(folder: &Path) {
     if !is_practice(folder) {
         return;
     }
+    end_runs(folder);
     if let Ok(entries) = fs::read_dir(folder) {
         for entry in entries.flatten().filter(|entry| entry.file_name() != MARK) {
             let path = entry.path();
@@ -59,6 +61,25 @@ pub(super) fn remove(folder: &Path) {
         }
     }
     let _ = fs::remove_dir_all(folder);
+}
+
+/// Ends the processes of runs that are practised with this folder's config:
+/// elsewhere they outlive the console, here nothing is left that they could act on.
+fn end_runs(folder: &Path) {
+    let Ok(config) = folder.join("config.toml").canonicalize() else { return };
+    let Ok(entries) = fs::read_dir("/proc") else { return };
+    for entry in entries.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else { continue };
+        let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
+        let mut words = line.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok());
+        let conducts = words.clone().any(|word| word == "conduct");
+        if conducts && words.any(|word| Path::new(word).canonicalize().is_ok_and(|it| it == config))
+        {
+            // It may have ended by itself meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 /// Removes the folders of consoles that are no longer there.

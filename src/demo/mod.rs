@@ -7,8 +7,10 @@
 //! then; each removes the scratch folder as it goes.
 
 mod backups;
+mod books;
 mod chance;
 mod config;
+mod control;
 mod exposition;
 mod folder;
 mod health;
@@ -16,11 +18,14 @@ mod host;
 mod log;
 mod peer;
 mod practice;
+mod processes;
 mod releases;
 mod service;
 mod shop;
 mod tally;
+mod tools;
 mod tracker;
 
+pub use control::{Asked, ask};
 pub use practice::{Practice, PracticeError};
 pub use service::{Part, serve};

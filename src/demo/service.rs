@@ -47,6 +47,10 @@ pub struct Part {
     pub seed: u64,
     /// After how many seconds the bad release comes by itself.
     pub release_after: Option<u64>,
+    /// The release that runs; the good one where none is said.
+    pub release: Option<String>,
+    /// Who has just deployed it, where somebody has.
+    pub deployed_by: Option<String>,
     /// Where the others listen: `db=127.0.0.1:21000`.
     pub peers: Vec<String>,
     /// Tells the time.
@@ -72,8 +76,15 @@ pub fn serve(part: &Part) -> io::Result<()> {
     {
         *tracker = Peer::new(tracker.address(), REPORT_PATIENCE);
     }
-    let (version, _) = member.releases();
+    let version = match &part.release {
+        Some(name) => member.release(name).ok_or_else(|| wrong("no such release"))?,
+        None => member.releases().0,
+    };
     let began = (part.now)();
+    if let Some(by) = &part.deployed_by {
+        let before = releases::current(&part.folder, member);
+        releases::write(&part.folder, member, version, before, by, began)?;
+    }
     let room = Rc::new(Room {
         member,
         now: part.now,
@@ -82,7 +93,10 @@ pub fn serve(part: &Part) -> io::Result<()> {
         tracker: (member == Member::Tracker).then(|| RefCell::new(Tracker::new(began))),
         reporting: Cell::new(0),
         version: Cell::new(version),
-        ailment: Cell::default(),
+        ailment: Cell::new(Ailment {
+            released: member.is_bad(version).then_some(began),
+            ..Ailment::default()
+        }),
         tally: RefCell::new(Tally::new(version, began)),
         seen: RefCell::default(),
         // A restarted service does not live the same minutes again.
@@ -152,7 +166,7 @@ impl Room {
         mut orders: mpsc::UnboundedReceiver<String>,
         release_after: Option<u64>,
     ) -> io::Result<()> {
-        self.say("INFO", "started");
+        self.say("INFO", &format!("started, pid {}", std::process::id()));
         match self.member {
             Member::Visitors => {
                 spawn_local(Rc::clone(self).visit());
@@ -187,7 +201,11 @@ impl Room {
             }
             "slow" if ailment.slow.is_none() => {
                 ailment.slow = Some(now);
-                self.say("WARN", "checkpoint takes long, 1 of 4 disks is rebuilt");
+                self.say("WARN", "a query of reports reads all orders; others wait for it");
+            }
+            "cancel" if ailment.slow.is_some() => {
+                ailment.slow = None;
+                self.say("INFO", "the query of reports was cancelled");
             }
             "hang" => self.hung.set(true),
             "heal" => {
@@ -195,7 +213,7 @@ impl Room {
                     self.run_release(self.member.releases().0);
                 }
                 if ailment.slow.is_some() {
-                    self.say("INFO", "checkpoint complete");
+                    self.say("INFO", "the query of reports has ended");
                 }
                 ailment = Ailment::default();
                 self.hung.set(false);

@@ -87,13 +87,31 @@ impl Member {
 
     /// The release that runs while all is well, and the one that fails.
     pub(super) const fn releases(self) -> (&'static str, &'static str) {
+        let [_, good, bad] = self.history();
+        (good, bad)
+    }
+
+    /// Its releases, the oldest first.
+    pub(super) const fn history(self) -> [&'static str; 3] {
         match self {
-            Self::Api => ("v141", "v142"),
-            Self::Web => ("v87", "v88"),
-            Self::Payments => ("v23", "v24"),
-            Self::Worker => ("v30", "v31"),
-            Self::Db | Self::Host | Self::Tracker | Self::Visitors => ("v9", "v10"),
+            Self::Api => ["v140", "v141", "v142"],
+            Self::Web => ["v86", "v87", "v88"],
+            Self::Payments => ["v22", "v23", "v24"],
+            Self::Worker => ["v29", "v30", "v31"],
+            Self::Db | Self::Host | Self::Tracker | Self::Visitors => ["v8", "v9", "v10"],
         }
+    }
+
+    /// The release of this name.
+    pub(super) fn release(self, name: &str) -> Option<&'static str> {
+        self.history().into_iter().find(|release| *release == name)
+    }
+
+    /// Whether a release fails. That of the api before the good one has the
+    /// same fault as the newest: not every way back helps.
+    pub(super) fn is_bad(self, release: &str) -> bool {
+        let [before, _, newest] = self.history();
+        release == newest || (self == Self::Api && release == before)
     }
 
     /// What is served under a path: the route's name in the metrics, and what

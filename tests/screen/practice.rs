@@ -136,3 +136,65 @@ fn each_fault_is_real_and_heal_all_mends_it() {
         assert!(shop.practice.fault(name).is_ok(), "{name}");
     }
 }
+
+/// A tool of the practice: whether it went well, and what it said.
+fn tool(shop: &Shop, name: &str, words: &[&str]) -> (bool, String) {
+    let tool = shop.practice.folder().join("bin").join(name);
+    let out = std::process::Command::new(tool).args(words).env_clear().output().unwrap();
+    let text = [out.stdout, out.stderr].concat();
+    (out.status.success(), String::from_utf8(text).unwrap())
+}
+
+fn said(shop: &Shop, name: &str, words: &[&str]) -> String {
+    let (well, text) = tool(shop, name, words);
+    assert!(well, "{name} {words:?}: {text}");
+    text.trim().to_owned()
+}
+
+#[test]
+fn shopctl_really_restarts_a_process_and_deployctl_really_changes_its_release() {
+    let parent = tempfile::tempdir().unwrap();
+    let shop = shop(parent.path());
+    eventually("all services are well", SOON, || shop.all_well());
+    let first = said(&shop, "shopctl", &["pid", "api"]);
+    said(&shop, "shopctl", &["restart", "api"]);
+    let second = said(&shop, "shopctl", &["pid", "api"]);
+    assert_ne!(first, second);
+    assert!(!Path::new("/proc").join(&first).exists());
+    shop.practice.fault("kill").unwrap();
+    assert!(said(&shop, "shopctl", &["status", "api"]).contains("GONE"));
+    assert!(!tool(&shop, "shopctl", &["pid", "api"]).0);
+    said(&shop, "shopctl", &["restart", "api"]);
+    eventually("api is well again", SOON, || shop.status("api") == Some(200));
+
+    shop.practice.fault("bad release").unwrap();
+    eventually("v142 runs", SOON, || said(&shop, "deployctl", &["current", "api"]) == "v142");
+    // A restart keeps the release, and what is wrong with it.
+    let before = said(&shop, "shopctl", &["pid", "api"]);
+    said(&shop, "shopctl", &["restart", "api"]);
+    eventually("v142 still runs", SOON, || shop.page("api").contains("version=\"v142\""));
+    assert_eq!(said(&shop, "deployctl", &["list", "api", "--short"]), "v141\nv140");
+    // Not every way back helps: this one has the same fault.
+    said(&shop, "deployctl", &["rollback", "api", "v140"]);
+    eventually("v140 fails too", SOON, || {
+        let page = shop.page("api");
+        page.contains("code=\"500\"") && page.contains("version=\"v140\"")
+    });
+    said(&shop, "deployctl", &["rollback", "api", "v141"]);
+    assert_ne!(said(&shop, "shopctl", &["pid", "api"]), before);
+    eventually("v141 runs", SOON, || shop.page("api").contains("build_info{version=\"v141\"} 1"));
+    let deploys = std::fs::read_to_string(shop.practice.folder().join("deploys.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(deploys.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["version"], &last["before"]), (&"v141".into(), &"v140".into()));
+    assert_ne!(last["by"], "ci");
+    assert!(!tool(&shop, "deployctl", &["rollback", "api", "v9"]).0);
+    assert!(!tool(&shop, "deployctl", &["rollback", "nope", "v141"]).0);
+    assert!(!tool(&shop, "shopctl", &["restart", "visitors"]).0);
+
+    shop.practice.fault("slow database").unwrap();
+    let query = said(&shop, "shopctl", &["queries", "--short"]);
+    assert!(!tool(&shop, "shopctl", &["cancel", "1"]).0);
+    said(&shop, "shopctl", &["cancel", &query]);
+    assert_eq!(said(&shop, "shopctl", &["queries"]), "no query takes long");
+    assert!(!tool(&shop, "shopctl", &["cancel", &query]).0);
+}

@@ -1,0 +1,50 @@
+//! The runbooks of a practice and the tools that they use, in its folder.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What lies in its `runbooks`. `rollback` is the one that ships.
+const BOOKS: [(&str, &str); 6] = [
+    ("database-trouble", include_str!("runbooks/database-trouble.md")),
+    ("payment-failures", include_str!("runbooks/payment-failures.md")),
+    ("restore-orders", include_str!("runbooks/restore-orders.md")),
+    ("rollback", include_str!("../../runbooks/rollback.md")),
+    ("server-down", include_str!("runbooks/server-down.md")),
+    ("slowness", include_str!("runbooks/slowness.md")),
+];
+
+/// Where its tools lie.
+pub(super) fn tools(practice: &Path) -> PathBuf {
+    practice.join("bin")
+}
+
+/// Writes them; the tools are words of this `program`.
+pub(super) fn write(practice: &Path, program: &Path) -> io::Result<()> {
+    let books = practice.join("runbooks");
+    fs::create_dir(&books)?;
+    for (name, text) in BOOKS {
+        put(&books.join(format!("{name}.md")), 0o600, text)?;
+    }
+    let tools = tools(practice);
+    fs::create_dir(&tools)?;
+    for name in ["shopctl", "deployctl"] {
+        let program = shell_word(&program.to_string_lossy());
+        let folder = shell_word(&practice.to_string_lossy());
+        let text =
+            format!("#!/bin/sh\nexec {program} practice-tool --folder {folder} -- {name} \"$@\"\n");
+        put(&tools.join(name), 0o700, &text)?;
+    }
+    Ok(())
+}
+
+fn put(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// One word for a shell, whatever is in it.
+pub(super) fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
