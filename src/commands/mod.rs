@@ -10,6 +10,7 @@ mod console;
 mod demo;
 mod glance;
 mod info;
+mod ledger;
 mod man;
 mod practice_service;
 mod practice_tool;

@@ -73,7 +73,7 @@ impl Kept {
         Ok((!text.is_empty()).then(|| Self::of(&text)))
     }
 
-    fn of(text: &[u8]) -> Self {
+    pub(super) fn of(text: &[u8]) -> Self {
         let mut kept = Self::default();
         for (index, line) in text.chunks(LINE).enumerate() {
             let line = String::from_utf8_lossy(line);

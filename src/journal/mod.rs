@@ -6,6 +6,7 @@ mod place;
 mod read;
 mod reserve;
 mod schema;
+mod verify;
 mod words;
 mod writer;
 
@@ -13,6 +14,7 @@ pub use chain::Row;
 pub use heads::{Head, Kept};
 pub use place::Place;
 pub use read::Reader;
+pub use verify::Verdict;
 
 use crate::domain::Timestamp;
 use crate::domain::runs::{

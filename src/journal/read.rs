@@ -53,11 +53,11 @@ impl Row {
 #[derive(Clone, Debug)]
 pub struct Reader {
     place: Arc<Place>,
-    open: Arc<Mutex<Option<Open>>>,
+    pub(super) open: Arc<Mutex<Option<Open>>>,
 }
 
 #[derive(Debug)]
-struct Open {
+pub(super) struct Open {
     db: SqliteConnection,
     /// The file that it is: another may be put in its place.
     file: (u64, u64),
@@ -162,7 +162,7 @@ impl Reader {
     }
 
     /// The connection; none where there is no journal.
-    async fn db<'open>(
+    pub(super) async fn db<'open>(
         &self,
         open: &'open mut Option<Open>,
     ) -> Result<Option<&'open mut SqliteConnection>, JournalError> {

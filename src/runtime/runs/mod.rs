@@ -1,5 +1,6 @@
 //! Runs: their processes, those who follow them, their evidence.
 
+pub mod arming;
 pub mod desk;
 pub mod follow;
 pub mod masking;
