@@ -32,7 +32,7 @@ pub enum DiscoverError {
     #[error("{}: {why}", shown(.path))]
     Unreadable { path: PathBuf, why: String },
     /// Others could put commands into it.
-    #[error("{}: {why}, and a config holds commands; {remedy}", shown(.path))]
+    #[error("{}: {why}, and it holds commands; {remedy}", shown(.path))]
     Unsafe { path: PathBuf, why: String, remedy: String },
     /// Nobody writes a config of that size.
     #[error("{}: larger than 1 MiB", shown(.path))]
@@ -84,7 +84,8 @@ fn find(named: Option<PathBuf>, places: &[PathBuf]) -> Result<Found, DiscoverErr
     Err(DiscoverError::Nowhere { looked_at: places.to_vec() })
 }
 
-/// Reads a config file, if nobody else could have written it.
+/// Reads a file that holds commands, a config or a runbook, if nobody else could
+/// have written it.
 pub fn read(path: &Path) -> Result<Found, DiscoverError> {
     let unreadable = |error: std::io::Error| DiscoverError::Unreadable {
         path: path.into(),
@@ -127,6 +128,15 @@ fn safe(path: &Path, file: &File, me: u32) -> Result<(), Result<(String, String)
         return Err(Ok((format!("{problem} its folder"), remedy)));
     }
     Ok(())
+}
+
+/// Why a folder of files that hold commands may not be believed, and what helps.
+pub fn folder_problem(folder: &Path) -> Option<String> {
+    let me = rustix::process::getuid().as_raw();
+    let about = std::fs::metadata(folder).ok()?;
+    let problem = problem(about.mode(), about.uid(), me, true)?;
+    let remedy = remedy(folder, about.uid(), me, "go-w");
+    Some(format!("{problem} this folder, and its files hold commands; {remedy}"))
 }
 
 fn problem(mode: u32, owner: u32, me: u32, folder: bool) -> Option<&'static str> {

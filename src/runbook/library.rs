@@ -1,8 +1,9 @@
 //! Which runbooks there are, and which fit an alert or a service.
 
 use super::Book;
-use crate::domain::Timestamp;
+use crate::domain::alert::ALERT_NAME;
 use crate::domain::runs::{BookId, RunOutcome};
+use crate::domain::{Alert, Timestamp, glob};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,9 +55,254 @@ pub enum Fit {
     Search,
 }
 
+/// A firing alert, as far as runbooks care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Firing<'a> {
+    /// Its `alertname`.
+    pub name: &'a str,
+    /// Its annotation `runbook_url`.
+    pub runbook_url: Option<&'a str>,
+}
+
+impl<'a> Firing<'a> {
+    /// What of an alert counts.
+    pub fn of(alert: &'a Alert) -> Self {
+        Self {
+            name: alert.labels.get(ALERT_NAME).unwrap_or_default(),
+            runbook_url: alert.annotations.get("runbook_url").map(String::as_str),
+        }
+    }
+}
+
 impl Fit {
     /// Whether it is only a guess: then none is preselected.
     pub fn is_guess(self) -> bool {
         self >= Self::Service
+    }
+}
+
+/// So many are offered that only speak of it.
+const MOST_FOUND: usize = 10;
+
+impl Library {
+    /// The runbooks that fit an alert, a service, or both: the best first, in an
+    /// order that stays. One whose front matter names services is for those alone.
+    pub fn fits(&self, alert: Option<&Firing<'_>>, service: Option<&str>) -> Vec<BookLine> {
+        let mut found: Vec<(Fit, bool, &BookId)> = Vec::new();
+        for (id, book) in &self.books {
+            let services = &book.front.services;
+            let named =
+                service.is_some_and(|name| services.iter().any(|pattern| glob(pattern, name)));
+            let for_others = service.is_some() && !services.is_empty() && !named;
+            let fit = alert.and_then(|alert| self.fit_of_alert(book, alert, for_others));
+            let fit = fit.or_else(|| named.then_some(Fit::Service));
+            let fit = fit.or_else(|| {
+                let of_alert = alert
+                    .is_some_and(|alert| !alert.name.is_empty() && book.text.contains(alert.name));
+                let of_service = service.is_some_and(|name| is_about(book, name));
+                (!for_others && (of_alert || of_service)).then_some(Fit::Search)
+            });
+            found.extend(fit.map(|fit| (fit, !named, id)));
+        }
+        found.sort();
+        let mut searched = 0;
+        found.retain(|(fit, ..)| {
+            searched += usize::from(*fit == Fit::Search);
+            *fit != Fit::Search || searched <= MOST_FOUND
+        });
+        found.into_iter().map(|(fit, _, id)| BookLine { book: id.clone(), fit }).collect()
+    }
+
+    fn fit_of_alert(&self, book: &Book, alert: &Firing<'_>, for_others: bool) -> Option<Fit> {
+        if alert.runbook_url.is_some_and(|url| self.stands_for(book, url)) {
+            return Some(Fit::Url);
+        }
+        if for_others || alert.name.is_empty() {
+            return None;
+        }
+        if book.front.alerts.iter().any(|pattern| glob(pattern, alert.name)) {
+            return Some(Fit::Alert);
+        }
+        (bare(book.id.as_str()) == bare(alert.name)).then_some(Fit::Name)
+    }
+
+    /// Whether a book is what stands at this address: the file of its path in the
+    /// folder that stands for its beginning, else the one that is called like
+    /// the last part of its path.
+    fn stands_for(&self, book: &Book, url: &str) -> bool {
+        let end = url.find(['?', '#']).unwrap_or(url.len());
+        let url = url[..end].trim_end_matches('/');
+        let plain = |path: &str| {
+            let endings = [".md", ".markdown", ".html", ".htm", "/index", "/README"];
+            let mut path = path;
+            for ending in endings {
+                path = path.strip_suffix(ending).unwrap_or(path);
+            }
+            path.to_owned()
+        };
+        let mapped = self.urls.iter().filter_map(|(beginning, folder)| {
+            let rest = url.strip_prefix(beginning.trim_end_matches('/'))?;
+            rest.starts_with('/')
+                .then(|| format!("{}{}", folder.trim_end_matches('/'), plain(rest)))
+        });
+        let mut mapped = mapped.peekable();
+        let own = plain(&book.path);
+        if mapped.peek().is_some() && mapped.any(|path| path == own) {
+            return true;
+        }
+        let last = plain(url).rsplit('/').next().map(bare).unwrap_or_default();
+        // An address without a path ends with its host.
+        url.matches('/').count() > 2 && !last.is_empty() && last == bare(book.id.as_str())
+    }
+
+    /// The runbooks in which all words of a text stand, those first in whose
+    /// name or title they do.
+    pub fn search(&self, text: &str) -> Vec<BookLine> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+        let mut found: Vec<(u8, &BookId)> = Vec::new();
+        for (id, book) in &self.books {
+            let name = format!("{} {}", id, book.title).to_lowercase();
+            let front =
+                format!("{} {}", book.front.alerts.join(" "), book.front.services.join(" "));
+            let front = front.to_lowercase();
+            let place = if words.iter().all(|word| name.contains(word)) {
+                Some(0)
+            } else if words.iter().all(|word| name.contains(word) || front.contains(word)) {
+                Some(1)
+            } else {
+                let whole = book.text.to_lowercase();
+                words.iter().all(|word| name.contains(word) || whole.contains(word)).then_some(2)
+            };
+            found.extend(place.map(|place| (place, id)));
+        }
+        found.sort();
+        found.into_iter().map(|(_, id)| BookLine { book: id.clone(), fit: Fit::Search }).collect()
+    }
+}
+
+/// A name without case, dashes and blanks: `HighErrorRate` is `high-error-rate`.
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether the name or the title of a book holds this word.
+fn is_about(book: &Book, word: &str) -> bool {
+    let word = word.to_lowercase();
+    let holds = |text: &str| {
+        text.to_lowercase().split(|c: char| !c.is_alphanumeric() && c != '_').any(|it| it == word)
+    };
+    holds(book.id.as_str()) || holds(&book.title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::{Document, Front};
+
+    fn book(id: &str, front: Front, text: &str) -> (BookId, Arc<Book>) {
+        let book = Book {
+            id: id.into(),
+            path: format!("/etc/opsroom/runbooks/{id}.md"),
+            title: front.title.clone().unwrap_or_else(|| id.to_owned()),
+            front,
+            text: text.into(),
+            hash: String::new(),
+            document: Document::default(),
+            steps: Vec::new(),
+            pins: Vec::new(),
+            foreign: false,
+            remarks: Vec::new(),
+        };
+        (book.id.clone(), Arc::new(book))
+    }
+
+    fn front(alerts: &[&str], services: &[&str]) -> Front {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Front { alerts: owned(alerts), services: owned(services), ..Front::default() }
+    }
+
+    fn library(books: Vec<(BookId, Arc<Book>)>) -> Library {
+        let urls = vec![("https://books.example/".to_owned(), "/etc/opsroom/runbooks".to_owned())];
+        Library { books: books.into_iter().collect(), urls, ..Library::default() }
+    }
+
+    fn told(lines: &[BookLine]) -> Vec<(&str, Fit)> {
+        lines.iter().map(|line| (line.book.as_str(), line.fit)).collect()
+    }
+
+    #[test]
+    fn the_best_fit_comes_first_and_the_order_stays() {
+        let library = library(vec![
+            book("a-search", Front::default(), "when HighErrorRate fires"),
+            book("api-notes", Front::default(), "notes"),
+            book("b-service", front(&[], &["api"]), ""),
+            book("high-error-rate", Front::default(), ""),
+            book("rollback", front(&["High*"], &["api"]), ""),
+            book("restart", front(&["HighErrorRate"], &[]), ""),
+            book("page", Front::default(), ""),
+            book("others", front(&["HighErrorRate"], &["web"]), "HighErrorRate"),
+            book("far", Front::default(), ""),
+        ]);
+        let alert = Firing {
+            name: "HighErrorRate",
+            runbook_url: Some("https://books.example/page.html?x=1#top"),
+        };
+        let fits = library.fits(Some(&alert), Some("api"));
+        assert_eq!(
+            told(&fits),
+            [
+                ("page", Fit::Url),
+                ("rollback", Fit::Alert),
+                ("restart", Fit::Alert),
+                ("high-error-rate", Fit::Name),
+                ("b-service", Fit::Service),
+                ("a-search", Fit::Search),
+                ("api-notes", Fit::Search),
+            ]
+        );
+        assert!(!fits[3].fit.is_guess() && fits[4].fit.is_guess());
+        let of_service = library.fits(None, Some("web"));
+        assert_eq!(told(&of_service), [("others", Fit::Service)]);
+        assert_eq!(library.fits(None, None), []);
+    }
+
+    #[test]
+    fn an_address_means_the_file_of_its_path_or_the_name_at_its_end() {
+        let library = library(vec![book("HighErrorRate", Front::default(), "")]);
+        let is = |url| {
+            let alert = Firing { name: "x", runbook_url: Some(url) };
+            !library.fits(Some(&alert), None).is_empty()
+        };
+        for yes in [
+            "https://books.example/HighErrorRate",
+            "https://books.example/HighErrorRate.md",
+            "https://books.example/HighErrorRate/",
+            "https://elsewhere.example/wiki/high-error-rate",
+            "https://github.com/shop/books/blob/main/HighErrorRate.md#steps",
+        ] {
+            assert!(is(yes), "{yes}");
+        }
+        for no in [
+            "https://books.example/",
+            "https://books.example/other",
+            "https://HighErrorRate",
+            "",
+            "/",
+        ] {
+            assert!(!is(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_search_finds_all_words_and_names_before_texts() {
+        let title = Front { title: Some("Roll back the API".into()), ..Front::default() };
+        let library = library(vec![
+            book("a", Front::default(), "how to ROLL a log, and the api behind it"),
+            book("b", title, ""),
+            book("c", Front::default(), "roll"),
+        ]);
+        assert_eq!(told(&library.search("api roll")), [("b", Fit::Search), ("a", Fit::Search)]);
+        assert_eq!(library.search("nothing of the kind"), []);
+        assert_eq!(library.search("").len(), 3);
     }
 }

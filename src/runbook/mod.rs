@@ -3,6 +3,7 @@
 
 pub mod attributes;
 pub mod book;
+pub mod built_in;
 mod commands;
 pub mod conditions;
 pub mod evidence;
@@ -16,6 +17,7 @@ mod marks;
 mod naming;
 pub mod needs;
 mod node;
+pub mod places;
 pub mod plan;
 pub mod proof;
 pub mod reading;
@@ -25,7 +27,7 @@ pub mod words;
 
 pub use book::{Attribute, Block, BlockKind, Book, Document, Front, Heading, Level, Param, Remark};
 pub use evidence::Evidence;
-pub use library::{BookLine, Fit, Library, Past};
+pub use library::{BookLine, Firing, Fit, Library, Past};
 pub use live::{Answer, Ask, AskKind, Doing, Hello, Hidden, Order, ParamAsk, RunRequest, Told};
 pub use plan::{Names, Setting, parameters, plan};
 pub use run::{Course, Next, Run, Standing, StepState};

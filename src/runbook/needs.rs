@@ -1,5 +1,6 @@
 //! What a value has to look like in the places where a runbook uses it.
 
+use super::places::unsafe_place;
 use super::words::variables;
 use crate::domain::runs::{Step, StepKind};
 
@@ -49,11 +50,6 @@ pub(super) fn need_in<'c>(
     need
 }
 
-/// Where a command makes more of a value than a word, in words; none where it does not.
-fn unsafe_place(_script: &str, _name: &str) -> Option<String> {
-    Some("in a command".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +57,8 @@ mod tests {
     #[test]
     fn what_no_place_uses_may_look_like_anything() {
         assert_eq!(need_in(&[], [], "X"), Need::Nothing);
-        assert!(matches!(need_in(&[], ["deployctl list \"$X\""], "X"), Need::Whole(_)));
+        assert_eq!(need_in(&[], ["deployctl list \"$X\""], "X"), Need::Word);
+        assert!(matches!(need_in(&[], ["ssh host \"ls $X\""], "X"), Need::Whole(_)));
+        assert!(matches!(need_in(&[], ["ls $X"], "X"), Need::Whole(_)));
     }
 }

@@ -3,6 +3,7 @@
 pub mod arming;
 pub mod desk;
 pub mod follow;
+pub mod library;
 pub mod masking;
 pub mod output;
 pub mod people;
