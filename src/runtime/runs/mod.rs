@@ -1,6 +1,7 @@
 //! Runs: their processes, those who follow them, their evidence.
 
 pub mod arming;
+pub mod conductor;
 pub mod desk;
 pub mod follow;
 pub mod library;

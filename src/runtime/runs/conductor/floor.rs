@@ -1,0 +1,243 @@
+//! Where a run hears its followers: who is there, what they order, and the
+//! questions that wait for one of them.
+
+use super::board::Board;
+use super::listen::{Event, Peer};
+use crate::domain::runs::{ProofLine, StepId, Who};
+use crate::runbook::{Answer, Ask, AskKind, Doing, Order};
+use crate::runtime::clock::Clock;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::signal::unix::Signal;
+use tokio::sync::{mpsc, watch};
+
+/// Why a run is not carried on here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// This process was asked to end: another one takes the run up.
+    Asked,
+}
+
+/// What was heard.
+pub(super) enum Heard {
+    /// An order of this follower.
+    Order { from: u64, order: Order },
+    /// This process was asked to end.
+    Asked,
+    /// The last follower has gone.
+    Alone,
+}
+
+/// All that comes from outside while a run goes on.
+pub(super) struct Floor {
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Clock,
+    pub(super) doing: Doing,
+    events: mpsc::Receiver<Event>,
+    followers: BTreeMap<u64, Peer>,
+    /// The signals of the target, as a task of its own asks them.
+    signals: watch::Receiver<Vec<ProofLine>>,
+    terms: Signal,
+    /// This process was asked to end, and does so when nothing runs.
+    pub(super) leaving: bool,
+    /// Number of the last question.
+    questions: u64,
+    /// What still runs of an earlier process of the run shall end.
+    pub(super) cancels: bool,
+}
+
+impl Floor {
+    pub(super) fn new(
+        board: Arc<Board>,
+        clock: Clock,
+        events: mpsc::Receiver<Event>,
+        terms: Signal,
+    ) -> Self {
+        let (_, signals) = watch::channel(Vec::new());
+        Self {
+            board,
+            clock,
+            doing: Doing::default(),
+            events,
+            followers: BTreeMap::new(),
+            signals,
+            terms,
+            leaving: false,
+            questions: 0,
+            cancels: false,
+        }
+    }
+
+    /// These are told from now on.
+    pub(super) fn watch_signals(&mut self, signals: watch::Receiver<Vec<ProofLine>>) {
+        self.signals = signals;
+    }
+
+    /// Questions have numbers behind this one: no earlier process of the run has
+    /// asked one of them.
+    pub(super) fn questions_after(&mut self, place: i64) {
+        self.questions = u64::try_from(place).unwrap_or(0) << 20;
+    }
+
+    /// Tells what is done now.
+    pub(super) fn tell(&self) {
+        self.board.doing(&self.doing);
+    }
+
+    /// Says what keeps the run from going on; none where nothing does.
+    pub(super) fn trouble(&mut self, why: Option<String>) {
+        if self.doing.trouble != why {
+            self.doing.trouble = why;
+            self.tell();
+        }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.followers.is_empty()
+    }
+
+    /// Who a follower is.
+    pub(super) fn who(&self, id: u64) -> Option<&Who> {
+        self.followers.get(&id).map(|peer| &peer.who)
+    }
+
+    /// Tells one follower why its order was not carried out.
+    pub(super) fn refuse(&self, id: u64, why: impl Into<String>) {
+        if let Some(peer) = self.followers.get(&id) {
+            // One that asks faster than it reads hears less.
+            let _ = peer.refusals.try_send(why.into());
+        }
+    }
+
+    /// Waits for something to be heard; can be dropped at any moment.
+    pub(super) async fn hear(&mut self) -> Heard {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.terms.recv() => {
+                    self.leaving = true;
+                    return Heard::Asked;
+                }
+                event = self.events.recv() => match event {
+                    Some(Event::Joined { id, peer }) => {
+                        self.followers.insert(id, peer);
+                        self.count();
+                    }
+                    Some(Event::Ordered { id, order }) => {
+                        if self.followers.get(&id).is_some_and(|peer| peer.listens) {
+                            self.refuse(id, "you only listen");
+                        } else {
+                            return Heard::Order { from: id, order };
+                        }
+                    }
+                    Some(Event::Left { id }) => {
+                        self.followers.remove(&id);
+                        self.count();
+                        if self.followers.is_empty() {
+                            return Heard::Alone;
+                        }
+                    }
+                    // Those who serve followers live as long as the run.
+                    None => std::future::pending().await,
+                },
+                Ok(()) = self.signals.changed() => {
+                    self.doing.signals = self.signals.borrow_and_update().clone();
+                    self.tell();
+                }
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        self.doing.followers = u32::try_from(self.followers.len()).unwrap_or(u32::MAX);
+        self.tell();
+    }
+
+    /// Waits for something that is no question; orders are refused meanwhile.
+    pub(super) async fn meanwhile<T>(&mut self, done: impl Future<Output = T>) -> T {
+        tokio::pin!(done);
+        loop {
+            tokio::select! {
+                biased;
+                value = &mut done => return value,
+                heard = self.hear() => {
+                    if let Heard::Order { from, order } = heard {
+                        self.refuse(from, not_now(&order));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next question. Nothing is asked yet.
+    pub(super) fn new_question(&mut self, step: StepId, kind: AskKind) -> Ask {
+        self.questions += 1;
+        Ask { number: self.questions, step, since: self.clock.now(), kind }
+    }
+
+    /// Asks a question until somebody gives an answer that `fits`, or `wake` is
+    /// over: then nobody has, and it still stands.
+    pub(super) async fn ask(
+        &mut self,
+        question: &Ask,
+        fits: impl Fn(&Answer) -> Result<(), String>,
+        mut wake: Pin<&mut (dyn Future<Output = ()> + Send)>,
+    ) -> Result<Option<(u64, Who, Answer)>, Over> {
+        if self.leaving {
+            return Err(Over::Asked);
+        }
+        self.doing.ask = Some(question.clone());
+        self.tell();
+        let answered = loop {
+            let (from, order) = tokio::select! {
+                biased;
+                () = &mut wake => break Ok(None),
+                heard = self.hear() => match heard {
+                    Heard::Order { from, order } => (from, order),
+                    Heard::Asked => break Err(Over::Asked),
+                    Heard::Alone => continue,
+                },
+            };
+            let Order::Answer { ask, answer } = order else {
+                if let (Order::Cancel { step }, AskKind::Unknown { .. }) = (&order, &question.kind)
+                    && *step == question.step
+                {
+                    self.cancels = true;
+                    break Ok(None);
+                }
+                self.refuse(from, not_now(&order));
+                continue;
+            };
+            let Some(who) = self.who(from).cloned() else { continue };
+            let said = match ask == question.number {
+                true => fits(&answer),
+                false => Err("that is asked no more".to_owned()),
+            };
+            match said {
+                Ok(()) => break Ok(Some((from, who, answer))),
+                Err(why) => self.refuse(from, why),
+            }
+        };
+        if !matches!(answered, Ok(None)) {
+            self.ask_no_more();
+        }
+        answered
+    }
+
+    /// The question is asked no more.
+    pub(super) fn ask_no_more(&mut self) {
+        self.doing.ask = None;
+        self.tell();
+    }
+}
+
+/// Why an order is not for this moment.
+pub(super) fn not_now(order: &Order) -> &'static str {
+    match order {
+        Order::Values { .. } | Order::Start(_) => "the run has begun",
+        Order::Answer { .. } => "nothing is asked at the moment",
+        Order::Cancel { .. } => "no such step runs",
+        Order::Input(_) | Order::Resize(..) => "no step runs in a terminal",
+    }
+}

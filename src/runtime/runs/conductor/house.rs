@@ -1,0 +1,175 @@
+//! What the process of a run knows from its config, and its own eyes.
+
+use crate::config::{Config, Mistakes, Role, discover, home_path};
+use crate::domain::ServiceName;
+use crate::domain::Status;
+use crate::domain::Timestamp;
+use crate::domain::runs::{Condition, Plan, ProofLine, StepKind, Who};
+use crate::runbook::{Book, Evidence, Names, Setting};
+use crate::runtime::assemble::Assembled;
+use crate::runtime::runs::library;
+use crate::sources::{Shared, kind_keys};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What it knows from its config.
+pub(super) struct House {
+    /// As whom the process runs.
+    pub(super) who: Who,
+    pub(super) roles: Vec<Role>,
+    /// Runbooks that `--yes` carries past a `confirm`.
+    pub(super) yes: Vec<String>,
+    pub(super) approve_within: Duration,
+    shared: Arc<Shared>,
+}
+
+impl House {
+    pub(super) fn of(assembled: &Assembled, who: Who) -> Self {
+        let config = &assembled.config;
+        Self {
+            who,
+            roles: config.roles.clone(),
+            yes: config.runbooks.yes.clone(),
+            approve_within: config.runbooks.approve_within,
+            shared: Arc::clone(&assembled.shared),
+        }
+    }
+
+    /// The values of secrets that the config's sources have read so far.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        self.shared.secrets().iter().map(|it| it.reveal().to_owned()).collect()
+    }
+}
+
+/// What a plan is made with.
+pub(super) fn setting(assembled: &Assembled, who: &Who) -> Setting {
+    let runbooks = &assembled.config.runbooks;
+    let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let path = &assembled.path;
+    Setting {
+        environment: assembled.inventory.environment.clone(),
+        armed_only: runbooks.armed_only,
+        config: path.canonicalize().unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned(),
+        host: who.host.clone(),
+        user: who.user.clone(),
+        home: variable("HOME").unwrap_or_else(|| "/".into()),
+        folder: home_path(&runbooks.folder).to_string_lossy().into_owned(),
+        timeout: runbooks.timeout,
+        path: runbooks.path.iter().map(|it| home_path(it).to_string_lossy().into_owned()).collect(),
+        agent: variable("SSH_AUTH_SOCK"),
+        zone: variable("TZ"),
+        terminal: "xterm-256color".into(),
+        approve: runbooks.approve.clone(),
+        names: names(&assembled.config),
+    }
+}
+
+fn names(config: &Config) -> Names {
+    let services = config.services.iter().map(|service| {
+        let vars = service.vars.iter();
+        let vars =
+            vars.map(|(name, value)| (format!("SERVICE_{}", name.to_uppercase()), value.clone()));
+        (service.name.as_str().to_owned(), vars.collect())
+    });
+    Names { services: services.collect(), more_alerts: true, ..Names::default() }
+}
+
+/// What the config calls its environment at this moment.
+pub(super) fn environment_now(config: &str) -> Result<String, String> {
+    let found = discover::read(Path::new(config)).map_err(|error| error.to_string())?;
+    let mut mistakes = Mistakes::default();
+    let config = Config::read(&found.text, &kind_keys(), &mut mistakes);
+    match mistakes.is_empty() {
+        true => Ok(config.inventory().environment),
+        false => Err("the config has mistakes".to_owned()),
+    }
+}
+
+/// The line that asks whether a service is ok.
+pub(super) fn service_line(service: &ServiceName) -> (String, Condition) {
+    let is_ok = Condition::Service { name: service.clone(), status: Status::Ok };
+    (format!("service {service} is ok"), is_ok)
+}
+
+/// All that a run looks at: the lines of its checks, its service, its alert.
+pub(super) fn lines(plan: &Plan) -> Arc<[(String, Condition)]> {
+    let checks = plan.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Check(check) => Some(check.lines.iter().cloned()),
+        _ => None,
+    });
+    let service = plan.service.as_ref().map(service_line);
+    let name = plan.alert.as_ref().and_then(|alert| alert.labels.get("alertname"));
+    let alert = name.map(|name| {
+        let resolved = Condition::Alert { name: name.to_owned(), firing: false };
+        (format!("alert {name} is not firing"), resolved)
+    });
+    let mut lines: Vec<(String, Condition)> = Vec::new();
+    for (line, condition) in checks.flatten().chain(service).chain(alert) {
+        if !lines.iter().any(|(known, asked)| *known == line || *asked == condition) {
+            lines.push((line, condition));
+        }
+    }
+    lines.into()
+}
+
+/// What each of these says at the moment.
+pub(super) async fn ask_lines(
+    eyes: &dyn Evidence,
+    lines: &[(String, Condition)],
+    after: Timestamp,
+) -> Vec<ProofLine> {
+    let asked = lines.iter().map(|(line, condition)| async move {
+        ProofLine { line: line.clone(), finding: eyes.ask(condition, after).await }
+    });
+    futures_util::future::join_all(asked).await
+}
+
+/// The run's own eyes on these lines.
+pub(super) fn eyes(
+    _assembled: &Assembled,
+    _plan: &Plan,
+    _lines: &[(String, Condition)],
+) -> Arc<dyn Evidence> {
+    Arc::new(Blind)
+}
+
+#[derive(Debug)]
+struct Blind;
+
+impl Evidence for Blind {
+    fn ask<'a>(
+        &'a self,
+        _condition: &'a Condition,
+        _after: Timestamp,
+    ) -> futures_util::future::BoxFuture<'a, crate::domain::runs::Finding> {
+        Box::pin(async {
+            crate::domain::runs::Finding {
+                holds: crate::domain::runs::Holds::Unknown,
+                words: "nothing was asked".into(),
+                seen: None,
+                value: None,
+            }
+        })
+    }
+
+    fn hurry(&self, _conditions: &[&Condition]) {}
+}
+
+/// The runbook of this name, or in this file.
+pub(super) fn book(assembled: &Assembled, name: &str) -> Result<Arc<Book>, Vec<String>> {
+    let known = library::read(&assembled.path, &assembled.config.runbooks);
+    library::find(&known, name).map_err(|why| {
+        let failures = known.failures.iter().cloned();
+        [why].into_iter().chain(failures).collect()
+    })
+}
+
+/// The values of a label in an expression's answer.
+pub(super) async fn label_values(
+    _assembled: &Assembled,
+    _expr: &str,
+    _label: &str,
+) -> Result<Vec<String>, String> {
+    Err("not there yet".into())
+}
