@@ -8,7 +8,7 @@ use crate::metrics::{Limits, Target};
 use crate::sources::prometheus::Prometheus;
 use crate::sources::{Shared, Source, Sources, kind_keys};
 use crate::ui::Keys;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -99,6 +99,24 @@ impl Assembled {
     pub fn only(mut self, wanted: impl Fn(&SourceInfo) -> bool) -> Self {
         self.sources.retain(|source| wanted(source.info()));
         self
+    }
+
+    /// A part of it to be watched by itself, as if the config named no more.
+    pub fn part(&self, inventory: Inventory) -> Self {
+        let known: HashSet<&SourceId> = inventory.sources.iter().map(|info| &info.id).collect();
+        let sources = self.sources.iter().filter(|source| known.contains(&source.info().id));
+        let targets = self.targets.iter().filter(|(id, _)| known.contains(id));
+        Self {
+            path: self.path.clone(),
+            config: self.config.clone(),
+            sources: sources.cloned().collect(),
+            targets: targets.map(|(id, target)| (id.clone(), target.clone())).collect(),
+            logs: HashMap::new(),
+            server: self.server.clone(),
+            shared: Arc::clone(&self.shared),
+            advice: String::new(),
+            inventory: Arc::new(inventory),
+        }
     }
 
     /// How much the sample memory holds.

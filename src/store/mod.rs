@@ -11,7 +11,7 @@ pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{
     BackupState, Change, CheckState, Explained, HostState, Known, Online, ServiceState,
-    SignalState, SignalValue, SourceState, Watch, WatchKind, certificate_at,
+    SignalState, SignalValue, SourceState, Watch, WatchKind, certificate_at, signal_alert_name,
 };
 pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,

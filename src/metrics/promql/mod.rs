@@ -10,6 +10,7 @@ mod literal;
 mod parser;
 mod print;
 mod split;
+mod subject;
 
 pub use ast::{
     Aggregate, Aggregation, At, Binary, BinaryOp, Expr, Group, Grouping, Kind, LabelMatch,
@@ -20,3 +21,4 @@ pub use functions::Function;
 pub use inspect::{Reach, reaches, selectors, window};
 pub use parser::{MAX_LENGTH, ParseError, parse};
 pub use split::split_by;
+pub use subject::{Subject, asks_absence, instants, subjects};

@@ -3,6 +3,7 @@
 pub mod arming;
 pub mod conductor;
 pub mod desk;
+pub mod evidence;
 pub mod follow;
 pub mod library;
 pub mod masking;

@@ -90,8 +90,9 @@ fn alert(labels: Labels, standing: &Standing, severity: Severity, expression: St
     }
 }
 
-/// The alert's name: for a signal of the config's own its name in one word.
-fn signal_alert_name(signal: &Signal) -> String {
+/// The name of the alert that a signal raises: for one of the config's own its
+/// name in one word.
+pub fn signal_alert_name(signal: &Signal) -> String {
     if signal.kind != SignalKind::Custom {
         return signal.kind.alert_name().into();
     }

@@ -169,7 +169,7 @@ impl Known {
 
     /// What issues count for in the verdict of a service: nothing unless the
     /// config says so. Old data that was bad stays critical, all else is unknown.
-    pub(super) fn issue_standings(&self, service: &ServiceName) -> Vec<Standing> {
+    pub fn issue_standings(&self, service: &ServiceName) -> Vec<Standing> {
         let inventory = Arc::clone(&self.inventory);
         if !inventory.issues.count() {
             return Vec::new();

@@ -22,6 +22,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::signal_alert_name;
 pub use backups::{BackupState, Concern, Estimate, SizeChange};
 pub use checks::certificate_at;
 pub use explain::Explained;
