@@ -4,8 +4,9 @@ use super::pages::Page;
 use super::palette;
 use super::state::{Confirm, Frozen, Overlay, State};
 use super::typing::{Typing, What};
-use super::wants;
+use super::{run_keys, runs, wants};
 use crate::domain::{Role, harmless_within};
+use crate::panels::desk::Aspect;
 use crate::panels::{Chosen, Logs};
 use crate::store::{Action, Effect, Key, KeyCode, Look};
 use crate::ui::layout;
@@ -36,11 +37,11 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Page(number) => {
             if let Some(page) = Page::numbered(number) {
-                go(state, page);
+                return go(state, page);
             }
         }
         Action::Open => return open_chosen(state),
-        Action::Back => back(state),
+        Action::Back => return back(state),
         Action::Help => state.overlay = Some(Overlay::Help { from: 0 }),
         Action::Filter => type_filter(state),
         Action::Palette => {
@@ -48,9 +49,10 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             type_line(state, What::Palette { chosen: None, found }, "");
         }
         Action::Edit => {
-            go(state, Page::Metrics);
+            let effects = go(state, Page::Metrics);
             let text = state.words.expression.clone();
             type_line(state, What::Expression, &text);
+            return effects;
         }
         Action::Split => {
             let text = state.words.split.clone().unwrap_or_default();
@@ -71,6 +73,21 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ZoomIn => state.range = Some(state.range().shorter()),
         Action::ZoomOut => state.range = Some(state.range().longer()),
         Action::Live => state.range = None,
+        Action::Output => runs::look(state, Aspect::Output),
+        Action::FullText => runs::look(state, Aspect::Plan),
+        Action::Runbook => return runs::runbook(state),
+        Action::Arm => return runs::arm(state),
+        Action::Yes
+        | Action::Retry
+        | Action::Skip
+        | Action::Undo
+        | Action::Abandon
+        | Action::Cancel
+        | Action::WasDone
+        | Action::WasNotDone
+        | Action::LookAgain
+        | Action::Terminal
+        | Action::SaveProof => return run_keys::act(state, action),
         Action::Reload => return vec![Effect::Reload],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
@@ -81,6 +98,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Right
         | Action::HalfUp
         | Action::HalfDown
+        | Action::NextMatch
         | Action::First
         | Action::Last => {}
     }
@@ -122,11 +140,19 @@ fn in_panel(state: &mut State, action: Action) -> Option<Vec<Effect>> {
 }
 
 /// Shows a page of a number; pages that were opened from others are left behind.
-fn go(state: &mut State, page: Page) {
-    if state.page != page {
-        state.trail.clear();
-        show(state, page);
+fn go(state: &mut State, page: Page) -> Vec<Effect> {
+    if state.page == page {
+        return Vec::new();
     }
+    let mut before = std::mem::take(&mut state.trail);
+    before.push(state.page.clone());
+    show(state, page);
+    before.iter().filter_map(|page| runs::left(state, page)).collect()
+}
+
+/// Shows a page in the place of this one.
+pub(crate) fn replace(state: &mut State, page: Page) {
+    show(state, page);
 }
 
 /// Opens a page from this one: `esc` comes back here.
@@ -145,25 +171,32 @@ fn show(state: &mut State, page: Page) {
     leave_details(state);
     state.words.split = None;
     state.page = page;
-    let kept = |page: &Page| !matches!(page, Page::Service(_) | Page::Logs(_));
+    let kept = |page: &Page| {
+        !matches!(page, Page::Service(_) | Page::Logs(_) | Page::Offers(_))
+            && !matches!(page, Page::Book(..) | Page::Run(_) | Page::Preparing(_))
+    };
     let (here, trail) = (&state.page, &state.trail);
     state.sheets.retain(|page, _| kept(page) || page == here || trail.contains(page));
     state.settle(true);
 }
 
-fn back(state: &mut State) {
+fn back(state: &mut State) -> Vec<Effect> {
     let filter = state.sheets.get_mut(&state.page).map(|sheet| &mut sheet.filter);
-    if state.words.split.take().is_some() {
+    let look = std::mem::take(&mut state.words.desk.look);
+    if look != Aspect::Work || state.words.split.take().is_some() {
     } else if state.whole {
         leave_details(state);
     } else if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
         filter.clear();
         state.settle(true);
     } else if let Some(page) = state.trail.pop() {
+        let before = state.page.clone();
         show(state, page);
+        return runs::left(state, &before).into_iter().collect();
     } else {
-        go(state, Page::Overview);
+        return go(state, Page::Overview);
     }
+    Vec::new()
 }
 
 /// From the details of a thing on the whole screen back to where it was selected.
@@ -200,6 +233,16 @@ fn open_details(state: &mut State) {
 
 fn open_chosen(state: &mut State) -> Vec<Effect> {
     match (&state.page, state.chosen_in_panel()) {
+        (Page::Book(id, _), _) => {
+            let id = id.clone();
+            return runs::prepare(state, &id);
+        }
+        (Page::Run(_) | Page::Preparing(_), _) => {}
+        (Page::Offers(_), None) => {
+            state.say("none is chosen: these are guesses; choose one with the arrow keys", false);
+        }
+        (_, Some(Chosen::Book(id))) => runs::open_book(state, id),
+        (_, Some(Chosen::Run(id))) => return runs::open_run(state, &id),
         (Page::Issues, Some(Chosen::Issue { source, id })) => {
             open_details(state);
             return wants::look(state, source, Look::Issue(id)).into_iter().collect();
@@ -210,7 +253,10 @@ fn open_chosen(state: &mut State) -> Vec<Effect> {
         (Page::Service(_) | Page::Issues | Page::Overview, Some(source @ Chosen::Source(_))) => {
             open_at(state, Page::Sources, &source);
         }
-        _ => open_subject(state),
+        _ => match runs::book_of_chosen(state) {
+            Some(book) => runs::open_book(state, book),
+            None => open_subject(state),
+        },
     }
     Vec::new()
 }

@@ -21,6 +21,11 @@ pub(crate) fn change(state: &State, before: Timestamp, now: Timestamp) -> bool {
     if minute(before) != minute(now) {
         return true;
     }
+    // What changes systems is drawn every second: how long is left, how old it is.
+    let armed = state.known.runs.armed_at(before).is_some();
+    if state.frozen.is_none() && (armed || state.page.is_tall()) {
+        return true;
+    }
     if state.notices.last().is_some_and(|last| {
         let visible = |at: Timestamp| at.since(last.at) < stands(last);
         visible(before) != visible(now)

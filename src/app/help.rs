@@ -94,6 +94,7 @@ fn works(state: &State, action: Action) -> bool {
     let has = |name: &str| sheet.panels.iter().any(|(kind, _)| kind.name == name);
     match action {
         Action::Open | Action::Filter | Action::Split | Action::NextPanel if empty => false,
+        Action::Open if matches!(state.page, Page::Run(_) | Page::Preparing(_)) => false,
         Action::Open => match (state.chosen_in_panel(), &state.page) {
             (None | Some(Chosen::Host { .. }), _) => false,
             (Some(Chosen::Source(_)), Page::Sources) | (Some(Chosen::Alert(_)), Page::Alerts) => {
@@ -110,6 +111,28 @@ fn works(state: &State, action: Action) -> bool {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
         }
+        Action::Runbook => match &state.page {
+            Page::Run(_) | Page::Preparing(_) | Page::Offers(_) => false,
+            Page::Book(..) => false,
+            _ => {
+                !state.shown().runs.library.books.is_empty()
+                    && super::runs::about(state) != crate::panels::About::default()
+            }
+        },
+        Action::Yes
+        | Action::Retry
+        | Action::Skip
+        | Action::Undo
+        | Action::Abandon
+        | Action::Cancel
+        | Action::WasDone
+        | Action::WasNotDone
+        | Action::LookAgain
+        | Action::Terminal
+        | Action::SaveProof
+        | Action::Output
+        | Action::FullText => super::run_keys::works(state, action),
+        Action::NextMatch => has("book") && !sheet.filter.is_empty(),
         Action::Verify => matches!(state.chosen(), Some(Chosen::Backup(_))),
         Action::NextPanel => {
             let places =
@@ -120,6 +143,26 @@ fn works(state: &State, action: Action) -> bool {
         Action::Back => state.can_go_back(),
         _ => true,
     }
+}
+
+/// A better word for what a key does here.
+fn word_here(state: &State, action: Action) -> Option<&'static str> {
+    let goes_on = || match &state.page {
+        Page::Run(id) => {
+            let run = state.known.runs.run(id);
+            run.is_some_and(|run| run.ended.is_none())
+        }
+        _ => false,
+    };
+    Some(match (action, &state.page) {
+        (Action::Open, Page::Book(..)) => "prepare a run",
+        (Action::Open, Page::Offers(_)) => "read",
+        (Action::Open, _) if super::runs::book_of_chosen(state).is_some() => "runbook",
+        (Action::Runbook, _) if super::runs::book_of_chosen(state).is_some() => "all that fit",
+        (Action::Filter, Page::Book(..)) => "search",
+        (Action::Quit, _) if goes_on() => "leave (run waits)",
+        _ => return None,
+    })
 }
 
 /// Draws the hint line: the keys that matter here, as many as there is room
@@ -145,6 +188,7 @@ pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
             }
             let here = binding.scope == Scope::Global || scoped;
             let word = binding.hint.filter(|_| here && works(state, binding.action))?;
+            let word = word_here(state, binding.action).unwrap_or(word);
             let always = matches!(binding.action, Action::Help | Action::Quit);
             Some((always, key.to_string(), word))
         })

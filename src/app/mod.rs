@@ -2,9 +2,12 @@
 
 mod act;
 mod ages;
+mod armed;
 mod help;
 mod pages;
 mod palette;
+mod run_keys;
+mod runs;
 mod state;
 mod strip;
 mod typing;

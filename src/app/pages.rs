@@ -1,7 +1,8 @@
 //! Pages: which panels they have, and where those stand.
 
 use crate::domain::ServiceName;
-use crate::panels::Index;
+use crate::domain::runs::{BookId, RunId};
+use crate::panels::{About, Index};
 use crate::ui::layout::{Need, stack};
 use ratatui::layout::Rect;
 
@@ -31,6 +32,14 @@ pub enum Page {
     Service(ServiceName),
     /// The logs of one service.
     Logs(ServiceName),
+    /// The runbooks that fit something.
+    Offers(About),
+    /// A runbook, read for something.
+    Book(BookId, About),
+    /// A run whose process is asked for.
+    Preparing(BookId),
+    /// A run.
+    Run(RunId),
 }
 
 /// From this width on there are two columns of panels.
@@ -66,6 +75,9 @@ impl Page {
             Self::Runs => "runs",
             Self::Sources => "sources",
             Self::Service(name) | Self::Logs(name) => name.as_str(),
+            Self::Offers(_) => "runbooks",
+            Self::Book(id, _) | Self::Preparing(id) => id.as_str(),
+            Self::Run(id) => id.as_str(),
         }
     }
 
@@ -73,9 +85,16 @@ impl Page {
     /// right where there is room for two columns.
     pub(crate) fn panels(&self) -> &'static [&'static str] {
         match self {
-            Self::Overview => {
-                &["changed", "alerts", "services", "hosts", "issue-lines", "backup-lines", "charts"]
-            }
+            Self::Overview => &[
+                "changed",
+                "alerts",
+                "services",
+                "hosts",
+                "issue-lines",
+                "backup-lines",
+                "run-lines",
+                "charts",
+            ],
             Self::Services => &["services", "charts"],
             Self::Alerts => &["alerts", "alert"],
             Self::Issues => &["issues", "issue"],
@@ -91,7 +110,11 @@ impl Page {
                 "signals",
             ],
             Self::Logs(_) => &["logs"],
-            Self::Incidents | Self::Runs => &[],
+            Self::Incidents => &[],
+            Self::Runs => &["runs"],
+            Self::Offers(_) => &["offers"],
+            Self::Book(..) => &["book"],
+            Self::Preparing(_) | Self::Run(_) => &["run"],
         }
     }
 
@@ -105,9 +128,13 @@ impl Page {
                 "No backups are watched: a [backup.NAME] in the config names each data set."
             }
             Self::Incidents => "No incidents: this version keeps none.",
-            Self::Runs => "No runs: this version executes no runbooks.",
             _ => return None,
         })
+    }
+
+    /// Whether it stands where other pages tell what is polled, too.
+    pub(crate) fn is_tall(&self) -> bool {
+        matches!(self, Self::Preparing(_) | Self::Run(_))
     }
 
     /// How many panels stand to the right in two columns.

@@ -5,7 +5,7 @@ use super::act;
 use super::pages::Page;
 use super::state::State;
 use crate::store::{Action, Effect};
-use crate::ui::fuzzy;
+use crate::ui::{Scope, fuzzy};
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub(crate) enum Does {
     Act(Action),
     Open(Page),
     Practice(String),
+    /// Arms for what was typed: `15m api 5xx`.
+    Arm(String),
+    Disarm,
 }
 
 impl Command {
@@ -46,8 +49,9 @@ fn all(state: &State) -> Vec<Command> {
                 | Action::Last
                 | Action::Palette
         );
+        let elsewhere = binding.scope == Scope::Run && state.scope() != Scope::Run;
         let known = all.iter().any(|known: &Command| known.does == Does::Act(binding.action));
-        if !moves && !known {
+        if !moves && !known && !elsewhere {
             let key = binding.keys.first().map_or_else(String::new, ToString::to_string);
             let does = Does::Act(binding.action);
             all.push(Command { name: binding.doc.into(), key, does });
@@ -67,6 +71,17 @@ fn all(state: &State) -> Vec<Command> {
 
 /// The commands that what is typed finds, best first.
 pub(crate) fn found(state: &State, typed: &str) -> Vec<Command> {
+    let armed = |does, name: &str| vec![Command { name: name.into(), key: String::new(), does }];
+    if let Some(rest) = typed.strip_prefix("arm ").filter(|rest| !rest.trim().is_empty()) {
+        let words = match super::runs::arming(rest) {
+            Ok((time, reason)) => format!("arm for {}: {reason}", crate::domain::units::age(time)),
+            Err(why) => why,
+        };
+        return armed(Does::Arm(rest.to_owned()), &crate::domain::harmless_within(&words, 60));
+    }
+    if typed.trim() == "disarm" {
+        return armed(Does::Disarm, "disarm");
+    }
     let all = all(state);
     let found = fuzzy::find(typed, all.iter().map(|command| command.name.as_str()));
     found.into_iter().filter_map(|i| all.get(i).cloned()).collect()
@@ -102,6 +117,12 @@ pub(crate) fn run(state: &mut State, found: &[Command], by_hand: Option<usize>) 
         return Vec::new();
     };
     match &command.does {
+        Does::Arm(_) | Does::Disarm if state.frozen.is_some() => {
+            state.say(act::REFUSED_FROZEN, true);
+            Vec::new()
+        }
+        Does::Arm(typed) => super::runs::arm_for(state, typed).unwrap_or_default(),
+        Does::Disarm => super::runs::disarm(state),
         Does::Act(action) => act::act(state, *action),
         Does::Open(page) => {
             act::open(state, page.clone());

@@ -4,7 +4,7 @@ use super::pages::Page;
 use super::strip::Survey;
 use super::typing::Typing;
 use crate::domain::{EngineKind, Inventory, Role, ServiceName, SourceId, Timestamp};
-use crate::panels::{ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
+use crate::panels::{About, ActCx, Chosen, Index, Kind, Panel, Range, Words, kind};
 use crate::store::{Action, Ask, AskId, Known};
 use crate::ui::{Keys, Scope, layout};
 use ratatui::layout::Rect;
@@ -222,8 +222,13 @@ impl State {
 
     /// What the page is about, or what is selected on it.
     pub(crate) fn subject(&self, sheet: &Sheet) -> Option<Chosen> {
-        if let Page::Service(name) | Page::Logs(name) = &self.page {
-            return Some(Chosen::Service(name.clone()));
+        match &self.page {
+            Page::Service(name) | Page::Logs(name) => {
+                return Some(Chosen::Service(name.clone()));
+            }
+            Page::Run(id) => return Some(Chosen::Run(id.clone())),
+            Page::Book(id, _) => return Some(Chosen::Book(id.clone())),
+            _ => {}
         }
         let cx = self.act_cx(sheet, None, Rect::default(), false);
         let chosen = |at: usize| sheet.panels.get(at).and_then(|(_, panel)| panel.chosen(&cx));
@@ -249,6 +254,8 @@ impl State {
                 signals.iter().find(|signal| signal.id == id)?.service.clone()
             }
             Chosen::Host { .. } => None,
+            Chosen::Book(_) => self.words.desk.about.service.clone(),
+            Chosen::Run(id) => self.shown().runs.run(&id)?.plan.service.clone(),
         }
     }
 
@@ -274,7 +281,17 @@ impl State {
 
     /// The body of the screen; nothing where it is too small.
     pub(crate) fn body(&self) -> Option<Rect> {
-        layout::outer(Rect::new(0, 0, self.size.0, self.size.1)).map(|outer| outer.body)
+        let outer = layout::outer(Rect::new(0, 0, self.size.0, self.size.1))?;
+        Some(self.body_in(&outer))
+    }
+
+    /// The body of a screen with these parts.
+    pub(crate) fn body_in(&self, outer: &layout::Outer) -> Rect {
+        if self.page.is_tall() {
+            Rect { y: outer.strip.y, height: outer.body.height + 1, ..outer.body }
+        } else {
+            outer.body
+        }
     }
 
     /// Where the panels of a sheet stand.
@@ -307,6 +324,10 @@ impl State {
     /// Brings panels and index in line with what is shown.
     pub(crate) fn settle(&mut self, changed: bool) {
         let mut changed = changed;
+        self.words.desk.about = match &self.page {
+            Page::Offers(about) | Page::Book(_, about) => about.clone(),
+            _ => About::default(),
+        };
         if !self.index.is_of(&self.shown().inventory) {
             self.index = Index::of(&self.shown().inventory);
             changed = true;

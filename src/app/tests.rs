@@ -7,4 +7,5 @@ mod house;
 mod issues;
 mod keys;
 mod night;
+mod runs;
 mod screens;

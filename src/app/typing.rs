@@ -1,6 +1,7 @@
 //! Lines of text that are typed: filter, expression, label, command.
 
 use super::palette::{self, Command};
+use super::runs;
 use super::state::{Overlay, State};
 use crate::domain::harmless;
 use crate::store::{Effect, Key, KeyCode};
@@ -22,6 +23,8 @@ pub(crate) enum What {
     Expression,
     /// The label to split charts by.
     Split,
+    /// For how long to arm, and why.
+    Arm,
     /// A command; the row that is chosen by hand, if one is.
     Palette { chosen: Option<usize>, found: Vec<Command> },
 }
@@ -37,6 +40,7 @@ impl Typing {
             What::Filter { .. } => "filter: ",
             What::Expression => "expression: ",
             What::Split => "split by label (route, instance, version; none: empty): ",
+            What::Arm => "arm for how long, and why (15m api 5xx): ",
             What::Palette { .. } => "command: ",
         }
     }
@@ -90,7 +94,7 @@ fn after(state: &mut State, mut typing: Typing, heard: Heard) -> Vec<Effect> {
                     *chosen = None;
                     *found = palette::found(state, typing.line.text());
                 }
-                What::Expression | What::Split => {}
+                What::Expression | What::Split | What::Arm => {}
             }
             state.overlay = Some(Overlay::Typing(typing));
             Vec::new()
@@ -123,6 +127,7 @@ fn done(state: &mut State, typing: &Typing) -> Vec<Effect> {
                 state.say(format!("{} is not the name of a label", harmless(text)), true);
             }
         }
+        What::Arm => return runs::arm_for(state, text).unwrap_or_default(),
         What::Palette { chosen, found } => return palette::run(state, found, *chosen),
     }
     Vec::new()

@@ -4,7 +4,7 @@ use super::act::{self, act};
 use super::pages::Page;
 use super::state::{Overlay, State};
 use super::strip::Survey;
-use super::{ages, typing, wants};
+use super::{ages, run_keys, runs, typing, wants};
 use crate::domain::{Event, Reading, Status, harmless, harmless_within};
 use crate::panels::{Logs, backup};
 use crate::store::{Action, Answered, Effect, Key, KeyCode, Look, Looked, Mods, Msg, Stamped};
@@ -33,6 +33,9 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::KeyPressed(key) => effects.extend(press(state, key)),
         Msg::Pasted(text) => match state.overlay.take() {
             Some(Overlay::Typing(line)) => effects.extend(typing::paste(state, line, &text)),
+            None if matches!(state.page, Page::Run(_)) => {
+                effects.extend(run_keys::paste(state, &text));
+            }
             other => {
                 state.overlay = other;
                 visible = false;
@@ -61,7 +64,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             state.say(format!("the old config stays: {first}"), true);
         }
         Msg::Said { text, bad } => state.say(harmless_within(&text, LONGEST_NOTICE), bad),
-        Msg::Runs(_) => {}
+        Msg::Runs(msg) => effects.extend(runs::heard(state, &msg)),
         Msg::Resumed => effects.push(Effect::Redraw),
         Msg::Terminated => effects.push(Effect::Quit),
         Msg::Ticked => {
@@ -78,6 +81,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         state.settle(changed);
         state.touch();
     }
+    runs::settle(state);
     effects.extend(wants::due(state));
     effects
 }
@@ -146,6 +150,9 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             Vec::new()
         }
         None => {
+            if let Some(effects) = run_keys::press(state, key) {
+                return effects;
+            }
             let found = state.keys.find(state.scope(), key).map(|binding| binding.action);
             if let Some(action) = found {
                 return act(state, action);

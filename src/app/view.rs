@@ -3,7 +3,7 @@
 use super::palette::Command;
 use super::state::{Overlay, State};
 use super::typing::{Typing, What};
-use super::{ages, help, palette, strip};
+use super::{ages, armed, help, palette, strip};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::ViewCx;
 use crate::ui::glyphs::short_word;
@@ -13,6 +13,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use std::borrow::Cow;
+
+/// From this width on the frame has room for all of its parts.
+const WIDE: u16 = 110;
 
 type Part<'a> = (Cow<'a, str>, Style);
 
@@ -31,11 +34,15 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
         return None;
     };
     frame_line(state, theme, outer.frame, buf);
-    strip::draw(state, theme, outer.strip, buf);
+    let body = state.body_in(&outer);
+    let helps = matches!(state.overlay, Some(Overlay::Help { .. }));
+    if helps || !state.page.is_tall() {
+        strip::draw(state, theme, outer.strip, buf);
+    }
     let mut cursor = None;
     match &state.overlay {
         Some(Overlay::Help { from }) => help::draw(state, theme, outer.body, buf, *from),
-        _ => cursor = page(state, theme, outer.body, buf),
+        _ => cursor = page(state, theme, body, buf),
     }
     match &state.overlay {
         Some(Overlay::Typing(typing)) => {
@@ -78,6 +85,7 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let style = if production { theme.frame_production() } else { theme.frame() };
     let bar: Part<'_> = (format!(" {} ", theme.glyphs.bar).into(), theme.faint());
 
+    let mode = armed::mode(state, theme);
     let mut right: Vec<Part<'_>> = Vec::new();
     let counts = state.survey.counts;
     for (status, count) in [
@@ -86,6 +94,15 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         (Status::Unknown, counts.unknown),
         (Status::Ok, counts.ok),
     ] {
+        // Beside the word on whether anything may be changed there is little room.
+        let told = right.iter().any(|(part, _)| !part.trim().is_empty());
+        let spare = match &mode {
+            Some(mode) if !mode.why.is_empty() => told || (count == 0 && status != Status::Ok),
+            _ => status == Status::Ok || (count == 0 && status != Status::Critical),
+        };
+        if mode.is_some() && spare && area.width < WIDE {
+            continue;
+        }
         let style = if count == 0 { theme.faint() } else { theme.status(status) };
         let word = short_word(status).to_uppercase();
         let part = match theme.glyphs.status(status) {
@@ -123,8 +140,32 @@ fn frame_line(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if !site.is_empty() {
         add(vec![(format!(" {site}").into(), theme.frame())]);
     }
-    let bar = (format!(" {} ", theme.glyphs.bar).into(), theme.faint());
-    add(vec![bar, (format!("{host} {user}").into(), theme.frame())]);
+    let bar = || (format!(" {} ", theme.glyphs.bar).into(), theme.faint());
+    if let Some(mode) = &mode {
+        // It comes before all that only says where this is.
+        let needed = text::width(&mode.word) + 3;
+        if width_of(&left) + needed + text::width(&host) + text::width(&user) + 4 > room {
+            left.truncate(1);
+        }
+    }
+    let mut add = |more: Vec<Part<'static>>| {
+        if width_of(&left) + width_of(&more) <= room {
+            left.extend(more);
+        }
+    };
+    let kept = mode.as_ref().map_or(0, |mode| text::width(&mode.word) + 3);
+    let here = format!("{host} {user}");
+    if kept == 0 || text::width(&here) + 3 + kept + environment.len() + 2 <= room {
+        add(vec![bar(), (here.into(), theme.frame())]);
+    }
+    if let Some(mode) = mode {
+        add(vec![bar(), (mode.word.into(), mode.style)]);
+        let left_over = room.saturating_sub(width_of(&left));
+        if !mode.why.is_empty() && left_over > 6 {
+            let why = format!(" \"{}\"", text::cut(&mode.why, left_over - 3, theme.glyphs.cut));
+            left.push((why.into(), mode.style));
+        }
+    }
     text::write(buf, area, left, theme.glyphs.cut);
     let wide = u16::try_from(width_of(&right)).unwrap_or(u16::MAX).min(area.width);
     let place = Rect { x: area.right() - wide, width: wide, ..area };

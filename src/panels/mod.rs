@@ -5,11 +5,13 @@ pub mod alerts;
 pub mod backup;
 pub mod backup_lines;
 pub mod backups;
+pub mod book;
 mod brought;
 pub mod cells;
 pub mod changed;
 pub mod charts;
 pub mod checks;
+pub mod desk;
 pub mod history;
 pub mod hosts;
 pub mod index;
@@ -18,9 +20,13 @@ pub mod issue_lines;
 pub mod issues;
 pub mod logs;
 pub mod metrics;
+pub mod offers;
 mod plot;
 pub mod range;
 pub mod rows;
+pub mod run;
+pub mod run_lines;
+pub mod runs;
 pub mod services;
 pub mod signals;
 pub mod source;
@@ -28,10 +34,12 @@ pub mod sources;
 mod texts;
 pub mod watch;
 
+use crate::domain::runs::{BookId, RunId};
 use crate::domain::{EngineKind, ServiceName, SignalId, SourceId, Timestamp};
 use crate::store::{Action, AskId, AskRange, Effect, Known, Look, Looked};
 use crate::ui::layout::Need;
 use crate::ui::{Scope, Theme};
+pub use desk::{About, Desk};
 pub use index::Index;
 pub use range::Range;
 use ratatui::buffer::Buffer;
@@ -58,6 +66,10 @@ pub enum Chosen {
     Issue { source: SourceId, id: String },
     /// The backups of a data set.
     Backup(SourceId),
+    /// A runbook.
+    Book(BookId),
+    /// A run of a runbook.
+    Run(RunId),
 }
 
 /// What the operator typed or asked for.
@@ -71,6 +83,8 @@ pub struct Words {
     pub logs: Option<Logs>,
     /// Closer looks that are under way, and since when.
     pub looking: BTreeMap<(SourceId, Look), Timestamp>,
+    /// What is done about runbooks and runs.
+    pub desk: Desk,
 }
 
 /// The end of a service's logs.
@@ -220,6 +234,11 @@ pub const KINDS: &[Kind] = &[
     logs::KIND,
     changed::KIND,
     changed::HERE,
+    offers::KIND,
+    book::KIND,
+    run::KIND,
+    run_lines::KIND,
+    runs::KIND,
 ];
 
 /// The kind of this name.

@@ -255,6 +255,38 @@ pub enum Action {
     PollAll,
     /// Type an expression.
     Edit,
+    /// Offer the runbooks that fit what is selected.
+    Runbook,
+    /// Arm the environment: changing steps may be confirmed for a while.
+    Arm,
+    /// Yes, run the step; or: it is done.
+    Yes,
+    /// Try the step again.
+    Retry,
+    /// Leave the step out.
+    Skip,
+    /// Undo what was done.
+    Undo,
+    /// Go no further with the run.
+    Abandon,
+    /// End the step that runs.
+    Cancel,
+    /// The step whose outcome is unknown was done.
+    WasDone,
+    /// The step whose outcome is unknown was not done.
+    WasNotDone,
+    /// Have the run look again.
+    LookAgain,
+    /// Type into the terminal of a step.
+    Terminal,
+    /// The output of a run, and back.
+    Output,
+    /// The whole text of the step, and back.
+    FullText,
+    /// Write what a run did and proved as Markdown.
+    SaveProof,
+    /// The next place that holds what is searched.
+    NextMatch,
     /// Read the config anew.
     Reload,
     /// Draw the whole screen anew.
@@ -267,7 +299,7 @@ pub enum Action {
 
 impl Action {
     /// Every action but the pages, in the order of the enum.
-    const PLAIN: [Self; 31] = [
+    const PLAIN: [Self; 47] = [
         Self::Up,
         Self::Down,
         Self::Left,
@@ -295,6 +327,22 @@ impl Action {
         Self::PollNow,
         Self::PollAll,
         Self::Edit,
+        Self::Runbook,
+        Self::Arm,
+        Self::Yes,
+        Self::Retry,
+        Self::Skip,
+        Self::Undo,
+        Self::Abandon,
+        Self::Cancel,
+        Self::WasDone,
+        Self::WasNotDone,
+        Self::LookAgain,
+        Self::Terminal,
+        Self::Output,
+        Self::FullText,
+        Self::SaveProof,
+        Self::NextMatch,
         Self::Reload,
         Self::Redraw,
         Self::Suspend,

@@ -12,6 +12,14 @@ pub struct LineInput {
     input: Input,
 }
 
+impl PartialEq for LineInput {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text() && self.input.cursor() == other.input.cursor()
+    }
+}
+
+impl Eq for LineInput {}
+
 /// What a key did to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {

@@ -16,15 +16,21 @@ pub enum Scope {
     Metrics,
     /// In long texts: logs, help.
     Text,
+    /// On the page of a run.
+    Run,
+    /// On the page of a runbook.
+    Book,
 }
 
 impl Scope {
     /// The scopes in the order of the help page, with their titles there.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Global, "Everywhere"),
         (Self::Rows, "In lists"),
         (Self::Charts, "In charts"),
         (Self::Metrics, "On the metrics page"),
+        (Self::Book, "On a runbook"),
+        (Self::Run, "On the page of a run"),
         (Self::Text, "In logs and texts"),
     ];
 }
@@ -110,12 +116,29 @@ const TABLE: &[Line] = &[
     (Scope::Global, Action::Page(9), "page-9", "9", None, "sources: what is polled, and how that goes"),
     (Scope::Rows, Action::Open, "open", "enter", Some("open"), "open what is selected"),
     (Scope::Metrics, Action::Edit, "edit", "e enter", Some("expression"), "type an expression"),
+    (Scope::Book, Action::Open, "open", "enter", Some("open"), "prepare a run of it"),
+    (Scope::Run, Action::Open, "open", "enter", None, "answer what is asked"),
     (Scope::Global, Action::Back, "back", "esc", Some("back"), "back to where you came from"),
+    (Scope::Run, Action::Yes, "yes", "y", Some("yes"), "yes, run the step; or: the manual step is done"),
+    (Scope::Run, Action::Retry, "retry", "R", Some("retry"), "try the failed step again"),
+    (Scope::Run, Action::WasDone, "was-done", "D", Some("was done"), "outcome unknown: it was done, as you have seen"),
+    (Scope::Run, Action::WasNotDone, "was-not-done", "N", Some("was not done"), "outcome unknown: it was not done, as you have seen"),
+    (Scope::Run, Action::LookAgain, "look-again", "L", Some("look again"), "have the run look again: pins, arming, the command"),
+    (Scope::Run, Action::Terminal, "terminal", "i", Some("type into it"), "type into the terminal of the step; ctrl-] comes back"),
+    (Scope::Run, Action::Cancel, "cancel", "K", Some("cancel step"), "end the step that runs"),
+    (Scope::Run, Action::Undo, "undo", "u", Some("undo"), "undo what was done, the last first"),
+    (Scope::Run, Action::FullText, "full-text", "t", Some("full text"), "the plan with the whole text of each step, and back"),
+    (Scope::Run, Action::Output, "output", "o", Some("output"), "the output of the run, and back"),
+    (Scope::Run, Action::SaveProof, "save-proof", "w", Some("write as Markdown"), "write what was done and proved as Markdown"),
+    (Scope::Run, Action::Skip, "skip", "S", Some("skip"), "leave the step out, with a reason"),
+    (Scope::Run, Action::Abandon, "abandon", "X", Some("abandon"), "go no further with the run"),
+    (Scope::Global, Action::Runbook, "runbook", "r", Some("runbook"), "runbooks for what is selected; on one: prepare its run"),
     (Scope::Global, Action::Logs, "logs", "l", Some("logs"), "logs of the selected service"),
     (Scope::Global, Action::Split, "split", "b", Some("split"), "split a chart by a label"),
     (Scope::Global, Action::Verify, "verify", "v", Some("full check"), "backups: check the newest one in full, after a question"),
     (Scope::Global, Action::Filter, "filter", "/", Some("filter"), "show only rows that hold a text"),
     (Scope::Global, Action::Palette, "palette", ": ctrl-p", Some("command"), "find a command by its name"),
+    (Scope::Global, Action::Arm, "arm", "A", None, "arm production for a while, with a reason; or disarm it"),
     (Scope::Global, Action::Whole, "whole", "z", None, "this panel on the whole screen, and back"),
     (Scope::Global, Action::Freeze, "freeze", "f", None, "hold the screen still, and go on"),
     (Scope::Global, Action::Copy, "copy", "c", None, "copy what is selected to your clipboard"),
@@ -145,6 +168,19 @@ const TABLE: &[Line] = &[
     (Scope::Metrics, Action::HalfDown, "half-down", "ctrl-d pgdn", None, "half a page down"),
     (Scope::Metrics, Action::First, "first", "g home", None, "to the first value"),
     (Scope::Metrics, Action::Last, "last", "G end", None, "to the last value"),
+    (Scope::Run, Action::Up, "up", "up k", None, "one line up"),
+    (Scope::Run, Action::Down, "down", "down j", None, "one line down"),
+    (Scope::Run, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
+    (Scope::Run, Action::HalfDown, "half-down", "ctrl-d pgdn", None, "half a page down"),
+    (Scope::Run, Action::First, "first", "g home", None, "to the beginning"),
+    (Scope::Run, Action::Last, "last", "G end", None, "to the end, and on with it"),
+    (Scope::Book, Action::NextMatch, "next-match", "ctrl-n", Some("next match"), "the next place that holds the text searched for"),
+    (Scope::Book, Action::Up, "up", "up k", None, "one line up"),
+    (Scope::Book, Action::Down, "down", "down j", None, "one line down"),
+    (Scope::Book, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
+    (Scope::Book, Action::HalfDown, "half-down", "ctrl-d pgdn space", None, "half a page down"),
+    (Scope::Book, Action::First, "first", "g home", None, "to the beginning"),
+    (Scope::Book, Action::Last, "last", "G end", None, "to the end"),
     (Scope::Text, Action::Up, "up", "up k", None, "one line up"),
     (Scope::Text, Action::Down, "down", "down j", None, "one line down"),
     (Scope::Text, Action::HalfUp, "half-up", "ctrl-u pgup", None, "half a page up"),
@@ -153,6 +189,20 @@ const TABLE: &[Line] = &[
     (Scope::Text, Action::Last, "last", "G end", None, "to the end"),
     (Scope::Text, Action::Left, "left", "left h", None, "to the left"),
     (Scope::Text, Action::Right, "right", "right", None, "to the right"),
+];
+
+/// What changes a system: refused on a frozen or stale screen.
+const CHANGES: [Action; 10] = [
+    Action::Yes,
+    Action::Retry,
+    Action::Skip,
+    Action::Undo,
+    Action::Abandon,
+    Action::Cancel,
+    Action::WasDone,
+    Action::WasNotDone,
+    Action::Terminal,
+    Action::Arm,
 ];
 
 fn action_names() -> Vec<&'static str> {
@@ -173,7 +223,7 @@ impl Default for Keys {
                 keys: keys.split(' ').filter_map(|key| key.parse().ok()).collect(),
                 doc,
                 hint: *hint,
-                dangerous: false,
+                dangerous: CHANGES.contains(action),
             })
             .collect();
         Self { bindings }

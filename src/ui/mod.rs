@@ -7,6 +7,7 @@ pub mod glyphs;
 pub mod input;
 pub mod keys;
 pub mod layout;
+pub mod markdown;
 pub mod sparkline;
 pub mod table;
 pub mod text;

@@ -91,6 +91,26 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Lines of at most `columns` columns, broken wherever that is, with all spaces
+/// as they are: for text whose every character counts.
+pub fn fold(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(2);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for piece in text.graphemes(true) {
+        let wide = width(piece);
+        if used + wide > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(line) = lines.last_mut() {
+            line.push_str(piece);
+        }
+    }
+    lines
+}
+
 /// Writes parts one after the other, no further than the area is wide, and
 /// gives the column after the last one.
 pub fn write<'a>(
@@ -203,6 +223,13 @@ mod tests {
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("数据库", 5), ["数据", "库"]);
         assert!(wrap("", 5).is_empty());
+    }
+
+    #[test]
+    fn folded_text_keeps_its_spaces() {
+        assert_eq!(fold("a  b  c", 4), ["a  b", "  c"]);
+        assert_eq!(fold("数据库", 5), ["数据", "库"]);
+        assert_eq!(fold("", 5), [""]);
     }
 
     #[test]

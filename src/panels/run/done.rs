@@ -1,0 +1,111 @@
+//! A run that is over: before and after, what was done, how long it took. Only
+//! what is proved looks well.
+
+use super::Scene;
+use super::steps::{holds, kind, word, words};
+use crate::domain::runs::{ProofLine, RunOutcome};
+use crate::domain::{harmless_within, units};
+use crate::panels::offers::outcome_status;
+use crate::panels::texts::Parts;
+use crate::runbook::{Run, StepState};
+use crate::ui::text;
+
+pub(super) fn lines(scene: &Scene<'_>, run: &Run, room: usize) -> Vec<Parts> {
+    let theme = scene.theme;
+    let Some((at, outcome, reason)) = &run.ended else { return Vec::new() };
+    let status = outcome_status(*outcome);
+    let style = theme.status(status);
+    let clock = text::clock_s(*at, scene.cx.offset_min);
+    let took = units::duration(at.since(run.started));
+    let glyph = theme.glyphs.status(status);
+    let head = outcome.word().to_uppercase();
+    let mut lines = vec![
+        Vec::new(),
+        vec![
+            (format!(" {glyph} {head}").into(), style),
+            (format!("  after {took}, at {clock}").into(), theme.text()),
+        ],
+    ];
+    lines.extend(scene.wrapped(reason, 3, theme.text()));
+    if *outcome == RunOutcome::Unproved {
+        let words = "All was done, and nothing proves that it is fixed. Look for yourself.";
+        lines.extend(scene.wrapped(words, 3, style));
+    }
+    let proof = before_and_after(scene, run);
+    let done = what_was_done(scene, run);
+    if !proof.is_empty() {
+        lines.push(scene.title("before and after"));
+        lines.extend(proof);
+    }
+    lines.push(scene.title("what was done"));
+    let left = room.saturating_sub(lines.len());
+    if done.len() > left && left > 1 {
+        let hidden = done.len() - left + 1;
+        lines.extend(done.into_iter().take(left - 1));
+        let words = format!("   {hidden} more; w writes all of it, t shows the plan");
+        lines.push(scene.styled(words, theme.key()));
+    } else {
+        lines.extend(done);
+    }
+    lines
+}
+
+fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
+    let theme = scene.theme;
+    let after: &[ProofLine] = run.proof.as_ref().map_or(&[], |proof| &proof.after);
+    let mut names: Vec<&str> = run.before.iter().map(|of| of.line.as_str()).collect();
+    names.extend(after.iter().map(|of| of.line.as_str()));
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let arrow = theme.glyphs.arrow;
+    // Beside each other where that fits, else the line above its two values.
+    let half = scene.width.saturating_sub(12) / 2;
+    let mut lines = Vec::new();
+    for name in names {
+        let of = |list: &[ProofLine]| {
+            let found = list.iter().find(|of| of.line == *name)?;
+            let (glyph, _, style) = holds(scene, found.finding.holds);
+            Some((format!("{glyph} {}", harmless_within(&found.finding.words, 200)), style))
+        };
+        let none = || ("not asked".to_owned(), theme.faint());
+        let (before, _) = of(&run.before).unwrap_or_else(none);
+        let (now, style) = of(after).unwrap_or_else(none);
+        lines.extend(scene.verbatim(name, 3, theme.text()));
+        let before =
+            text::pad(&before, half.min(text::width(&before).max(24)), false, theme.glyphs.cut);
+        lines.push(vec![
+            (format!("      {before}").into(), theme.faint()),
+            (format!("  {arrow}  ").into(), theme.faint()),
+            (now.into(), style),
+        ]);
+    }
+    lines
+}
+
+fn what_was_done(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
+    let theme = scene.theme;
+    let mut lines = Vec::new();
+    for standing in &run.steps {
+        let Some(step) = run.plan.step(standing.step) else { continue };
+        if standing.state == StepState::Reserve {
+            continue;
+        }
+        let (state, style) = word(scene, standing, false);
+        let took = standing.end.as_ref().map(|(_, end)| units::duration(end.took));
+        let title_room = if scene.width >= 100 { 44 } else { 30 };
+        let room = scene.width.saturating_sub(9 + title_room + 1 + 9 + 7);
+        let cut = theme.glyphs.cut;
+        let title = text::pad(&harmless_within(&step.title, 300), title_room, false, cut);
+        let told = words(scene, run, step, standing, false);
+        let told = if standing.state == StepState::Waiting { String::new() } else { told };
+        lines.push(vec![
+            (format!(" {:>2} ", step.id.0).into(), theme.text()),
+            (format!("{state:<4} ").into(), style),
+            (format!("{title} ").into(), theme.text()),
+            (format!("{:<9}", kind(step)).into(), theme.faint()),
+            (text::pad(&told, room, false, cut).into(), theme.text()),
+            (format!("{:>7}", took.unwrap_or_default()).into(), theme.faint()),
+        ]);
+    }
+    lines
+}
