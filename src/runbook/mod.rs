@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod evidence;
 mod front;
 pub mod given;
+mod guess;
 mod language;
 pub mod library;
 pub mod live;
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod proof;
 pub mod reading;
 pub mod run;
+pub(crate) mod shell;
 pub mod values;
 pub mod words;
 

@@ -3,7 +3,7 @@
 use super::book::{Block, BlockKind, Book, Document, Front, Heading, Level, Remark};
 use super::language::{Language, language};
 use super::markdown::{self, Task};
-use super::{commands, conditions, front, marks};
+use super::{commands, conditions, front, marks, shell};
 use crate::domain::runs::{BookId, CheckStep, Pin, Shell, Step, StepId, StepKind};
 use std::sync::Arc;
 
@@ -215,6 +215,7 @@ impl Reader {
             self.remark(Level::Error, block.line, "a character of this block cannot be read");
         }
         let title = first_line(&typed.script);
+        marked.step.uses = shell::needs(&typed.script);
         marked.step.script = typed.script;
         if self.foreign {
             marked.step.changes = true;
