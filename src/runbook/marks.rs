@@ -43,6 +43,13 @@ pub(super) fn has_own(block: &Block) -> bool {
     block.attributes.iter().any(|attribute| OWN.contains(&attribute.name.as_str()))
 }
 
+/// Whether an attribute of runme's stands in a block.
+pub(super) fn is_runme(block: &Block) -> bool {
+    let known = |name: &str| RUNME.contains(&name) || name == "name";
+    block.info.contains('{')
+        && block.attributes.iter().any(|attribute| known(attribute.name.as_str()))
+}
+
 /// Whether runme shows a block and does not run it.
 pub(super) fn is_left_out(block: &Block) -> bool {
     let says = |name| flag(&block.attributes, name) == Some(true);

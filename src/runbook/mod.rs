@@ -7,6 +7,7 @@ pub mod built_in;
 mod commands;
 pub mod conditions;
 pub mod evidence;
+mod foreign;
 mod front;
 pub mod given;
 mod guess;
@@ -18,12 +19,15 @@ mod marks;
 mod naming;
 pub mod needs;
 mod node;
+mod placeholders;
 pub mod places;
+
 pub mod plan;
 pub mod proof;
 pub mod reading;
 pub mod run;
 pub(crate) mod shell;
+mod terminal;
 pub mod values;
 pub mod words;
 

@@ -3,8 +3,8 @@
 use super::book::{Block, BlockKind, Book, Document, Front, Heading, Level, Remark};
 use super::language::{Language, language};
 use super::markdown::{self, Task};
-use super::{commands, conditions, front, marks, shell};
-use crate::domain::runs::{BookId, CheckStep, Pin, Shell, Step, StepId, StepKind};
+use super::{commands, conditions, foreign, front, marks, placeholders, shell};
+use crate::domain::runs::{BookId, CheckStep, CommandStep, Pin, Shell, Step, StepId, StepKind};
 use std::sync::Arc;
 
 /// Longer texts are not read.
@@ -68,6 +68,8 @@ struct Reader {
     document: Document,
     parts: Vec<Part>,
     foreign: bool,
+    /// runme's attributes or front matter stand in it.
+    runme: bool,
     steps: Vec<Step>,
     pins: Vec<Pin>,
     remarks: Vec<Remark>,
@@ -87,7 +89,9 @@ impl Reader {
         let mut parts: Vec<Part> = blocks.chain(read.tasks.into_iter().map(Part::Task)).collect();
         parts.sort_by_key(Part::line);
         let foreign = !read.document.blocks.iter().any(is_own);
+        let runme = front.runme || read.document.blocks.iter().any(marks::is_runme);
         Self {
+            runme,
             front,
             document: read.document,
             parts,
@@ -109,6 +113,9 @@ impl Reader {
                     self.push(task.line, None, task.text, kind, None);
                 }
             }
+        }
+        if self.foreign {
+            foreign::hand_on(&mut self.steps, &mut self.front.front.params);
         }
         self.link_undos();
         self.mark_proofs();
@@ -142,11 +149,22 @@ impl Reader {
         if marks::is_left_out(block) {
             return;
         }
+        if self.foreign {
+            match foreign::judge(block) {
+                foreign::Is::Commands => self.command(block, Shell::Bash),
+                foreign::Is::Prose => {}
+                foreign::Is::Mislabelled => {
+                    let words =
+                        format!("this is no `{}`, and nothing of it is run", block.language);
+                    self.remark(Level::Warning, block.line, words);
+                }
+            }
+            return;
+        }
         match language(&block.language) {
             Language::Check if is_condition_block(block) => self.check(block),
-            Language::Pin if !self.foreign => self.pin(block),
+            Language::Pin => self.pin(block),
             Language::Shell(shell) => self.command(block, shell),
-            Language::Misspelt(shell) if self.foreign => self.command(block, shell),
             Language::Misspelt(_) => {
                 let words = format!(
                     "`{}` is no language of a command block and nothing of it is run; did you mean `sh`?",
@@ -201,27 +219,42 @@ impl Reader {
     }
 
     fn command(&mut self, block: &Block, shell: Shell) {
-        // A person copies commands into bash, whatever the fence is called.
-        let shell = if self.foreign { Shell::Bash } else { shell };
-        let typed = commands::typed(&block.content);
         let mut marked = marks::command(block, shell, !self.foreign, &mut self.remarks);
-        if typed.script.trim().is_empty() {
-            if !self.foreign {
-                self.remark(Level::Warning, block.line, "nothing stands in this block");
-            }
+        let some = if self.foreign {
+            let params = &mut self.front.front.params;
+            marked.undo = marked.undo.or_else(|| foreign::rollback(block));
+            foreign::fill(block, self.runme, &mut marked.step, params)
+        } else {
+            self.own_command(block, &mut marked.step)
+        };
+        if !some {
             return;
         }
-        if typed.script.contains('\u{fffd}') {
+        if marked.step.script.contains('\u{fffd}') {
             self.remark(Level::Error, block.line, "a character of this block cannot be read");
         }
-        let title = first_line(&typed.script);
-        marked.step.uses = shell::needs(&typed.script);
-        marked.step.script = typed.script;
-        if self.foreign {
-            marked.step.changes = true;
-        }
+        let title = first_line(&marked.step.script);
         let kind = StepKind::Command(marked.step);
         self.push(block.line, marked.name, title, kind, marked.undo);
+    }
+
+    /// The script of a block that was written for opsroom. False where it is empty.
+    fn own_command(&mut self, block: &Block, step: &mut CommandStep) -> bool {
+        let typed = commands::typed(&block.content);
+        if typed.script.trim().is_empty() {
+            self.remark(Level::Warning, block.line, "nothing stands in this block");
+            return false;
+        }
+        if let Some(placeholder) = placeholders::angle(&typed.script) {
+            let words = format!(
+                "`{placeholder}` means a redirection to the shell; make it a parameter: `\"${}\"`",
+                placeholders::name_of(&placeholder)
+            );
+            self.remark(Level::Warning, block.line, words);
+        }
+        step.uses = shell::needs(&typed.script);
+        step.script = typed.script;
+        true
     }
 
     fn next_number(&self) -> u32 {

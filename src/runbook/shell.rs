@@ -7,7 +7,7 @@ mod lexer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use code::Code;
+pub(crate) use code::{Code, behind_wrappers};
 
 use std::ops::Range;
 
@@ -86,6 +86,8 @@ pub(crate) struct Set {
 pub(crate) struct Command {
     /// Its words, assignments before it among them; redirections are left out.
     pub(crate) words: Vec<Range<usize>>,
+    /// Something else than the terminal is its input: a file, a heredoc, a pipe.
+    pub(crate) fed: bool,
 }
 
 /// A script as a shell sees it.

@@ -164,7 +164,7 @@ fn of_command(words: &[String], mark: &mut dyn FnMut(usize, Code)) {
 }
 
 /// The word that names the command, behind assignments, `sudo` and the like.
-fn behind_wrappers(words: &[String]) -> Option<usize> {
+pub(crate) fn behind_wrappers(words: &[String]) -> Option<usize> {
     let mut at = 0;
     loop {
         while is_assignment(words.get(at)?) {

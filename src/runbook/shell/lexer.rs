@@ -79,6 +79,9 @@ struct Commands {
     blocks: u32,
     /// The last thing was `|`, `&&` or `||`.
     operator: bool,
+    /// Something is the command's input, and the next one's.
+    fed: bool,
+    piped: bool,
     /// Words of an array, `A=(…)`: no commands.
     array: bool,
 }
@@ -94,6 +97,8 @@ impl Frame {
             cases: 0,
             blocks: 0,
             operator: false,
+            fed: false,
+            piped: false,
             array: false,
         };
         Self { kind: Kind::Commands(commands), around }
@@ -289,6 +294,7 @@ impl Lexer<'_> {
         self.at += 1 + usize::from(double || (byte == b'|' && self.peek(1) == b'&'));
         if let Some(commands) = self.commands() {
             commands.operator = goes_on;
+            commands.piped = byte == b'|' && !double;
         }
     }
 
@@ -344,6 +350,11 @@ impl Lexer<'_> {
             return;
         }
         self.end_word();
+        if self.peek(0) == b'<' {
+            if let Some(commands) = self.commands() {
+                commands.fed = true;
+            }
+        }
         let rest = &self.text[at..self.limit];
         if rest.starts_with("<<<") {
             self.at += 3;
@@ -796,8 +807,9 @@ impl Lexer<'_> {
         if words.is_empty() {
             return;
         }
+        let fed = std::mem::take(&mut commands.fed) || std::mem::take(&mut commands.piped);
         self.note_sets(&words);
-        self.found.commands.push(Command { words });
+        self.found.commands.push(Command { words, fed });
     }
 
     /// The variables that a command sets.
