@@ -12,6 +12,7 @@ mod borg;
 mod bugsink;
 mod database;
 mod dumps;
+mod journal;
 mod mariadb;
 mod nasty;
 mod nginx;

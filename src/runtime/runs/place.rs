@@ -55,8 +55,8 @@ pub enum PlaceError {
 }
 
 /// Where the journal of this config lies: a user's own, or the one that all
-/// users of this host share. `file` is the config's. Folders for sockets are
-/// made; the journal's own is made when it is first written to.
+/// users of this host share. `file` is the config's. Nothing is made yet, except a
+/// folder below /tmp.
 pub fn place(
     config: &Config,
     file: &Path,
@@ -83,7 +83,10 @@ pub fn place(
     };
     is_local(&folder)?;
     let sockets = sockets.unwrap_or_else(|| own_sockets(&folder));
-    make_own(&sockets)?;
+    // Where others could make it before this user does, it is made at once.
+    if sockets.exists() || sockets.parent() == Some(Path::new("/tmp")) {
+        make_own(&sockets)?;
+    }
     fits(Place { folder, sockets, shared: false, syslog })
 }
 
@@ -227,8 +230,12 @@ mod tests {
         let own = place(&config(""), Path::new("/nowhere"), Some(&state)).unwrap();
         assert_eq!(own.folder, state.path());
         assert_eq!((own.shared, own.reach(), own.syslog), (false, "only you", None));
+        assert_eq!(own.sockets, state.path().join("s"));
+        assert!(!state.path().exists());
+        own.make_folder(&own.sockets).unwrap();
+        assert_eq!(place(&config(""), Path::new("/nowhere"), Some(&state)).unwrap(), own);
         let mode = std::fs::metadata(&own.sockets).unwrap().permissions().mode();
-        assert_eq!((own.sockets, mode & 0o7777), (state.path().join("s"), 0o700));
+        assert_eq!(mode & 0o7777, 0o700);
         assert!(matches!(place(&config(""), Path::new("/c"), None), Err(PlaceError::Homeless)));
     }
 
