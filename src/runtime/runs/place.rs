@@ -229,7 +229,7 @@ mod tests {
         let state = StateFolder::at(&scratch.path().join("state"));
         let own = place(&config(""), Path::new("/nowhere"), Some(&state)).unwrap();
         assert_eq!(own.folder, state.path());
-        assert_eq!((own.shared, own.reach(), own.syslog), (false, "only you", None));
+        assert_eq!((own.shared, own.reach(), own.syslog.is_none()), (false, "only you", true));
         assert_eq!(own.sockets, state.path().join("s"));
         assert!(!state.path().exists());
         own.make_folder(&own.sockets).unwrap();
