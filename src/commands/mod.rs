@@ -8,6 +8,7 @@ mod completions;
 mod conduct;
 mod console;
 mod demo;
+mod following;
 mod glance;
 mod info;
 mod ledger;

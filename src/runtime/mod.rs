@@ -16,6 +16,7 @@ pub mod keys;
 pub mod logging;
 pub mod paths;
 pub mod pen;
+pub mod plain;
 pub mod poller;
 pub mod runs;
 pub mod state_file;

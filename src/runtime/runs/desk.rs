@@ -2,11 +2,12 @@
 //! as a message; nothing here is waited for by the loop.
 
 use super::follow::{Heard, Wanted, follow};
-use super::{process, records, start};
-use crate::config::{Config, home_path};
-use crate::domain::runs::{Arming, Record, RunId, Who, WriterKind};
-use crate::journal::{Journal, JournalError, Place};
-use crate::runbook::{Library, Order, RunRequest, Told, proof};
+use super::place::place;
+use super::{arming, library, process, records, start};
+use crate::config::Config;
+use crate::domain::runs::{Arming, RunId, Who, WriterKind};
+use crate::journal::{Journal, JournalError, Reader};
+use crate::runbook::{Library, Order, Run, RunRequest, Told, proof};
 use crate::runtime::clock::{Clock, moment};
 use crate::runtime::isolate::isolated;
 use crate::runtime::paths::StateFolder;
@@ -33,7 +34,9 @@ struct Inner {
     /// The config that runs read for themselves.
     path: PathBuf,
     config: Mutex<Arc<Config>>,
-    place: Result<Place, String>,
+    reader: Result<Reader, String>,
+    /// The runs as they were read last, and the place of the last record then.
+    runs: tokio::sync::Mutex<(i64, Arc<[Run]>)>,
     /// Where processes of runs complain.
     log: Option<PathBuf>,
     who: Who,
@@ -47,7 +50,7 @@ struct Inner {
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("place", &self.0.place).finish_non_exhaustive()
+        f.debug_struct("Desk").field("reader", &self.0.reader).finish_non_exhaustive()
     }
 }
 
@@ -60,11 +63,13 @@ impl Desk {
         config: Config,
         state: Option<&StateFolder>,
     ) -> Self {
+        let place = place(&config, &path, state).map_err(|why| why.to_string());
         Self(Arc::new(Inner {
             clock,
             out,
             path,
-            place: place(&config, state),
+            reader: place.map(Reader::new),
+            runs: tokio::sync::Mutex::default(),
             config: Mutex::new(Arc::new(config)),
             log: state.map(StateFolder::log),
             who: process::who(),
@@ -104,8 +109,8 @@ impl Desk {
         });
     }
 
-    fn place(&self) -> Result<&Place, JournalError> {
-        self.0.place.as_ref().map_err(|why| JournalError::Read(why.clone()))
+    fn reader(&self) -> Result<&Reader, JournalError> {
+        self.0.reader.as_ref().map_err(|why| JournalError::Read(why.clone()))
     }
 
     fn config(&self) -> Arc<Config> {
@@ -131,10 +136,16 @@ impl Desk {
     }
 
     async fn library(&self) -> Library {
-        let config = self.config();
-        let mut library = Library { urls: config.runbooks.urls.clone(), ..Library::default() };
-        let past = match self.place() {
-            Ok(place) => records::past(place).await,
+        let (config, path) = (self.config(), self.0.path.clone());
+        let read = tokio::task::spawn_blocking(move || library::read(&path, &config.runbooks));
+        let mut library = match read.await {
+            Ok(library) => library,
+            Err(error) => Library { failures: vec![error.to_string()], ..Library::default() },
+        };
+        let texts = library.books.iter().map(|(id, book)| (id.clone(), book.hash.clone()));
+        let texts = texts.collect();
+        let past = match self.reader() {
+            Ok(reader) => reader.past(&texts).await,
             Err(error) => Err(error),
         };
         match past {
@@ -148,13 +159,10 @@ impl Desk {
         if self.0.reading_runs.swap(true, Ordering::Relaxed) {
             return;
         }
-        let runs = match self.place() {
-            Ok(place) => records::runs(place, LISTED).await,
-            Err(error) => Err(error),
-        };
+        let runs = self.runs().await;
         let armed = self.armed().await;
         self.0.reading_runs.store(false, Ordering::Relaxed);
-        let runs = runs.map(Arc::from).map_err(|error| error.to_string());
+        let runs = runs.map_err(|error| error.to_string());
         self.tell(RunsMsg::RunsRead(runs)).await;
         // What cannot be read is not armed: the run's process will say the same.
         self.tell(RunsMsg::ArmedRead(armed.unwrap_or_default())).await;
@@ -163,7 +171,18 @@ impl Desk {
     async fn armed(&self) -> Result<Option<Arming>, JournalError> {
         let environment = self.config().environment.clone();
         let now = moment().map_err(|error| JournalError::Read(error.to_string()))?;
-        records::armed(self.place()?, &self.0.who, &environment, &now).await
+        self.reader()?.armed(&self.0.who, &environment, &now).await
+    }
+
+    /// The runs of this host; read anew where anything was recorded since.
+    async fn runs(&self) -> Result<Arc<[Run]>, JournalError> {
+        let reader = self.reader()?;
+        let newest = reader.newest(None, 1).await?.last().map_or(0, |row| row.place);
+        let mut runs = self.0.runs.lock().await;
+        if runs.0 != newest {
+            *runs = (newest, records::runs(reader, LISTED).await?.into());
+        }
+        Ok(Arc::clone(&runs.1))
     }
 
     async fn prepare(self, request: Box<RunRequest>) {
@@ -187,14 +206,18 @@ impl Desk {
     }
 
     async fn follow_anew(&self, run: RunId) {
-        let place = match self.place() {
-            Ok(place) => place.clone(),
+        let journal = match self.reader() {
+            Ok(reader) => reader.clone(),
             Err(why) => return self.tell(RunsMsg::Lost { run, why: why.to_string() }).await,
         };
         let (orders, ordered) = mpsc::channel(WAITING);
         let (heard, hears) = mpsc::channel(WAITING);
         lock(&self.0.followed).insert(run.clone(), orders);
-        alone(follow(Wanted { run: run.clone(), place, listens: false }, ordered, heard));
+        alone(follow(
+            Wanted { run: run.clone(), journal, listens: false, past_first: false },
+            ordered,
+            heard,
+        ));
         alone(self.clone().relay(run, hears));
     }
 
@@ -245,25 +268,33 @@ impl Desk {
     }
 
     /// This console's own writer; opened with its first record.
-    async fn append(&self, record: Record) -> Result<(), JournalError> {
-        let at = self.0.clock.now();
+    async fn journal(&self) -> Result<Journal, JournalError> {
         let mut journal = self.0.journal.lock().await;
-        let writer = if let Some(writer) = &*journal {
-            writer.clone()
-        } else {
-            let place = self.place()?.clone();
-            let own = process::own().map_err(|error| JournalError::Write(error.to_string()))?;
-            let who = self.0.who.clone();
-            let opened = Journal::open(place, WriterKind::Console, who, own, at).await?;
-            journal.insert(opened).clone()
-        };
-        drop(journal);
-        writer.append(at, record).await.map(drop)
+        if let Some(writer) = &*journal {
+            return Ok(writer.clone());
+        }
+        let place = self.reader()?.place().clone();
+        let own = process::own().map_err(|error| JournalError::Write(error.to_string()))?;
+        let (who, at) = (self.0.who.clone(), self.0.clock.now());
+        let opened = Journal::open(place, WriterKind::Console, who, own, at).await?;
+        Ok(journal.insert(opened).clone())
     }
 
     async fn arm(self, time: Duration, reason: String) {
-        let _ = (time, reason);
-        self.say("not armed: not there yet".into(), true).await;
+        match self.armed_for(time, &reason).await {
+            Ok(armed) => self.tell(RunsMsg::ArmedRead(Some(armed))).await,
+            Err(why) => self.say(format!("not armed: {why}"), true).await,
+        }
+    }
+
+    async fn armed_for(&self, time: Duration, reason: &str) -> Result<Arming, String> {
+        let (config, who) = (self.config(), &self.0.who);
+        let now = moment().map_err(|error| error.to_string())?;
+        // What cannot be is said before anything is opened.
+        arming::arming(&config, who, time, reason, &now).map_err(|why| why.to_string())?;
+        let journal = self.journal().await.map_err(|error| error.to_string())?;
+        let armed = arming::arm(&journal, &config, who, time, reason, &now).await;
+        armed.map_err(|why| why.to_string())
     }
 
     async fn disarm_by_hand(self) {
@@ -278,13 +309,14 @@ impl Desk {
     }
 
     async fn disarm(&self, why: &str) -> Result<(), JournalError> {
-        let (who, environment) = (self.0.who.clone(), self.config().environment.clone());
-        self.append(Record::Disarmed { who, environment, why: why.into() }).await
+        let now = moment().map_err(|error| JournalError::Write(error.to_string()))?;
+        let environment = self.config().environment.clone();
+        arming::disarm(&self.journal().await?, &self.0.who, &environment, why, &now).await
     }
 
     async fn save_proof(self, run: RunId) {
-        let saved = match self.place() {
-            Ok(place) => write_proof(place, &run).await,
+        let saved = match self.reader() {
+            Ok(reader) => write_proof(reader, &run).await,
             Err(error) => Err(error.to_string()),
         };
         match saved {
@@ -295,10 +327,10 @@ impl Desk {
 }
 
 /// Writes what a run did and proved into its folder; gives the file.
-pub async fn write_proof(place: &Place, run: &RunId) -> Result<PathBuf, String> {
-    let entries = records::of_run(place, run, 0).await.map_err(|error| error.to_string())?;
+pub async fn write_proof(journal: &Reader, run: &RunId) -> Result<PathBuf, String> {
+    let entries = journal.of_run(run, 0).await.map_err(|error| error.to_string())?;
     let text = proof::markdown(&entries).ok_or("it was never started")?;
-    let path = place.run(run).join("proof.md");
+    let path = journal.place().run(run).join("proof.md");
     let to = path.clone();
     let write = move || crate::runtime::state_file::replace(&to, text.as_bytes());
     match tokio::task::spawn_blocking(write).await {
@@ -319,26 +351,4 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where the journal lies that a config means.
-pub fn place(config: &Config, state: Option<&StateFolder>) -> Result<Place, String> {
-    let journal = &config.journal;
-    if journal.shared {
-        let folder = journal.folder.as_deref().unwrap_or("/var/lib/opsroom").into();
-        let sockets = journal.sockets.as_deref().unwrap_or("/run/opsroom").into();
-        return Ok(Place { folder, sockets, shared: true, syslog: None });
-    }
-    let folder = match (&journal.folder, state) {
-        (Some(folder), _) => home_path(folder),
-        (None, Some(state)) => state.path().to_path_buf(),
-        (None, None) => return Err("there is no journal: this user has no home".into()),
-    };
-    let sockets = journal.sockets.as_deref().map_or_else(|| folder.join("s"), home_path);
-    Ok(Place { folder, sockets, shared: false, syslog: None })
-}
-
-#[cfg(test)]
-pub(super) fn place_at(folder: &std::path::Path) -> Place {
-    Place { sockets: folder.to_path_buf(), ..Place::own(folder) }
 }

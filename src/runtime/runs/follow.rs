@@ -4,7 +4,7 @@
 use super::process;
 use super::records;
 use crate::domain::runs::{Entry, ProcessId, Record, RunId, RunRecord};
-use crate::journal::Place;
+use crate::journal::Reader;
 use crate::runbook::{Answer, Hello, Order, Told};
 use std::io;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use tokio::sync::mpsc::{Receiver, Sender};
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// So many bytes are taken up together.
 const TOGETHER: usize = 256 * 1024;
+/// So much of what the journal has is told together.
+const AT_ONCE: usize = 16;
 /// Orders that the run's process does not take; beyond, more are refused.
 const UNSENT: usize = 1024 * 1024;
 /// How long it is waited before a connection is tried again: at first, and at most.
@@ -29,10 +31,13 @@ const LAST_ORDERS: Duration = Duration::from_secs(1);
 pub struct Wanted {
     /// The run.
     pub run: RunId,
-    /// Where its journal and its socket lie.
-    pub place: Place,
+    /// The journal that it is recorded in; its socket is there, too.
+    pub journal: Reader,
     /// Only listens.
     pub listens: bool,
+    /// What the journal has is told first, each step's output in its place, and
+    /// only then what the run's process tells.
+    pub past_first: bool,
 }
 
 /// What comes of following.
@@ -98,9 +103,7 @@ impl Seen {
         match told {
             Told::Entry(entry) => self.entry(entry),
             Told::Output { from, text, .. } => {
-                // After bytes that are no UTF-8 nobody knows how long it was.
-                let known = !text.contains('\u{fffd}');
-                self.output = if known { from.saturating_add(text.len() as u64) } else { *from };
+                self.output = from.saturating_add(text.len() as u64);
             }
             Told::Impossible(_) => self.over = true,
             _ => {}
@@ -123,7 +126,10 @@ impl Seen {
 impl Follower {
     async fn go(&mut self, orders: &mut Receiver<Order>) -> Result<(), Left> {
         let mut pause = PAUSE.0;
-        loop {
+        if self.wanted.past_first {
+            self.read_journal().await?;
+        }
+        while !self.known.over {
             let place = self.known.place;
             let why = match self.connect().await {
                 Ok(stream) => {
@@ -139,7 +145,7 @@ impl Follower {
                 self.read_journal().await?;
             }
             if self.known.over {
-                return self.say(Heard::Ended).await;
+                break;
             }
             let lives = self.known.process.as_ref().is_some_and(process::is_alive);
             if !lives {
@@ -153,11 +159,13 @@ impl Follower {
             self.wait(pause, orders).await?;
             pause = (pause * 2).min(PAUSE.1);
         }
+        self.say(Heard::Ended).await
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {
         let run = &self.wanted.run;
-        UnixStream::connect(self.wanted.place.sockets.join(format!("{run}.sock"))).await
+        let sockets = &self.wanted.journal.place().sockets;
+        UnixStream::connect(sockets.join(format!("{run}.sock"))).await
     }
 
     fn why_nobody_is_there(&self) -> String {
@@ -173,15 +181,20 @@ impl Follower {
 
     /// Tells what the journal has and the run's process did not tell.
     async fn read_journal(&mut self) -> Result<(), Left> {
-        let entries = records::of_run(&self.wanted.place, &self.wanted.run, self.known.place).await;
-        match entries {
-            Ok(entries) if entries.is_empty() => Ok(()),
-            Ok(entries) => self.tell(entries.into_iter().map(Told::Entry).collect()).await,
+        let Wanted { journal, run, .. } = &self.wanted;
+        let told = records::told(journal, run, self.known.place, self.known.output).await;
+        let mut told = match told {
+            Ok(told) => told,
             Err(error) => {
                 tracing::warn!(%error, "a run's records cannot be read");
-                Ok(())
+                return Ok(());
             }
+        };
+        while !told.is_empty() {
+            let rest = told.split_off(told.len().min(AT_ONCE));
+            self.tell(std::mem::replace(&mut told, rest)).await?;
         }
+        Ok(())
     }
 
     async fn tell(&mut self, told: Vec<Told>) -> Result<(), Left> {

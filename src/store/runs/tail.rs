@@ -5,11 +5,8 @@ use crate::domain::runs::OutputRange;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Stands in a text for bytes that are no UTF-8.
-const STAND_IN: char = '\u{fffd}';
-
 /// The end of an output, bounded to [`OUTPUT`]. It knows where each part of it
-/// stands in the output file, where bytes that are no UTF-8 were replaced, too.
+/// stands in the output file, byte for byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tail {
     text: String,
@@ -21,17 +18,13 @@ pub struct Tail {
 struct Piece {
     /// Where it begins in the file.
     from: u64,
-    /// So many bytes it has in the text.
+    /// So many bytes it has, there and in the text.
     length: usize,
-    /// So many characters in it stand for one to three bytes of the file each.
-    stand_ins: usize,
 }
 
 impl Piece {
-    /// Where it ends in the file, at the earliest and at the latest.
-    fn ends(&self) -> (u64, u64) {
-        let latest = self.from.saturating_add(self.length as u64);
-        (latest.saturating_sub(2 * self.stand_ins as u64).max(self.from), latest)
+    fn end(&self) -> u64 {
+        self.from.saturating_add(self.length as u64)
     }
 }
 
@@ -46,13 +39,9 @@ impl Tail {
         self.pieces.front().map_or(0, |piece| piece.from)
     }
 
-    /// Where it ends there. After bytes that are no UTF-8 nobody can tell: then
-    /// where the last piece begins, so that nothing is missed by asking from there.
+    /// Where it ends there.
     pub fn to(&self) -> u64 {
-        self.pieces.back().map_or(0, |piece| match piece.stand_ins {
-            0 => piece.ends().1,
-            _ => piece.from,
-        })
+        self.pieces.back().map_or(0, Piece::end)
     }
 
     /// What of a part of the output file is still held.
@@ -65,23 +54,19 @@ impl Tail {
     /// Takes in what stands at `from` in the output file. What is held from
     /// there on is replaced by it.
     pub fn take(&mut self, from: u64, text: &str) {
-        if self.pieces.back().is_some_and(|last| from < last.ends().0) {
+        if from < self.to() {
             self.cut_off(from);
         }
         // What is longer than all that is kept is cut at its front already.
         let skip = text.ceil_char_boundary(text.len().saturating_sub(OUTPUT));
-        let skipped = skip - 2 * text[..skip].matches(STAND_IN).count();
-        let (from, text) = (from.saturating_add(skipped as u64), &text[skip..]);
+        let (from, text) = (from.saturating_add(skip as u64), &text[skip..]);
         if text.is_empty() {
             return;
         }
         self.text.push_str(text);
-        let stand_ins = text.matches(STAND_IN).count();
-        let joins =
-            |last: &&mut Piece| last.stand_ins == 0 && stand_ins == 0 && last.ends().1 == from;
-        match self.pieces.back_mut().filter(joins) {
+        match self.pieces.back_mut().filter(|last| last.end() == from) {
             Some(last) => last.length += text.len(),
-            None => self.pieces.push_back(Piece { from, length: text.len(), stand_ins }),
+            None => self.pieces.push_back(Piece { from, length: text.len() }),
         }
         self.keep_within(OUTPUT);
     }
@@ -94,8 +79,6 @@ impl Tail {
         while let Some(last) = self.pieces.back_mut() {
             if last.length > gone {
                 last.length -= gone;
-                let start = self.text.len() - last.length;
-                last.stand_ins = self.text[start..].matches(STAND_IN).count();
                 return;
             }
             gone -= last.length;
@@ -107,36 +90,14 @@ impl Tail {
     fn place(&self, offset: u64) -> usize {
         let mut start = 0;
         for piece in &self.pieces {
-            if offset <= piece.from {
-                return start;
+            let into = offset.saturating_sub(piece.from);
+            if into < piece.length as u64 {
+                let into = usize::try_from(into).unwrap_or(piece.length);
+                return self.text.floor_char_boundary(start + into);
             }
-            let into = offset - piece.from;
-            let end = start + piece.length;
-            if piece.stand_ins == 0 {
-                if into < piece.length as u64 {
-                    let at = start + usize::try_from(into).unwrap_or(piece.length);
-                    return self.text.floor_char_boundary(at);
-                }
-            } else if offset < piece.ends().0 {
-                return self.place_among_stand_ins(start, end, into);
-            }
-            start = end;
+            start += piece.length;
         }
         start
-    }
-
-    /// Characters that stand in are counted as one byte each: what is held then
-    /// ends too early rather than too late.
-    fn place_among_stand_ins(&self, start: usize, end: usize, into: u64) -> usize {
-        let mut bytes = 0;
-        for (at, c) in self.text[start..end].char_indices() {
-            let next = bytes + if c == STAND_IN { 1 } else { c.len_utf8() as u64 };
-            if next > into {
-                return start + at;
-            }
-            bytes = next;
-        }
-        end
     }
 
     fn keep_within(&mut self, most: usize) {
@@ -148,10 +109,8 @@ impl Tail {
         let mut gone = cut;
         while let Some(first) = self.pieces.front_mut() {
             if first.length > gone {
-                let stand_ins = self.text[cut - gone..cut].matches(STAND_IN).count();
-                first.from = first.from.saturating_add((gone - 2 * stand_ins) as u64);
+                first.from = first.from.saturating_add(gone as u64);
                 first.length -= gone;
-                first.stand_ins -= stand_ins;
                 break;
             }
             gone -= first.length;
@@ -192,17 +151,6 @@ mod tests {
         assert_eq!(tail.text(), "one!\n");
         tail.take(0, "anew");
         assert_eq!((tail.text(), tail.from()), ("anew", 0));
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_no_overlap() {
-        let mut tail = Tail::default();
-        // Three bytes of the file, each replaced by a character of three bytes.
-        tail.take(0, "\u{fffd}\u{fffd}\u{fffd}");
-        tail.take(3, "end");
-        assert_eq!(tail.text(), "\u{fffd}\u{fffd}\u{fffd}end");
-        assert_eq!(tail.of(range(3, 6)), "end");
-        assert_eq!(tail.to(), 6);
     }
 
     #[test]
