@@ -107,6 +107,8 @@ fn works(state: &State, action: Action) -> bool {
             let signals = &state.shown().inventory.signals;
             (has("charts") || has("signals")) && signals.iter().any(|of| of.service.is_some())
         }
+        Action::Logs if matches!(state.page, Page::Run(_) | Page::Preparing(_)) => false,
+        Action::Palette if matches!(state.page, Page::Run(_)) => false,
         Action::Logs => {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
@@ -168,6 +170,9 @@ fn word_here(state: &State, action: Action) -> Option<&'static str> {
 /// Draws the hint line: the keys that matter here, as many as there is room
 /// for; how to get help and how to leave are always among them.
 pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if let Some(hints) = super::run_keys::typing_hints(state) {
+        return draw_hints(theme, area, buf, &hints);
+    }
     let in_help = matches!(state.overlay, Some(super::state::Overlay::Help { .. }));
     let scope = if in_help { Scope::Text } else { state.scope() };
     let hints: Vec<(bool, String, &str)> = state
@@ -190,15 +195,25 @@ pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
             let word = binding.hint.filter(|_| here && works(state, binding.action))?;
             let word = word_here(state, binding.action).unwrap_or(word);
             let always = matches!(binding.action, Action::Help | Action::Quit);
+            let key = match (binding.action, &state.page) {
+                // The same one as where letters are typed.
+                (Action::Quit, Page::Run(_)) => binding.keys.last().unwrap_or(key),
+                _ => key,
+            };
             Some((always, key.to_string(), word))
         })
         .collect();
+    draw_hints(theme, area, buf, &hints);
+}
+
+/// Those that are always shown, and of the others as many as there is room for.
+fn draw_hints(theme: &Theme, area: Rect, buf: &mut Buffer, hints: &[(bool, String, &str)]) {
     let wide = |(_, key, word): &(bool, String, &str)| text::width(key) + 3 + text::width(word);
     let always: usize = hints.iter().filter(|hint| hint.0).map(wide).sum();
     // The last one needs no gap after it.
     let mut room = (usize::from(area.width) + 2).saturating_sub(always);
     let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
-    for hint in &hints {
+    for hint in hints {
         if !hint.0 {
             let Some(left) = room.checked_sub(wide(hint)) else { continue };
             room = left;

@@ -6,8 +6,8 @@ use super::pages::Page;
 use super::runs;
 use super::state::State;
 use crate::domain::runs::{Decision, RunId};
-use crate::panels::desk::{self, Intent, Line, Question, READ_IN, START, Wants};
-use crate::runbook::{Answer, AskKind, Hidden, Order, StepState};
+use crate::panels::desk::{self, APPROVE, Intent, Line, Question, READ_IN, START, Wants};
+use crate::runbook::{Answer, AskKind, Course, Hidden, Order, StepState};
 use crate::store::{Action, Effect, Key, KeyCode, RunsEffect};
 use crate::ui::Scope;
 use std::collections::BTreeMap;
@@ -301,6 +301,10 @@ fn text_entered(state: &mut State, id: &RunId) -> Vec<Effect> {
             state.say("a reason is needed: it is kept in the journal", false);
             return Vec::new();
         }
+        if intent == Intent::Approve && text != APPROVE {
+            state.say(format!("not approved: it takes the word {APPROVE}"), true);
+            return Vec::new();
+        }
         return answer(state, id, intent.answer(&text));
     }
     let followed = state.known.runs.followed.get(id);
@@ -476,6 +480,10 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
             Vec::new()
         }
+        (Action::Cancel, _, Some(AskKind::Unknown { alive: true })) => {
+            let step = desk::ask(followed).map(|ask| ask.step);
+            step.map_or_else(Vec::new, |step| order(state, &id, Order::Cancel { step }))
+        }
         (Action::Cancel, ..) => nothing(state, "no step runs"),
         (Action::Terminal, ..) => nothing(state, "no step has a terminal now"),
         (_, _, None) => nothing(state, "the run asks nothing now"),
@@ -496,6 +504,15 @@ fn decide(state: &mut State, id: &RunId, action: Action, asked: &AskKind) -> Vec
         }
         (Action::Yes, AskKind::Manual) => Intent::Tick,
         (Action::LookAgain, _) => return answer(state, id, Answer::Again),
+        (Action::Retry, AskKind::Changed { .. }) => Intent::Decide(Decision::Retry),
+        (Action::Yes, AskKind::Approve { .. }) => {
+            let runs = &state.known.runs;
+            let own = runs.run(id).is_some_and(|run| run.who.user == state.setting.user);
+            if own {
+                return nothing(state, "a second person approves, from a login of their own");
+            }
+            Intent::Approve
+        }
         (Action::Retry, AskKind::Failed { choices, .. }) if choices.contains(&Decision::Retry) => {
             Intent::Decide(Decision::Retry)
         }
@@ -610,13 +627,17 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
         Action::Output => begun,
         Action::FullText => begun,
         Action::SaveProof => ended,
-        Action::Cancel => running && asked.is_none(),
+        Action::Cancel => {
+            (running && asked.is_none()) || matches!(asked, Some(AskKind::Unknown { alive: true }))
+        }
         Action::Terminal => running && followed.doing.terminal.is_some(),
         Action::Yes => {
             matches!(asked, Some(AskKind::Manual | AskKind::Confirm { typed: None, .. }))
                 || (followed.lost.is_some() && !ended)
         }
-        Action::Retry => matches!(asked, Some(AskKind::Failed { .. })),
+        Action::Retry => {
+            matches!(asked, Some(AskKind::Failed { .. } | AskKind::Changed { .. }))
+        }
         Action::Skip => match asked {
             Some(AskKind::Failed { skip, .. }) => *skip,
             Some(AskKind::Unknown { .. }) | None => false,
@@ -624,10 +645,10 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
         },
         Action::Undo => match asked {
             Some(AskKind::Failed { choices, .. }) => choices.contains(&Decision::Undo),
-            Some(AskKind::Confirm { .. } | AskKind::Changed { .. }) => {
-                followed.run.as_ref().is_some_and(crate::runbook::Run::has_changed)
-            }
-            _ => false,
+            Some(AskKind::Unknown { .. }) | None => false,
+            Some(_) => followed.run.as_ref().zip(desk::ask(followed)).is_some_and(|(run, ask)| {
+                run.course == Course::Forward && !run.to_undo(ask.step).is_empty()
+            }),
         },
         Action::Abandon => asked.is_some(),
         Action::WasDone | Action::WasNotDone => {
@@ -644,4 +665,49 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
         ),
         _ => true,
     }
+}
+
+/// The keys that do something while an answer is typed: whether they are always
+/// shown, what they are, and what they do. Nothing where letters are keys.
+pub(crate) fn typing_hints(state: &State) -> Option<Vec<(bool, String, &'static str)>> {
+    let Page::Run(id) = &state.page else { return None };
+    if state.overlay.is_some() {
+        return None;
+    }
+    let always = |key: &str, word| (true, key.to_owned(), word);
+    let desk = &state.words.desk;
+    if desk.terminal.is_some() {
+        return Some(vec![always("ctrl-]", "comes back")]);
+    }
+    let followed = state.shown().runs.followed.get(id)?;
+    let wants = desk::wants(desk, followed).filter(|_| !desk.keys)?;
+    let begins = followed.run.is_none();
+    let mut hints = match &wants {
+        Wants::Values => vec![
+            always("enter", "next"),
+            always("tab", "other field"),
+            always("arrows", "choose"),
+            always("esc", "leave"),
+        ],
+        Wants::Text | Wants::Secret => vec![
+            always("enter", "send"),
+            always("esc", if desk.intent.is_some() { "take back" } else { "other keys" }),
+        ],
+        Wants::Lines => vec![always("ctrl-x", "done"), always("esc", "other keys")],
+        Wants::Word(_) if begins => vec![always("pgdn", "scroll"), always("esc", "leave")],
+        Wants::Word(word) => {
+            let mut hints = vec![always("esc", "other keys")];
+            for binding in state.keys.bindings() {
+                let Some(key) = binding.keys.first().map(ToString::to_string) else { continue };
+                let here = is_beside(binding.action) && !word.starts_with(&key);
+                let does = binding.action == Action::Help || works(state, binding.action);
+                if let Some(hint) = binding.hint.filter(|_| here && does) {
+                    hints.push((false, key, hint));
+                }
+            }
+            hints
+        }
+    };
+    hints.push(always("ctrl-c", if begins { "quit" } else { "leave (run waits)" }));
+    Some(hints)
 }

@@ -105,13 +105,15 @@ pub enum Intent {
     Skip,
     /// This is decided.
     Decide(Decision),
+    /// A second person approves.
+    Approve,
 }
 
 impl Intent {
     /// Whether it wants a reason.
     pub fn needs_reason(&self) -> bool {
         match self {
-            Self::Tick | Self::Decide(Decision::Retry | Decision::Undo) => false,
+            Self::Tick | Self::Decide(Decision::Retry | Decision::Undo) | Self::Approve => false,
             Self::Skip | Self::Decide(_) => true,
         }
     }
@@ -121,6 +123,7 @@ impl Intent {
         match self {
             Self::Tick => "done",
             Self::Skip => "leave it out",
+            Self::Approve => "approve",
             Self::Decide(Decision::Retry) => "try it again",
             Self::Decide(Decision::Undo) => "undo what was done",
             Self::Decide(Decision::Abandon) => "go no further",
@@ -135,6 +138,7 @@ impl Intent {
         match self {
             Self::Tick => Answer::Tick { note: reason },
             Self::Skip => Answer::Skip { reason },
+            Self::Approve => Answer::Approve(true),
             Self::Decide(decision) => Answer::Decide { decision: *decision, reason },
         }
     }
@@ -358,7 +362,8 @@ pub fn stale(followed: &Followed, now: Timestamp) -> Option<String> {
     if let Some(why) = &followed.lost {
         return Some(format!("the line to the run is cut: {}", crate::domain::harmless(why)));
     }
-    let ended = followed.run.as_ref().is_some_and(|run| run.ended.is_some());
+    // Before there is a plan it reads what can be chosen, and tells nothing meanwhile.
+    let ended = followed.has_ended() || (followed.run.is_none() && followed.plan.is_none());
     let silent = now.since(followed.heard);
     (!ended && silent > STALE)
         .then(|| format!("nothing was heard of the run for {}", crate::domain::units::age(silent)))

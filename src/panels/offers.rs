@@ -6,7 +6,8 @@ use super::texts::{Scroll, Toned};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, cells};
 use crate::domain::runs::{BookId, RunOutcome, StepKind};
 use crate::domain::{Alert, Status, Timestamp, harmless_within};
-use crate::runbook::{Book, BookLine, Fit, Level, Library, Past};
+use crate::runbook::library::Firing;
+use crate::runbook::{Book, BookLine, Fit, Level, Past};
 use crate::store::{Action, Effect, Known};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -50,29 +51,8 @@ pub(crate) fn alert_of<'a>(known: &'a Known, about: &About) -> Option<&'a Alert>
 pub(crate) fn fitting(known: &Known, about: &About) -> Vec<BookLine> {
     let alert = alert_of(known, about);
     let service = about.service.as_ref().or_else(|| alert.and_then(|of| of.service.as_ref()));
-    fits(&known.runs.library, alert, service.map(|name| name.as_str()))
-}
-
-fn fits(library: &Library, alert: Option<&Alert>, service: Option<&str>) -> Vec<BookLine> {
-    let named = |patterns: &[String], name: &str| patterns.iter().any(|one| one == name);
-    let mut found = Vec::new();
-    for (id, book) in &library.books {
-        let name = alert.map(Alert::name);
-        let of_alert = name.is_some_and(|name| named(&book.front.alerts, name));
-        let of_service = service.is_some_and(|name| named(&book.front.services, name));
-        let fit = if of_alert {
-            Fit::Alert
-        } else if name == Some(id.as_str()) {
-            Fit::Name
-        } else if of_service {
-            Fit::Service
-        } else {
-            continue;
-        };
-        found.push(BookLine { book: id.clone(), fit });
-    }
-    found.sort_by_key(|line| line.fit);
-    found
+    let firing = alert.map(Firing::of);
+    known.runs.library.fits(firing.as_ref(), service.map(|name| name.as_str()))
 }
 
 /// The runbook that fits for certain, where it is one alone; it need not be the only one offered.

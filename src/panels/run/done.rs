@@ -3,7 +3,7 @@
 
 use super::Scene;
 use super::steps::{holds, kind, word, words};
-use crate::domain::runs::{ProofLine, RunOutcome};
+use crate::domain::runs::{ProofLine, RunOutcome, StepKind};
 use crate::domain::{harmless_within, units};
 use crate::panels::offers::outcome_status;
 use crate::panels::texts::Parts;
@@ -58,21 +58,45 @@ fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     let arrow = theme.glyphs.arrow;
+    let asked = |name: &str| {
+        run.plan.steps.iter().any(|step| match &step.kind {
+            StepKind::Check(check) => check.lines.iter().any(|(line, _)| line == name),
+            _ => false,
+        })
+    };
+    // What proves it comes before what was watched beside.
+    names.sort_by_key(|name| !asked(name));
     // Beside each other where that fits, else the line above its two values.
     let half = scene.width.saturating_sub(12) / 2;
+    let widest = run.before.iter().map(|of| text::width(&of.finding.words) + 2).max();
+    let wide = widest.unwrap_or(0).clamp(10, half.max(10));
     let mut lines = Vec::new();
     for name in names {
         let of = |list: &[ProofLine]| {
             let found = list.iter().find(|of| of.line == *name)?;
+            let words = harmless_within(&found.finding.words, 200);
+            if !asked(name) {
+                return Some((format!("  {words}"), theme.text()));
+            }
             let (glyph, _, style) = holds(scene, found.finding.holds);
-            Some((format!("{glyph} {}", harmless_within(&found.finding.words, 200)), style))
+            Some((format!("{glyph} {words}"), style))
         };
         let none = || ("not asked".to_owned(), theme.faint());
         let (before, _) = of(&run.before).unwrap_or_else(none);
         let (now, style) = of(after).unwrap_or_else(none);
-        lines.extend(scene.verbatim(name, 3, theme.text()));
-        let before =
-            text::pad(&before, half.min(text::width(&before).max(24)), false, theme.glyphs.cut);
+        let before = text::pad(&before, wide, false, theme.glyphs.cut);
+        let name = harmless_within(name, 400);
+        let named = 36.min(scene.width / 3).max(text::width(&name));
+        if 3 + named + 2 + wide + 5 + text::width(&now) <= scene.width {
+            lines.push(vec![
+                (format!("   {}", text::pad(&name, named, false, "")).into(), theme.text()),
+                (format!("  {before}").into(), theme.faint()),
+                (format!("  {arrow}  ").into(), theme.faint()),
+                (now.into(), style),
+            ]);
+            continue;
+        }
+        lines.extend(scene.verbatim(&name, 3, theme.text()));
         lines.push(vec![
             (format!("      {before}").into(), theme.faint()),
             (format!("  {arrow}  ").into(), theme.faint()),

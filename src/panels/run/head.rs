@@ -12,7 +12,9 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
     let mut lines = vec![first(scene)];
     if let Some(plan) = plan(scene.followed) {
         lines.push(second(scene, plan));
-        lines.push(pins(scene, plan));
+        if scene.followed.run.as_ref().is_none_or(|run| run.ended.is_none()) {
+            lines.push(pins(scene, plan));
+        }
     }
     if let Some(trouble) = &scene.followed.doing.trouble {
         let words = format!("it waits: {}", harmless_within(trouble, 500));
@@ -42,7 +44,13 @@ fn first(scene: &Scene<'_>) -> Parts {
         let done = run.steps.iter().filter(|of| over(of.state) && of.state != StepState::Reserve);
         match (&run.ended, at) {
             (Some(_), _) => format!("{} of {} steps", done.count(), steps.len()),
-            (None, Some(at)) => format!("step {}/{}", at + 1, steps.len()),
+            (None, Some(at)) => {
+                let (nth, count) = (at + 1, steps.len());
+                match steps.get(at) {
+                    Some(id) if id.0 as usize != nth => format!("step {id} ({nth} of {count})"),
+                    _ => format!("step {nth}/{count}"),
+                }
+            }
             (None, None) => String::new(),
         }
     });

@@ -4,7 +4,7 @@ use super::Scene;
 use super::stale_now;
 use crate::domain::runs::Decision;
 use crate::domain::{Status, harmless_within};
-use crate::panels::desk::{self, Aspect, START, Wants};
+use crate::panels::desk::{self, Aspect, Intent, START, Wants};
 use crate::panels::texts::Parts;
 use crate::runbook::AskKind;
 use crate::ui::text;
@@ -54,7 +54,13 @@ fn asked(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
         return (vec![scene.styled(words, theme.faint())], None);
     }
     if let Some(intent) = &scene.desk.intent {
-        let why = if intent.needs_reason() { "why" } else { "a note, or nothing" };
+        let why = if *intent == Intent::Approve {
+            "type the word approve"
+        } else if intent.needs_reason() {
+            "why"
+        } else {
+            "a note, or nothing"
+        };
         let prompt = format!(" {}: {why}, then enter (esc takes it back): ", intent.words());
         return typed(scene, &prompt, scene.desk.line.text());
     }
@@ -140,18 +146,18 @@ fn choices(scene: &Scene<'_>) -> Parts {
         AskKind::Unknown { alive } => {
             words = "What have you seen?".into();
             if *alive {
-                keys.push(("L", "look again"));
+                keys.extend([("L", "look again"), ("K", "end it")]);
             } else {
                 keys.extend([("D", "it was done"), ("N", "it was not done")]);
             }
         }
         AskKind::Approve { .. } => {
             words = "It waits for a second person.".into();
-            keys.push(("L", "look again"));
+            keys.extend([("y", "approve (not yours)"), ("X", "abandon")]);
         }
         AskKind::Changed { .. } => {
             words = "Nothing was run.".into();
-            keys.extend([("L", "look again"), ("S", "leave the step out"), ("X", "abandon")]);
+            keys.extend([("L", "look again"), ("R", "go on all the same"), ("X", "abandon")]);
         }
         AskKind::Edit { .. } | AskKind::Secret { .. } | AskKind::Arm => {}
     }

@@ -9,8 +9,10 @@ use crate::runtime::clock::Clock;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 
 /// Why a run is not carried on here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub(super) enum Heard {
     Alone,
 }
 
+/// Whoever hears nothing for longer than a few of these takes what was told for stale.
+const BEAT: Duration = Duration::from_secs(2);
+
 /// All that comes from outside while a run goes on.
 pub(super) struct Floor {
     pub(super) board: Arc<Board>,
@@ -38,6 +43,8 @@ pub(super) struct Floor {
     followers: BTreeMap<u64, Peer>,
     /// The signals of the target, as a task of its own asks them.
     signals: watch::Receiver<Vec<ProofLine>>,
+    /// It tells that it lives, where nothing else is told.
+    beat: tokio::time::Interval,
     terms: Signal,
     /// This process was asked to end, and does so when nothing runs.
     pub(super) leaving: bool,
@@ -55,6 +62,8 @@ impl Floor {
         terms: Signal,
     ) -> Self {
         let (_, signals) = watch::channel(Vec::new());
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             board,
             clock,
@@ -62,6 +71,7 @@ impl Floor {
             events,
             followers: BTreeMap::new(),
             signals,
+            beat,
             terms,
             leaving: false,
             questions: 0,
@@ -145,6 +155,7 @@ impl Floor {
                     self.doing.signals = self.signals.borrow_and_update().clone();
                     self.tell();
                 }
+                _ = self.beat.tick() => self.tell(),
             }
         }
     }
