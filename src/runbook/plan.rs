@@ -4,9 +4,9 @@ use super::book::{Book, Level, Param};
 use super::given::{is_given, is_identifier};
 use super::live::{Hidden, ParamAsk, RunRequest};
 use super::naming;
-use super::needs::{Need, need_in};
-use super::values::{fits, fits_reading, one_of};
-use super::words::variables;
+use super::needs::{Need, held_to, need_in};
+use super::values::{fits, one_of};
+use super::words::{optional, variables};
 use crate::domain::runs::{
     BookRef, CommandStep, Held, Origin, Plan, Shell, Step, StepId, StepKind, Value,
 };
@@ -107,7 +107,8 @@ pub fn param_fits(book: &Book, param: &Param, value: &str) -> Result<(), String>
     }
     let froms = book.front.params.iter().filter_map(|param| param.from.as_deref());
     let pins = book.pins.iter().map(|pin| pin.command.as_str());
-    held_to(need_in(&book.steps, froms.chain(pins), &param.name), param.pattern.as_deref(), value)
+    let need = need_in(&book.steps, froms.chain(pins), &param.name);
+    held_to(&need, None, param.pattern.as_deref(), value)
 }
 
 /// Whether a variable of a plan may hold this: what a step has captured, or a
@@ -116,18 +117,11 @@ pub fn value_fits(plan: &Plan, name: &str, value: &str) -> Result<(), String> {
     let pattern = plan.values.iter().find(|known| known.name == name);
     let pattern = pattern.and_then(|known| known.pattern.as_deref());
     let pins = plan.pins.iter().map(|pin| pin.command.as_str());
-    held_to(need_in(&plan.steps, pins, name), pattern, value)
-}
-
-fn held_to(need: Need, pattern: Option<&str>, value: &str) -> Result<(), String> {
-    match need {
-        Need::Whole(_) => fits(pattern, value),
-        Need::Word | Need::Nothing => fits_reading(pattern, value),
-    }
+    held_to(&need_in(&plan.steps, pins, name), None, pattern, value)
 }
 
 /// The environment of a command that uses these variables: theirs, and of the
-/// others those that mean nothing to any shell. A variable without a value is
+/// others those that mean nothing to any shell, or that the config gives. A variable without a value is
 /// not in it. Secrets go only where they are used.
 pub fn environment(
     plan: &Plan,
@@ -141,7 +135,7 @@ pub fn environment(
         all.remove("TERM");
     }
     for value in &plan.values {
-        let used = uses.contains(&value.name);
+        let used = uses.contains(&value.name) || value.origin == Origin::Service;
         let text = match &value.held {
             Held::Text(text) => Some(text),
             Held::Captured(_) => captured.get(&value.name),
@@ -169,15 +163,19 @@ pub fn asking_environment(
     let mut all = environ(setting);
     all.remove("TERM");
     let uses = variables(command);
-    for name in &uses {
+    let spared = optional(command);
+    for name in uses.iter().chain(&spared) {
         if is_given(name, true, false) {
             continue;
         }
         let value = known.iter().find(|value| value.name == *name);
-        let Some(Value { held: Held::Text(text), pattern, .. }) = value else {
-            return Err(format!("`from` uses ${name}, which has no value yet"));
+        let Some(Value { held: Held::Text(text), pattern, origin, .. }) = value else {
+            if uses.contains(name) {
+                return Err(format!("`from` uses ${name}, which has no value yet"));
+            }
+            continue;
         };
-        held_to(need_in(&[], [command], name), pattern.as_deref(), text)
+        held_to(&need_in(&[], [command], name), Some(*origin), pattern.as_deref(), text)
             .map_err(|why| format!("`from` uses ${name}: {why}"))?;
         all.insert(name.clone(), text.clone());
     }
@@ -519,7 +517,7 @@ impl Making<'_> {
             let pins = book.pins.iter().map(|pin| pin.command.as_str());
             let need = need_in(steps, pins, &value.name);
             let own = matches!(value.origin, Origin::Chosen | Origin::Default);
-            let fit = held_to(need.clone(), value.pattern.as_deref(), text);
+            let fit = held_to(&need, Some(value.origin), value.pattern.as_deref(), text);
             match (&need, fit) {
                 (Need::Nothing, Err(_)) if !own => {}
                 (Need::Nothing, Ok(())) if !own && fits(None, text).is_err() => {}

@@ -78,6 +78,16 @@ pub fn commands(script: &str) -> Vec<Command> {
 /// The variables that a command uses: neither set in it nor with a default
 /// there, nor set by the shell for itself alone (`$1`, `$@`).
 pub fn variables(script: &str) -> Vec<String> {
+    used(script, |found| !found.default)
+}
+
+/// The variables that a command uses where they have a value, and does without
+/// where they have none: `${X:-y}`.
+pub fn optional(script: &str) -> Vec<String> {
+    used(script, |found| found.default)
+}
+
+fn used(script: &str, which: impl Fn(&Use) -> bool) -> Vec<String> {
     let mut set: Vec<String> = Vec::new();
     let mut found: Vec<String> = Vec::new();
     for command in commands(script) {
@@ -85,7 +95,7 @@ pub fn variables(script: &str) -> Vec<String> {
         let words = sets.chain(&command.words).chain(&command.writes).chain(&command.input);
         for used in words.flat_map(|word| &word.uses) {
             let known = set.contains(&used.name) || found.contains(&used.name);
-            if super::given::is_identifier(&used.name) && !used.default && !known {
+            if super::given::is_identifier(&used.name) && which(used) && !known {
                 found.push(used.name.clone());
             }
         }
@@ -640,7 +650,15 @@ impl<'t, 'o> Scan<'t, 'o> {
         // The rest is a word that goes on to the bracket.
         while let Some(c) = self.take() {
             match c {
-                '}' => return,
+                '}' => {
+                    // What stands in `${X:+… $X …}` counts only where X has a value.
+                    let (before, inside) = word.uses.split_at_mut(at + 1);
+                    if let Some(own) = before.last().filter(|own| own.default) {
+                        let same = inside.iter_mut().filter(|used| used.name == own.name);
+                        same.for_each(|used| used.default = true);
+                    }
+                    return;
+                }
                 '\\' => {
                     self.take();
                 }

@@ -27,6 +27,11 @@ impl As {
         Self(ids)
     }
 
+    /// User and group; none where it is whoever runs the tests.
+    pub(crate) fn ids(&self) -> Option<(u32, u32)> {
+        self.0
+    }
+
     /// A command with nothing on its outputs that runs as the user.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
+mod actions;
 mod alertmanager;
 mod borg;
 mod bugsink;

@@ -13,15 +13,15 @@ use std::process::Command;
 
 const PASSPHRASE: &str = "pgbackrest-swordfish";
 
-struct Stanza {
-    folder: tempfile::TempDir,
-    user: As,
-    postgres: Postgres,
+pub(crate) struct Stanza {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) user: As,
+    pub(crate) postgres: Postgres,
 }
 
 impl Stanza {
     /// A server whose WAL goes to a repository that has no stanza yet.
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         program("pgbackrest")?;
         let bin = programs()?;
         let folder = scratch();
@@ -39,12 +39,12 @@ impl Stanza {
         Some(made)
     }
 
-    fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.folder.path().join("repository")
     }
 
     /// Writes a config for a repository.
-    fn config(&self, name: &str, repository: &Path, more: &str) -> PathBuf {
+    pub(crate) fn config(&self, name: &str, repository: &Path, more: &str) -> PathBuf {
         let at = self.folder.path();
         let path = at.join(name);
         let text = format!(
@@ -62,7 +62,7 @@ impl Stanza {
         path
     }
 
-    fn command(&self, config: &Path) -> Command {
+    pub(crate) fn command(&self, config: &Path) -> Command {
         let mut command = self.user.command(&program("pgbackrest").unwrap());
         command.arg(format!("--config={}", config.display())).arg("--stanza=main");
         command

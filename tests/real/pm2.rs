@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// As `tests/run` says; nothing where pm2 could not be installed.
-fn pm2() -> Option<PathBuf> {
+pub(crate) fn pm2() -> Option<PathBuf> {
     let found = std::env::var_os("OPSROOM_PM2").map(PathBuf::from).filter(|path| path.is_file());
     if found.is_none() {
         println!("skipped: pm2 is not installed (tests/run does it)");
@@ -17,13 +17,13 @@ fn pm2() -> Option<PathBuf> {
 }
 
 /// A pm2 of its own, whose daemon ends with this.
-struct Daemon {
-    pm2: PathBuf,
-    home: PathBuf,
+pub(crate) struct Daemon {
+    pub(crate) pm2: PathBuf,
+    pub(crate) home: PathBuf,
 }
 
 impl Daemon {
-    fn run(&self, words: &[&str]) {
+    pub(crate) fn run(&self, words: &[&str]) {
         let mut command = Command::new(&self.pm2);
         command.args(words).env("PM2_HOME", self.home.join("pm2")).env("HOME", &self.home);
         command.env("SECRET_TOKEN", "swordfish").current_dir(&self.home);

@@ -108,6 +108,10 @@ impl Postgres {
     }
 
     fn psql(&self, sql: &str) -> Command {
+        self.psql_in("postgres", sql)
+    }
+
+    fn psql_in(&self, database: &str, sql: &str) -> Command {
         let mut command = self.user.command(&self.bin.join("psql"));
         command.args([
             "-X",
@@ -115,7 +119,7 @@ impl Postgres {
             "-U",
             "postgres",
             "-d",
-            "postgres",
+            database,
             "-p",
             &self.port.to_string(),
             "-h",
@@ -126,6 +130,20 @@ impl Postgres {
 
     pub(crate) fn sql(&self, sql: &str) -> String {
         run(&mut self.psql(sql))
+    }
+
+    /// The same in another database.
+    pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
+        run(&mut self.psql_in(database, sql))
+    }
+
+    /// A session in a database that stays until [`Self::sql`] ends it.
+    pub(crate) async fn stays_in(&self, database: &str) -> Session {
+        let mut command = self.psql_in(database, "select pg_sleep(600)");
+        command.env("PGAPPNAME", "session");
+        let session = Session(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        self.sessions(1, "true").await;
+        session
     }
 
     /// What `pg_dump` or `pg_dumpall` writes, into a file as a shell does.
@@ -170,7 +188,7 @@ impl Postgres {
     }
 }
 
-struct Session(Child);
+pub(crate) struct Session(Child);
 
 impl Drop for Session {
     fn drop(&mut self) {

@@ -9,16 +9,16 @@ use opsroom::domain::{PollFailure, Status};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PASSWORD: &str = "restic-swordfish";
+pub(crate) const PASSWORD: &str = "restic-swordfish";
 
-struct Repository {
-    folder: tempfile::TempDir,
-    at: PathBuf,
+pub(crate) struct Repository {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) at: PathBuf,
 }
 
 impl Repository {
     /// A new one, without snapshots.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         program("restic")?;
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("repository");
@@ -27,7 +27,7 @@ impl Repository {
         Some(made)
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new("restic");
         let cache = self.folder.path().join("cache");
         command.env("RESTIC_REPOSITORY", &self.at).env("RESTIC_PASSWORD", PASSWORD);
@@ -35,7 +35,7 @@ impl Repository {
         command
     }
 
-    fn backup(&self, seed: u8) {
+    pub(crate) fn backup(&self, seed: u8) {
         let source = self.folder.path().join("source");
         std::fs::create_dir_all(&source).unwrap();
         let mut bytes = Vec::new();
