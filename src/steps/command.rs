@@ -181,7 +181,7 @@ pub(super) async fn see_through(
     output: &mpsc::Sender<Vec<u8>>,
     cancel: &mut tokio::sync::watch::Receiver<bool>,
 ) -> Ended {
-    let heard = Mutex::new(Heard { sampled: bounds.sample, ..Heard::default() });
+    let heard = Mutex::new(Heard::sampling(bounds.sample));
     let begun = held.open();
     let Held { mut child, group, mut out, err, .. } = held;
     let mut err = err;
@@ -254,16 +254,45 @@ pub(super) async fn see_through(
 
 /// What was heard of a command's output, and how far it was handed over.
 #[derive(Default)]
-struct Heard {
-    value: LastLine,
-    complaint: LastLine,
-    sample: Sample,
+pub(super) struct Heard {
+    pub(super) value: LastLine,
+    pub(super) complaint: LastLine,
+    pub(super) sample: Sample,
     sampled: Sampled,
     pieces: u64,
     handing_over: u32,
 }
 
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+impl Heard {
+    pub(super) fn sampling(sampled: Sampled) -> Self {
+        Self { sampled, ..Self::default() }
+    }
+
+    /// A piece of output, or of errors, that is about to be handed over.
+    pub(super) fn take(&mut self, piece: &[u8], is_output: bool) {
+        if is_output {
+            self.value.take(piece);
+        }
+        self.complaint.take(piece);
+        let sampled = match self.sampled {
+            Sampled::Nothing => false,
+            Sampled::All => true,
+            Sampled::Output => is_output,
+        };
+        if sampled {
+            self.sample.take(piece);
+        }
+        self.pieces += 1;
+        self.handing_over += 1;
+    }
+
+    /// A piece was handed over.
+    pub(super) fn handed_over(&mut self) {
+        self.handing_over -= 1;
+    }
+}
+
+pub(super) fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -277,31 +306,15 @@ async fn pump(
     let mut buffer = vec![0; PIECE];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let piece = &buffer[..read];
-        {
-            let mut heard = lock(heard);
-            if is_output {
-                heard.value.take(piece);
-            }
-            heard.complaint.take(piece);
-            let sampled = match heard.sampled {
-                Sampled::Nothing => false,
-                Sampled::All => true,
-                Sampled::Output => is_output,
-            };
-            if sampled {
-                heard.sample.take(piece);
-            }
-            heard.pieces += 1;
-            heard.handing_over += 1;
-        }
+        lock(heard).take(piece, is_output);
         // Nobody may be there to keep it any more; the command goes on.
         let _ = output.send(piece.to_vec()).await;
-        lock(heard).handing_over -= 1;
+        lock(heard).handed_over();
     }
 }
 
 /// Waits for what was written before the end and is still on its way.
-async fn late(reading: impl Future<Output = ()>, heard: &Mutex<Heard>) {
+pub(super) async fn late(reading: impl Future<Output = ()>, heard: &Mutex<Heard>) {
     let all = async {
         tokio::pin!(reading);
         loop {

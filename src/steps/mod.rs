@@ -1,11 +1,13 @@
 //! Kinds of runbook steps: one file each, one line each in [`KINDS`].
 
 mod asking;
+mod check;
 mod command;
 mod ending;
 mod gate;
 mod group;
 mod heard;
+mod terminal;
 #[cfg(test)]
 mod testing;
 
@@ -87,7 +89,7 @@ pub struct Kind {
 }
 
 /// All kinds of steps that run; a manual step is ticked by a person.
-pub const KINDS: &[Kind] = &[command::KIND];
+pub const KINDS: &[Kind] = &[command::KIND, terminal::KIND, check::KIND];
 
 /// What carries this step out; none for a manual one.
 pub fn step(planned: &Planned) -> Option<Box<dyn Step>> {

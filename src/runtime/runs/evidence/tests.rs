@@ -412,9 +412,11 @@ async fn an_expression_holds_where_it_gives_something_of_after_the_change() {
 
 #[tokio::test(start_paused = true)]
 async fn opsrooms_own_alert_ends_with_its_signal() {
-    let signal = Labels::new([("alertname", "Errors"), ("service", "api"), ("signal", "errors")]);
-    let bench = Bench::started_from(&signal, SHARE);
-    let condition = resolved("Errors");
+    let bench = Bench::of(Subject::default());
+    a_minute_of(&bench, 0.12).await;
+    let raised = bench.inner.seen().known.alerts.first().cloned().unwrap();
+    let bench = Bench::started_from(&raised.labels, &raised.expression);
+    let condition = resolved(raised.name());
     let after = bench.now();
     a_minute_of(&bench, 0.12).await;
     let (holds, words) = bench.find(&condition, after).await;
