@@ -7,7 +7,7 @@ mod show;
 use crate::cli::Runbooks;
 use crate::domain::runs::BookId;
 use crate::runbook::{Book, Library, built_in};
-use crate::runtime::runs::{library, records};
+use crate::runtime::runs::library;
 use color_eyre::Result;
 use color_eyre::eyre::bail;
 use std::path::Path;
@@ -40,7 +40,8 @@ fn all(config: Option<&Path>) -> Result<Library> {
     };
     let ledger = super::ledger::Ledger::of(config)?;
     let mut library = library::read(&found.path, &ledger.config.runbooks);
-    match ledger.block_on(async { Ok(records::past(&ledger.place).await?) }) {
+    let texts = library.books.iter().map(|(id, book)| (id.clone(), book.hash.clone())).collect();
+    match ledger.block_on(async { Ok(ledger.reader().past(&texts).await?) }) {
         Ok(past) => library.past = past,
         Err(why) => library.failures.push(format!("the journal: {why}")),
     }
