@@ -39,7 +39,7 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         ignore_hangups()?;
-        conduct(found, state, request, Box::new(announce)).await;
+        Box::pin(conduct(found, state, request, Box::new(announce))).await;
         io::Result::Ok(())
     })?;
     // Nothing that still hangs is waited for.

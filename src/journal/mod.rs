@@ -208,6 +208,17 @@ impl Journal {
         read::of_run(self.writer.lock().await.db(), run, after).await
     }
 
+    /// So many records are missing that its heads know of: of this writer, and of
+    /// writers of whom nothing is left. What they told is not known.
+    pub async fn missing(&self, writer: &WriterId) -> Result<u64, JournalError> {
+        let kept = Kept::read(&self.place.heads()).map_err(|error| JournalError::Place {
+            folder: self.place.folder.clone(),
+            why: words::reason(&error),
+        })?;
+        let Some(kept) = kept else { return Ok(0) };
+        read::missing(self.writer.lock().await.db(), &kept, writer).await
+    }
+
     /// The newest runs, each with its records, the newest first.
     pub async fn runs(&self, most: usize) -> Result<Vec<Vec<Entry>>, JournalError> {
         read::runs(self.writer.lock().await.db(), most).await

@@ -1,13 +1,14 @@
 //! What is asked of the journal.
 
 use super::chain::Row;
+use super::heads::Kept;
 use super::place::Place;
 use super::words::read_error;
 use super::writer::PATIENCE;
 use super::{JournalError, schema};
 use crate::domain::Timestamp;
 use crate::domain::runs::{
-    Arming, BookId, Entry, Moment, ProcessId, Record, RunId, RunRecord, Who,
+    Arming, BookId, Entry, Moment, ProcessId, Record, RunId, RunRecord, Who, WriterId,
 };
 use crate::runbook::Past;
 use futures_util::TryStreamExt;
@@ -314,6 +315,25 @@ pub(super) async fn last_process(
         }) => Ok(Some((place, process))),
         _ => Err(JournalError::Read(format!("record {place} is not one that this opsroom knows"))),
     }
+}
+
+/// So many records are missing that these heads know of: of this writer, and of
+/// writers of whom nothing is left. The heads were read before.
+pub(super) async fn missing(
+    db: &mut SqliteConnection,
+    kept: &Kept,
+    writer: &WriterId,
+) -> Result<u64, JournalError> {
+    let sql = "SELECT COALESCE(MAX(seq), 0) FROM records WHERE writer = ?";
+    let mut missing = 0;
+    for head in &kept.heads {
+        let last = sqlx::query_scalar::<_, i64>(sql).bind(&head.writer).fetch_one(&mut *db).await;
+        let last = last.map_err(read_error)?;
+        if last == 0 || head.writer == writer.as_str() {
+            missing += u64::try_from(head.seq - last).unwrap_or(0);
+        }
+    }
+    Ok(missing)
 }
 
 pub(super) async fn has_ended(

@@ -26,6 +26,7 @@ mod promql;
 mod redis;
 mod repository;
 mod restic;
+mod runs;
 mod secrets;
 mod supervisor;
 mod support;

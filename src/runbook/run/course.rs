@@ -56,6 +56,29 @@ impl Run {
             .collect()
     }
 
+    /// The commands that come next where all goes well, and what each of them
+    /// undoes; at most so many.
+    pub fn ahead(&self, most: usize) -> Vec<(StepId, Option<StepId>)> {
+        let mut ahead = Vec::new();
+        match &self.course {
+            Course::Forward => {
+                let is_command = |id| {
+                    matches!(self.plan.step(id), Some(Step { kind: StepKind::Command(_), .. }))
+                };
+                let waiting = self.steps.iter().filter(|it| it.state == StepState::Waiting);
+                let commands = waiting.map(|it| it.step).filter(|id| is_command(*id));
+                ahead.extend(commands.map(|step| (step, None)));
+            }
+            Course::Back(left) => {
+                let undone = left.iter().map(|id| (self.undo_of(*id), Some(*id)));
+                ahead.extend(undone.filter_map(|(step, undone)| Some((step?, undone))));
+            }
+            Course::GivenUp(..) => {}
+        }
+        ahead.truncate(most);
+        ahead
+    }
+
     pub(super) fn has_unknown(&self) -> bool {
         self.steps.iter().any(|it| it.state == StepState::Unknown)
     }

@@ -56,13 +56,13 @@ impl Run {
                     standing.attempts = *attempt;
                     standing.started = Some(at);
                     standing.end = None;
-                    standing.process = process.clone();
+                    standing.process.clone_from(process);
                     standing.settled = None;
                     standing.refused = false;
                 }
             }
             RunRecord::StepEnded { step, attempt, end } => {
-                self.step_ended(at, *step, *attempt, end)
+                self.step_ended(at, *step, *attempt, end);
             }
             RunRecord::Ticked { step, who, note } => {
                 if let Some(standing) = self.standing_mut(*step) {

@@ -119,52 +119,36 @@ pub(super) fn fits(
     let step = ask.step;
     match (&ask.kind, answer) {
         (AskKind::Confirm { typed: Some(typed), .. }, Answer::Go { typed: said }) => {
-            match said.as_ref() == Some(typed) {
-                true => Ok(()),
-                false => Err(format!("it takes `{typed}`, typed in full")),
-            }
+            only_if(said.as_ref() == Some(typed), || format!("it takes `{typed}`, typed in full"))
         }
-        (AskKind::Confirm { typed: None, .. }, Answer::Go { typed }) => match typed.as_deref() {
-            None | Some("y") => Ok(()),
-            Some(_) => Err("it takes y".to_owned()),
-        },
+        (AskKind::Confirm { typed: None, .. }, Answer::Go { typed }) => {
+            only_if(typed.as_deref().is_none_or(|it| it == "y"), || "it takes y".to_owned())
+        }
         (AskKind::Confirm { typed, .. }, Answer::Flag) => {
-            let approve = matches!(run.plan.step(step).map(|it| &it.kind),
-                Some(StepKind::Command(command)) if command.approve);
-            match is_named || (typed.is_none() && !approve) {
-                true => Ok(()),
-                false => Err(format!(
-                    "--yes does not pass this step: [runbooks] yes does not name {}",
-                    run.plan.book.id
-                )),
-            }
+            let asks_for_more = typed.is_some() || is_approved_by_others(run, step);
+            only_if(is_named || !asks_for_more, || {
+                let book = &run.plan.book.id;
+                format!("--yes does not pass this step: [runbooks] yes does not name {book}")
+            })
         }
         (AskKind::Failed { choices, .. }, Answer::Decide { decision, .. }) => {
-            match choices.contains(decision) {
-                true => Ok(()),
-                false => Err("that cannot be chosen here".to_owned()),
-            }
+            only_if(choices.contains(decision), || "that cannot be chosen here".to_owned())
         }
         (AskKind::Unknown { alive }, Answer::Decide { decision, .. }) => settles(*alive, *decision),
         (AskKind::Unknown { .. }, Answer::Skip { .. }) => {
             Err("first: was it done or not?".to_owned())
         }
-        (_, Answer::Skip { reason }) => match reason.trim().is_empty() {
-            true => Err("leaving a step out takes a reason".to_owned()),
-            false => Ok(()),
-        },
-        (AskKind::Edit { .. }, Answer::Edited(text)) => match text.trim().is_empty() {
-            true => Err("nothing is left to run: skip the step instead".to_owned()),
-            false => Ok(()),
-        },
+        (_, Answer::Skip { reason }) => {
+            only_if(!reason.trim().is_empty(), || "leaving a step out takes a reason".to_owned())
+        }
+        (AskKind::Edit { .. }, Answer::Edited(text)) => only_if(!text.trim().is_empty(), || {
+            "nothing is left to run: skip the step instead".to_owned()
+        }),
         (AskKind::Secret { name, .. }, Answer::Secret(value)) => {
             value_fits(&run.plan, name, &value.0)
         }
         (AskKind::Changed { .. }, Answer::Decide { decision: Decision::Retry, .. }) => {
-            match may_go_on {
-                true => Ok(()),
-                false => Err("what is pinned has changed: look again, or give up".to_owned()),
-            }
+            only_if(may_go_on, || "what is pinned has changed: look again, or give up".to_owned())
         }
         (_, Answer::Decide { decision: Decision::Abandon, .. })
         | (AskKind::Manual, Answer::Tick { .. })
@@ -173,13 +157,20 @@ pub(super) fn fits(
             Ok(())
         }
         (_, Answer::Decide { decision: Decision::Undo, .. }) => {
-            match run.course == Course::Forward && !run.to_undo(step).is_empty() {
-                true => Ok(()),
-                false => Err("there is nothing to undo".to_owned()),
-            }
+            let can_be_undone = run.course == Course::Forward && !run.to_undo(step).is_empty();
+            only_if(can_be_undone, || "there is nothing to undo".to_owned())
         }
         _ => Err("that is no answer to what is asked".to_owned()),
     }
+}
+
+fn only_if(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+fn is_approved_by_others(run: &Run, step: StepId) -> bool {
+    matches!(run.plan.step(step).map(|it| &it.kind),
+        Some(StepKind::Command(command)) if command.approve)
 }
 
 fn settles(alive: bool, decision: Decision) -> Result<(), String> {

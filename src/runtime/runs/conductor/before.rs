@@ -14,10 +14,11 @@ use crate::domain::runs::{
 };
 use crate::journal::{BeginError, Journal, Place};
 use crate::runbook::plan::{param_fits, parameters, plan, settled};
-use crate::runbook::{Book, Evidence, Hidden, Order, ParamAsk, Run, RunRequest, Setting, Told};
+use crate::runbook::{Book, Hidden, Order, ParamAsk, Run, RunRequest, Setting, Told};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::paths::StateFolder;
+use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
 use crate::runtime::runs::people::{May, allowed, groups_of};
 use crate::runtime::runs::{place, process};
@@ -31,11 +32,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// Whoever asked for the run follows it within this time, or nobody does.
-const FIRST_FOLLOWER: Duration = Duration::from_secs(60);
+const FIRST_FOLLOWER: Duration = Duration::from_mins(1);
 /// Why it cannot be run is read within this time.
-const TO_BE_READ: Duration = Duration::from_secs(60);
+const TO_BE_READ: Duration = Duration::from_mins(1);
 /// Followers are told how it ended within this time.
-const LAST_WORDS: Duration = Duration::from_secs(600);
+const LAST_WORDS: Duration = Duration::from_mins(10);
 /// How often it is looked whether somebody has come.
 const LOOK: Duration = Duration::from_millis(50);
 /// How often the signals of the target are told.
@@ -55,11 +56,11 @@ pub async fn conduct(
 ) {
     match begin(found, state, request).await {
         Err(why) => announce(&format!("no {}", crate::domain::harmless(&why))),
-        Ok((stage, socket)) => {
-            let (run, path) = (stage.run.clone(), socket.path().display().to_string());
-            let serving = stage.serve(socket);
+        Ok((run_stage, socket)) => {
+            let (run, path) = (run_stage.run.clone(), socket.path().display().to_string());
+            let serving = run_stage.serve(socket);
             announce(&format!("ready {run} {path}"));
-            stage.go(serving).await;
+            Box::pin(run_stage.go(serving)).await;
         }
     }
 }
@@ -67,19 +68,22 @@ pub async fn conduct(
 /// A run that has a name and a socket, and was not begun here.
 struct Stage {
     run: RunId,
+    found: Found,
+    state: Option<StateFolder>,
     assembled: Assembled,
     house: Arc<House>,
     journal: Journal,
     floor: Floor,
     events: mpsc::Sender<super::listen::Event>,
     mask: Mask,
-    /// What the journal tells of it, where it is taken up.
-    past: Option<(Run, Vec<Entry>)>,
+    /// What the journal tells of it, where it is taken up, and how many records
+    /// are missing from that.
+    past: Option<(Run, Vec<Entry>, u64)>,
     request: RunRequest,
 }
 
 async fn begin(
-    found: Found,
+    mut found: Found,
     state: Option<StateFolder>,
     request: RunRequest,
 ) -> Result<(Stage, Socket), String> {
@@ -105,16 +109,20 @@ async fn begin(
             // It goes on with the config that it began with.
             let config = Path::new(&told.plan.config);
             if assembled.path.canonicalize().ok().as_deref() != Some(config) {
-                let found = discover::read(config).map_err(|error| error.to_string())?;
+                found = discover::read(config).map_err(|error| error.to_string())?;
                 assembled = self::assembled(&found)?;
             }
-            past = Some((told, entries));
+            let lost = match entries.last() {
+                Some(last) => journal.missing(&last.writer).await,
+                None => Ok(0),
+            };
+            past = Some((told, entries, lost.map_err(|error| error.to_string())?));
             run.clone()
         }
     };
     let socket = match &mut past {
         None => open(journal.place(), &run)?,
-        Some((told, entries)) => {
+        Some((told, entries, _)) => {
             let dead = |process: &_| !process::is_alive(process);
             let taken = journal.take_up(clock.now(), &run, who.clone(), own, dead).await;
             let entry = taken.map_err(|error| error.to_string())?;
@@ -127,7 +135,10 @@ async fn begin(
     let floor = Floor::new(Arc::new(Board::new()), clock, heard, terms()?);
     let house = Arc::new(House::of(&assembled, who));
     let mask = Mask::default();
-    Ok((Stage { run, assembled, house, journal, floor, events, mask, past, request }, socket))
+    Ok((
+        Stage { run, found, state, assembled, house, journal, floor, events, mask, past, request },
+        socket,
+    ))
 }
 
 fn assembled(found: &Found) -> Result<Assembled, String> {
@@ -165,7 +176,7 @@ async fn may_run(
 
 /// What a run needs beside its journal to be carried out.
 struct Open {
-    eyes: Arc<dyn Evidence>,
+    eyes: Arc<Eyes>,
     since: Timestamp,
     lines: Arc<[(String, Condition)]>,
 }
@@ -186,12 +197,15 @@ impl Stage {
     async fn go(mut self, serving: JoinHandle<()>) {
         let run = self.run.clone();
         let (board, place) = (Arc::clone(&self.floor.board), self.journal.place().clone());
+        let has_begun = self.past.is_some();
         let conductor = match self.past.take() {
-            Some((told, entries)) => self.taken_up(told, &entries),
+            Some((told, entries, lost)) => self.taken_up(told, &entries, lost),
             None => self.prepared().await,
         };
         let Some(mut conductor) = conductor else {
-            place.forget(&run);
+            if !has_begun {
+                place.forget(&run);
+            }
             if board.is_over() {
                 let _ = timeout(TO_BE_READ, serving).await;
             } else {
@@ -209,7 +223,7 @@ impl Stage {
     }
 
     /// A run that another process began.
-    fn taken_up(mut self, told: Run, entries: &[Entry]) -> Option<Conductor> {
+    fn taken_up(mut self, told: Run, entries: &[Entry], lost: u64) -> Option<Conductor> {
         let board = Arc::clone(&self.floor.board);
         for entry in entries {
             if let Record::Run { what: RunRecord::StepEnded { step, end, .. }, .. } = &entry.record
@@ -221,13 +235,23 @@ impl Stage {
         }
         let path = self.journal.place().run(&self.run).join("output");
         let size = std::fs::metadata(path).map_or(0, |it| it.len());
-        let last = told.steps.iter().find(|it| it.attempts > 0 && it.end.is_none());
-        if let Some(last) = last {
-            board.output(last.step, settle::kept_before(&told), size);
+        // What no record tells of is of the step that was cut off, or of one whose
+        // records are lost.
+        let cut_off = told.steps.iter().find(|it| it.attempts > 0 && it.end.is_none());
+        let cut_off = cut_off.map(|it| it.step);
+        let lost_one = || told.ahead(1).first().map(|(step, _)| *step);
+        if let Some(step) = cut_off.or_else(lost_one) {
+            board.output(step, settle::kept_before(&told), size);
         }
         self.floor.questions_after(told.place);
-        let open = self.open(&told.plan);
-        self.conductor(told, open, BTreeMap::new())
+        let open = match self.open(&told.plan) {
+            Ok(open) => open,
+            Err(why) => {
+                tracing::error!(run = %self.run, why, "the run is not carried on");
+                return None;
+            }
+        };
+        self.conductor(told, open, BTreeMap::new(), lost)
     }
 
     fn conductor(
@@ -235,6 +259,7 @@ impl Stage {
         run: Run,
         open: Open,
         secrets: BTreeMap<String, Hidden>,
+        lost: u64,
     ) -> Option<Conductor> {
         let place = self.journal.place();
         let path = place.run(&self.run).join("output");
@@ -258,18 +283,22 @@ impl Stage {
             output,
             goes_on: false,
             may_go_on: false,
+            lost,
         })
     }
 
     /// Opens the run's own eyes on what its plan names, and tells what they see.
-    fn open(&mut self, plan: &Plan) -> Open {
+    fn open(&mut self, plan: &Plan) -> Result<Open, String> {
         let since = self.floor.clock.now();
         let lines = house::lines(plan);
-        let eyes = house::eyes(&self.assembled, plan, &lines);
+        let conditions: Vec<&Condition> = lines.iter().map(|(_, condition)| condition).collect();
+        let window = self.state.as_ref().map(|state| state.window(&self.assembled.path));
+        let eyes = Eyes::open(&self.assembled, plan, &conditions, self.floor.clock, window);
+        let eyes = Arc::new(eyes.map_err(|error| format!("nothing can be polled: {error}"))?);
         let (said, signals) = watch::channel(Vec::new());
         self.floor.watch_signals(signals);
         tokio::spawn(tell_signals(Arc::clone(&eyes), Arc::clone(&lines), since, said));
-        Open { eyes, since, lines }
+        Ok(Open { eyes, since, lines })
     }
 
     /// Asks for parameters, shows the plan, and begins when somebody says so;
@@ -288,7 +317,10 @@ impl Stage {
             match planned {
                 Ok(Some(plan)) => {
                     if seen.as_ref().is_none_or(|(known, _)| *known != plan) {
-                        let open = self.open(&plan);
+                        let open = match self.open(&plan) {
+                            Ok(open) => open,
+                            Err(why) => return self.impossible(vec![why]).await,
+                        };
                         self.floor.board.before(&Told::Planned(Box::new(plan.clone())));
                         seen = Some((plan, open));
                     }
@@ -303,7 +335,7 @@ impl Stage {
                     match self.start(&plan, &open, &book).await {
                         Ok(run) => {
                             self.floor.board.began();
-                            return self.conductor(run, open, secrets);
+                            return self.conductor(run, open, secrets, 0);
                         }
                         Err(why) => {
                             self.floor.refuse(from, why);
@@ -319,9 +351,11 @@ impl Stage {
     async fn impossible(mut self, why: Vec<String>) -> Option<Conductor> {
         self.floor.board.before(&Told::Impossible(why));
         let somebody = async {
-            while self.floor.is_alone() && !self.floor.leaving {
-                // Whoever comes is counted there.
-                let _ = timeout(LOOK, self.floor.hear()).await;
+            while self.floor.is_alone() {
+                // Whoever comes is counted there; whoever has gone has read it.
+                if let Ok(Heard::Alone | Heard::Asked) = timeout(LOOK, self.floor.hear()).await {
+                    break;
+                }
             }
         };
         let _ = timeout(FIRST_FOLLOWER, somebody).await;
@@ -373,7 +407,7 @@ impl Stage {
         if ask.failure.is_some() || (ask.param.from.is_none() && ask.param.values.is_none()) {
             return;
         }
-        let found = choices::find(&ask.param, book, &self.request, setting, &self.assembled);
+        let found = choices::find(&ask.param, book, &self.request, setting, &self.found);
         match self.floor.meanwhile(found).await {
             Ok(found) => ask.choices.extend(found),
             Err(why) => ask.failure = Some(self.mask.text(&why)),
@@ -419,7 +453,7 @@ impl Stage {
                 Order::Start(hash) => match seen {
                     Some((plan, _)) if plan.hash() == hash => return Some(Said::Start { from }),
                     Some(_) => {
-                        self.floor.refuse(from, "the plan is another one than you have seen")
+                        self.floor.refuse(from, "the plan is another one than you have seen");
                     }
                     None => self.floor.refuse(from, "values are missing"),
                 },
@@ -430,7 +464,7 @@ impl Stage {
 
     /// Journals the beginning, which takes the target.
     async fn start(&mut self, plan: &Plan, open: &Open, book: &Book) -> Result<Run, String> {
-        let asked = house::ask_lines(&*open.eyes, &open.lines, open.since);
+        let asked = house::ask_lines(&open.eyes, &open.lines, open.since);
         let mut before: Vec<ProofLine> = self.floor.meanwhile(asked).await;
         self.mask.lines(&mut before);
         let process = process::own().map_err(|error| error.to_string())?;
@@ -474,13 +508,13 @@ fn keep_text(place: &Place, run: &RunId, book: &Book) -> std::io::Result<()> {
 
 /// Asks what is told live, again and again, as long as somebody wants to know.
 async fn tell_signals(
-    eyes: Arc<dyn Evidence>,
+    eyes: Arc<Eyes>,
     lines: Arc<[(String, Condition)]>,
     since: Timestamp,
     said: watch::Sender<Vec<ProofLine>>,
 ) {
     while !said.is_closed() {
-        let now = house::ask_lines(&*eyes, &lines, since).await;
+        let now = house::ask_lines(&eyes, &lines, since).await;
         said.send_if_modified(|known| {
             let is_new = *known != now;
             *known = now;

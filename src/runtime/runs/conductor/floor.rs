@@ -152,7 +152,7 @@ impl Floor {
                     None => std::future::pending().await,
                 },
                 Ok(()) = self.signals.changed() => {
-                    self.doing.signals = self.signals.borrow_and_update().clone();
+                    self.doing.signals.clone_from(&self.signals.borrow_and_update());
                     self.tell();
                 }
                 _ = self.beat.tick() => self.tell(),
@@ -221,9 +221,10 @@ impl Floor {
                 continue;
             };
             let Some(who) = self.who(from).cloned() else { continue };
-            let said = match ask == question.number {
-                true => fits(&answer),
-                false => Err("that is asked no more".to_owned()),
+            let said = if ask == question.number {
+                fits(&answer)
+            } else {
+                Err("that is asked no more".to_owned())
             };
             match said {
                 Ok(()) => break Ok(Some((from, who, answer))),

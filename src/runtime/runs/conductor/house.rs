@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::runs::{Condition, Plan, ProofLine, StepKind, Who};
 use crate::runbook::{Book, Evidence, Names, Setting};
 use crate::runtime::assemble::Assembled;
+use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::library;
 use crate::sources::{Shared, kind_keys};
 use std::path::Path;
@@ -80,9 +81,10 @@ pub(super) fn environment_now(config: &str) -> Result<String, String> {
     let found = discover::read(Path::new(config)).map_err(|error| error.to_string())?;
     let mut mistakes = Mistakes::default();
     let config = Config::read(&found.text, &kind_keys(), &mut mistakes);
-    match mistakes.is_empty() {
-        true => Ok(config.inventory().environment),
-        false => Err("the config has mistakes".to_owned()),
+    if mistakes.is_empty() {
+        Ok(config.inventory().environment)
+    } else {
+        Err("the config has mistakes".to_owned())
     }
 }
 
@@ -113,47 +115,22 @@ pub(super) fn lines(plan: &Plan) -> Arc<[(String, Condition)]> {
     lines.into()
 }
 
-/// What each of these says at the moment.
+/// What each of these says at the moment, and the signals of the run's service.
 pub(super) async fn ask_lines(
-    eyes: &dyn Evidence,
+    eyes: &Eyes,
     lines: &[(String, Condition)],
     after: Timestamp,
 ) -> Vec<ProofLine> {
     let asked = lines.iter().map(|(line, condition)| async move {
         ProofLine { line: line.clone(), finding: eyes.ask(condition, after).await }
     });
-    futures_util::future::join_all(asked).await
-}
-
-/// The run's own eyes on these lines.
-pub(super) fn eyes(
-    _assembled: &Assembled,
-    _plan: &Plan,
-    _lines: &[(String, Condition)],
-) -> Arc<dyn Evidence> {
-    Arc::new(Blind)
-}
-
-#[derive(Debug)]
-struct Blind;
-
-impl Evidence for Blind {
-    fn ask<'a>(
-        &'a self,
-        _condition: &'a Condition,
-        _after: Timestamp,
-    ) -> futures_util::future::BoxFuture<'a, crate::domain::runs::Finding> {
-        Box::pin(async {
-            crate::domain::runs::Finding {
-                holds: crate::domain::runs::Holds::Unknown,
-                words: "nothing was asked".into(),
-                seen: None,
-                value: None,
-            }
-        })
+    let mut all = futures_util::future::join_all(asked).await;
+    for signal in eyes.signals() {
+        if !all.iter().any(|known| known.line == signal.line) {
+            all.push(signal);
+        }
     }
-
-    fn hurry(&self, _conditions: &[&Condition]) {}
+    all
 }
 
 /// The runbook of this name, or in this file.
@@ -163,13 +140,4 @@ pub(super) fn book(assembled: &Assembled, name: &str) -> Result<Arc<Book>, Vec<S
         let failures = known.failures.iter().cloned();
         [why].into_iter().chain(failures).collect()
     })
-}
-
-/// The values of a label in an expression's answer.
-pub(super) async fn label_values(
-    _assembled: &Assembled,
-    _expr: &str,
-    _label: &str,
-) -> Result<Vec<String>, String> {
-    Err("not there yet".into())
 }

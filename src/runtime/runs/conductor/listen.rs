@@ -187,13 +187,13 @@ async fn tell(
                     }
                     continue;
                 }
-                why = refused.recv(), if may_be_refused => match why {
-                    Some(why) => line(&Told::Refused(why)),
-                    None => {
+                why = refused.recv(), if may_be_refused => {
+                    let Some(why) = why else {
                         may_be_refused = false;
                         continue;
-                    }
-                },
+                    };
+                    line(&Told::Refused(why))
+                }
             },
         };
         if writing.write_all(lines.as_bytes()).await.is_err() {

@@ -22,7 +22,8 @@ use crate::domain::runs::{
 };
 use crate::journal::{Journal, JournalError};
 use crate::runbook::run::StepState;
-use crate::runbook::{Answer, AskKind, Evidence, Hidden, Next, Run};
+use crate::runbook::{Answer, AskKind, Hidden, Next, Run};
+use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
 use floor::{Floor, Over};
 use house::House;
@@ -41,7 +42,7 @@ struct Conductor {
     journal: Journal,
     house: Arc<House>,
     /// The run's own eyes, and since when they are open.
-    eyes: Arc<dyn Evidence>,
+    eyes: Arc<Eyes>,
     open_since: Timestamp,
     /// What is told live, and proves it: lines and what they ask.
     lines: Arc<[(String, Condition)]>,
@@ -52,11 +53,14 @@ struct Conductor {
     goes_on: bool,
     /// That is all that keeps the step that is asked about.
     may_go_on: bool,
+    /// So many records of this run were lost before it was taken up.
+    lost: u64,
 }
 
 impl Conductor {
     /// Carries the run to its end, or as far as this process may.
     async fn carry(&mut self) -> Result<(), Over> {
+        self.mark_lost().await?;
         self.pin_down().await?;
         loop {
             if self.floor.leaving {
@@ -71,16 +75,34 @@ impl Conductor {
         }
     }
 
+    /// Records were lost, by a power cut or a hand: the steps that they may have
+    /// told of are not started as if nothing had been. A person says what was done.
+    async fn mark_lost(&mut self) -> Result<(), Over> {
+        let (lost, preview) = (self.lost, lost_words(self.lost));
+        // Each step has a record of its start and one of its end.
+        let steps = usize::try_from(lost.div_ceil(2)).unwrap_or(usize::MAX);
+        for (step, undoing) in self.run.ahead(steps) {
+            let attempt = self.run.standing(step).map_or(1, |it| it.attempts + 1);
+            let preview = preview.clone();
+            let process = None;
+            let record = RunRecord::StepStarted { step, attempt, undoing, preview, process };
+            self.surely(record).await?;
+        }
+        Ok(())
+    }
+
     async fn step(&mut self, id: StepId, undoing: Option<StepId>) -> Result<(), Over> {
         // The state machine names steps of its plan alone.
         let Some(step) = self.run.plan.step(id).cloned() else { return Err(Over::Asked) };
         match &step.kind {
             StepKind::Manual { .. } => self.manual(id).await,
             StepKind::Check(_) => self.perform(&step, undoing).await,
-            StepKind::Command(command) => match self.clear(&step, command, undoing).await? {
-                true => self.perform(&step, undoing).await,
-                false => Ok(()),
-            },
+            StepKind::Command(command) => {
+                if self.clear(&step, command, undoing).await? {
+                    self.perform(&step, undoing).await?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -148,7 +170,7 @@ impl Conductor {
     /// What all lines say at the moment.
     async fn ask_lines(&mut self, after: Timestamp) -> Vec<ProofLine> {
         let (eyes, asked) = (Arc::clone(&self.eyes), Arc::clone(&self.lines));
-        let mut lines = self.floor.meanwhile(house::ask_lines(&*eyes, &asked, after)).await;
+        let mut lines = self.floor.meanwhile(house::ask_lines(&eyes, &asked, after)).await;
         self.learn();
         self.mask.lines(&mut lines);
         lines
@@ -202,4 +224,9 @@ impl Conductor {
         }
         if self.floor.leaving { Err(Over::Asked) } else { Ok(()) }
     }
+}
+
+fn lost_words(lost: u64) -> String {
+    let records = if lost == 1 { "record is" } else { "records are" };
+    format!("not known: {lost} {records} missing from the journal that may tell of it")
 }

@@ -5,7 +5,7 @@ use super::floor::{Heard, Over, not_now};
 use crate::domain::runs::{RunRecord, Step, StepEnd, StepId, StepKind, StepOutcome};
 use crate::runbook::plan::{environment, value_fits};
 use crate::runbook::words::variables;
-use crate::runbook::{Order, Run};
+use crate::runbook::{Evidence, Order, Run};
 use crate::runtime::clock;
 use crate::runtime::runs::process;
 use crate::steps::{self, StepCx, TerminalInput};
@@ -103,7 +103,7 @@ impl Conductor {
             output,
             cancel: cancelled,
             input: Arc::new(Mutex::new(typed)),
-            evidence: Arc::clone(&self.eyes),
+            evidence: Arc::clone(&self.eyes) as Arc<dyn Evidence>,
             after: self.run.changed.unwrap_or(self.open_since),
             identify: process::process_id,
             monotonic: clock::monotonic,
@@ -129,7 +129,9 @@ impl Conductor {
                 changed = line.findings.changed(), if has_findings => match changed {
                     Ok(()) => {
                         let mut findings = line.findings.borrow_and_update().clone();
-                        findings.iter_mut().for_each(|(_, found)| self.mask.finding(found));
+                        for (_, found) in &mut findings {
+                            self.mask.finding(found);
+                        }
                         self.floor.doing.findings = findings;
                         self.floor.tell();
                     }
@@ -206,9 +208,10 @@ impl Conductor {
         if end.outcome != StepOutcome::Ok {
             return;
         }
-        let why = match self.mask.hides(value) {
-            true => Err("it holds a secret".to_owned()),
-            false => value_fits(&self.run.plan, name, value),
+        let why = if self.mask.hides(value) {
+            Err("it holds a secret".to_owned())
+        } else {
+            value_fits(&self.run.plan, name, value)
         };
         if let Err(why) = why {
             end.outcome = StepOutcome::Failed;

@@ -5,6 +5,7 @@ use super::floor::Over;
 use super::{Conductor, house};
 use crate::domain::Timestamp;
 use crate::domain::runs::{Condition, Finding, Holds, Pin, PinAsked, RunRecord, StepId};
+use crate::runbook::Evidence;
 use crate::runbook::plan::environment;
 use crate::runbook::words::variables;
 use crate::runtime::runs::process;
@@ -136,8 +137,5 @@ fn difference(pin: &PinAsked) -> Option<String> {
 }
 
 fn shown(text: &str) -> String {
-    match text.is_empty() {
-        true => "empty".to_owned(),
-        false => crate::domain::harmless_within(text, 200),
-    }
+    if text.is_empty() { "empty".to_owned() } else { crate::domain::harmless_within(text, 200) }
 }

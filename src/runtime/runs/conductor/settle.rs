@@ -197,9 +197,10 @@ fn left(process: &ProcessId) -> Left {
     let is_this_boot = process::boot_id().is_ok_and(|boot| boot == process.boot);
     // A number is not given away while a group has it.
     let is_anothers = process::process_id(process.pid).is_some_and(|it| it.start != process.start);
-    match is_this_boot && !is_anothers && has_members(process.pid) {
-        true => Left::Group,
-        false => Left::Nothing,
+    if is_this_boot && !is_anothers && has_members(process.pid) {
+        Left::Group
+    } else {
+        Left::Nothing
     }
 }
 
