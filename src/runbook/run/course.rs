@@ -1,7 +1,7 @@
 //! Where a run goes: the next step, what a person may decide, and how it ends.
 
 use super::{Course, Next, Run, StepState};
-use crate::domain::runs::{Decision, RunOutcome, Step, StepId, StepKind};
+use crate::domain::runs::{Decision, Expect, RunOutcome, Step, StepId, StepKind};
 
 impl Run {
     /// What comes next.
@@ -170,10 +170,22 @@ impl Run {
         Next::End(outcome, words)
     }
 
-    /// The checks that prove it.
+    /// What proves it: the checks behind the last changing step, and the reads
+    /// there that say what has to be found (`expect=/…/`): rows that were counted,
+    /// another pid. An exit code alone proves nothing.
     fn proofs(&self) -> impl Iterator<Item = StepId> {
-        let is_proof = |step: &&Step| matches!(&step.kind, StepKind::Check(check) if check.proof);
-        self.plan.steps.iter().filter(is_proof).map(|step| step.id)
+        let changes =
+            |step: &Step| matches!(&step.kind, StepKind::Command(it) if it.changes && !it.undoes);
+        let last = self.plan.steps.iter().rposition(changes);
+        let is_proof = move |(place, step): &(usize, &Step)| match &step.kind {
+            StepKind::Check(check) => check.proof,
+            StepKind::Command(it) => {
+                let finds = matches!(it.expect, Expect::Output(_));
+                finds && !it.changes && !it.undoes && last.is_some_and(|last| *place > last)
+            }
+            StepKind::Manual { .. } => false,
+        };
+        self.plan.steps.iter().enumerate().filter(is_proof).map(|(_, step)| step.id)
     }
 
     fn all_done(&self) -> Next {

@@ -227,6 +227,28 @@ fn without_a_proof_nothing_is_proved() {
 }
 
 #[test]
+fn a_read_behind_the_last_change_that_says_what_it_has_to_find_proves_it() {
+    let finds = |id| with(command(id, false), |it| it.expect = Expect::Output("proved".into()));
+    let end = |steps: Vec<Step>| {
+        let many = u32::try_from(steps.len()).unwrap();
+        let mut told = Told::of(steps);
+        (1..=many).for_each(|id| {
+            told.done(id);
+        });
+        outcome(&told.next())
+    };
+    assert_eq!(end(vec![command(1, true), finds(2)]), Some(RunOutcome::Proved));
+    // Not by its exit code, not before the change, not where nothing was changed.
+    assert_eq!(end(vec![command(1, true), command(2, false)]), Some(RunOutcome::Unproved));
+    assert_eq!(end(vec![finds(1), command(2, true)]), Some(RunOutcome::Unproved));
+    assert_eq!(end(vec![finds(1)]), Some(RunOutcome::Unproved));
+    let mut left = Told::of(vec![command(1, true), finds(2)]);
+    left.done(1).start(2, 1).end(2, 1, StepOutcome::Failed);
+    assert_eq!(left.next(), Next::Decide(StepId(2)));
+    assert_eq!(outcome(&left.say(skipped(2)).next()), Some(RunOutcome::Unproved));
+}
+
+#[test]
 fn a_failed_step_stops_until_a_person_decides() {
     let mut told = Told::of(vec![command(1, true), proof(2)]);
     told.start(1, 1).end(1, 1, StepOutcome::Failed);
