@@ -104,6 +104,8 @@ fn info_says_where_things_are() {
     let said = text(&output.stdout);
     assert!(said.contains(config.to_str().unwrap()), "{said}");
     assert!(said.contains(".local/state/opsroom/opsroom.log"), "{said}");
+    assert!(said.contains("lock      only you\n"), "{said}");
+    assert!(!host.home.path().join(".local").exists(), "looking makes nothing");
 }
 
 /// A health endpoint on a port of its own that answers each request with this body.

@@ -1,16 +1,18 @@
 //! `opsroom info`: where things are.
 
+use super::ledger::Ledger;
 use crate::config::discover::discover;
 use crate::domain::harmless;
 use crate::runtime::paths::StateFolder;
+use crate::runtime::runs::linger::{Survives, survives_logout};
 use color_eyre::Result;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
+pub(super) fn run(given: Option<&Path>) -> Result<ExitCode> {
     let mut out = format!("opsroom   {}\n", env!("CARGO_PKG_VERSION"));
-    let config = match discover(config) {
+    let config = match discover(given) {
         Ok(found) => harmless(&found.path.to_string_lossy()).into_owned(),
         Err(why) => why.to_string().replacen("no config:", "none:", 1),
     };
@@ -22,6 +24,28 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
         }
         None => writeln!(out, "state     none: this user has no home folder")?,
     }
+    match Ledger::of(given) {
+        Ok(Ledger { place, .. }) => {
+            writeln!(out, "journal   {}", shown(&place.folder))?;
+            writeln!(out, "sockets   {}", shown(&place.sockets))?;
+            writeln!(out, "lock      {}", place.reach())?;
+        }
+        // The line on the config says what is the matter with it, if anything is.
+        Err(why) => {
+            let why = why.to_string();
+            writeln!(out, "journal   none: {}", harmless(why.lines().next().unwrap_or_default()))?;
+        }
+    }
+    let runs = match survives_logout() {
+        Survives::Yes => "go on after logout".into(),
+        Survives::InScope(_) => "go on after logout, in a scope of their own".into(),
+        Survives::No(why) => format!("end at logout: {}", harmless(&why)),
+    };
+    writeln!(out, "runs      {runs}")?;
     super::print(&out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn shown(path: &Path) -> String {
+    harmless(&path.to_string_lossy()).into_owned()
 }

@@ -3,7 +3,7 @@
 use super::chain::Row;
 use super::heads::Kept;
 use super::place::Place;
-use super::words::read_error;
+use super::words::{read_error, reason};
 use super::writer::PATIENCE;
 use super::{JournalError, schema};
 use crate::domain::Timestamp;
@@ -15,6 +15,7 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -77,12 +78,18 @@ impl Reader {
 
     /// Whether there is a journal.
     pub fn is_there(&self) -> bool {
-        self.file().is_some()
+        self.file().is_ok_and(|file| file.is_some())
     }
 
-    fn file(&self) -> Option<(u64, u64)> {
-        let about = std::fs::metadata(self.place.database()).ok()?;
-        (about.len() > 0).then(|| (about.dev(), about.ino()))
+    /// Device and inode of the database; none where there is none yet.
+    fn file(&self) -> Result<Option<(u64, u64)>, JournalError> {
+        match std::fs::metadata(self.place.database()) {
+            Ok(about) => Ok((about.len() > 0).then(|| (about.dev(), about.ino()))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(JournalError::Place { folder: self.place.folder.clone(), why: reason(&error) })
+            }
+        }
     }
 
     /// The records of a run behind this place.
@@ -167,7 +174,7 @@ impl Reader {
         &self,
         open: &'open mut Option<Open>,
     ) -> Result<Option<&'open mut SqliteConnection>, JournalError> {
-        let Some(file) = self.file() else {
+        let Some(file) = self.file()? else {
             *open = None;
             return Ok(None);
         };

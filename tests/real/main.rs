@@ -28,6 +28,7 @@ mod repository;
 mod restic;
 mod runs;
 mod secrets;
+mod shared;
 mod supervisor;
 mod support;
 mod systemd;

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod evidence;
 pub mod follow;
 pub mod library;
+pub mod linger;
 pub mod masking;
 pub mod output;
 pub mod people;
