@@ -192,6 +192,8 @@ struct Person {
     told: Receiver<Told>,
     records: Vec<RunRecord>,
     process: Option<Ends>,
+    /// The run is theirs, and ends with them.
+    started: bool,
 }
 
 impl Person {
@@ -212,7 +214,8 @@ impl Person {
                 }
             }
         });
-        let mut person = Self { child, stdin, told, records: Vec::new(), process: None };
+        let mut person =
+            Self { child, stdin, told, records: Vec::new(), process: None, started: false };
         let hello = Hello { run: run.clone(), output_from: 0, listens: false };
         person.send(&serde_json::to_string(&hello).unwrap());
         person
@@ -235,7 +238,9 @@ impl Person {
         loop {
             let told = self.told.recv_timeout(LATE).unwrap();
             if let Told::Entry(Entry { record: Record::Run { what, .. }, .. }) = &told {
-                if let RunRecord::Started { process, .. } = what {
+                if let RunRecord::Started { process, .. } = what
+                    && self.started
+                {
                     self.process = Some(Ends(process.pid));
                 }
                 self.records.push(what.clone());
@@ -267,6 +272,7 @@ impl Person {
             Told::Impossible(why) => panic!("{why:?}"),
             _ => None,
         });
+        self.started = true;
         self.order(&Order::Start(hash));
         loop {
             let ask = self.asked(|_| true);
