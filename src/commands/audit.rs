@@ -40,7 +40,7 @@ fn show(ledger: &Ledger, run: Option<&str>, most: usize, json: bool) -> Result<E
     let reader = ledger.reader();
     let rows = ledger.block_on(async { Ok(reader.newest(id.as_ref(), most).await?) })?;
     if rows.is_empty() {
-        return nothing(ledger, run);
+        return Ok(nothing(ledger, run));
     }
     let line = |row: Row| if json { json_line(&row) } else { words::line(row) };
     print(&rows.into_iter().map(line).collect::<String>())?;
@@ -48,14 +48,14 @@ fn show(ledger: &Ledger, run: Option<&str>, most: usize, json: bool) -> Result<E
 }
 
 /// Nothing was found: no mistake where nothing was looked for by name.
-fn nothing(ledger: &Ledger, run: Option<&str>) -> Result<ExitCode> {
+fn nothing(ledger: &Ledger, run: Option<&str>) -> ExitCode {
     let folder = ledger.place.folder.display();
     if let Some(run) = run {
         complain(&format!("opsroom: the journal in {folder} has no run {}", harmless(run)));
-        return Ok(ExitCode::from(FAILED));
+        return ExitCode::from(FAILED);
     }
     complain(&format!("nothing was recorded yet in {folder}"));
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn as_json(ledger: &Ledger, run: Option<&str>) -> Result<ExitCode> {
@@ -75,7 +75,7 @@ fn as_json(ledger: &Ledger, run: Option<&str>) -> Result<ExitCode> {
     ledger.block_on(async { Ok(each.await?) })?;
     written?;
     if !any {
-        return nothing(ledger, run);
+        return Ok(nothing(ledger, run));
     }
     print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +91,7 @@ fn as_markdown(ledger: &Ledger, run: Option<&str>) -> Result<ExitCode> {
     });
     ledger.block_on(async { Ok(each.await?) })?;
     if report.is_empty() {
-        return nothing(ledger, run);
+        return Ok(nothing(ledger, run));
     }
     print(&report.text())?;
     Ok(ExitCode::SUCCESS)
@@ -157,7 +157,8 @@ fn verify(ledger: &Ledger, against: Option<&Path>, heads: bool) -> Result<ExitCo
 }
 
 fn harmless_lines(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", harmless(line))).collect()
+    let lines: Vec<_> = text.lines().map(harmless).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The verdict in words.
@@ -177,7 +178,8 @@ fn said(ledger: &Ledger, verdict: &Verdict) -> String {
     };
     for (word, findings) in [("wrong", &verdict.wrong), ("unproved", &verdict.unproved)] {
         for finding in findings {
-            text.push_str(&format!("{word}: {}\n", harmless(finding)));
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{word}: {}", harmless(finding));
         }
     }
     if verdict.is_whole() {

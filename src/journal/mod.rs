@@ -1,4 +1,4 @@
-//! The journal: SQLite, one hash chain for each writer, its heads in a second file.
+//! The journal: `SQLite`, one hash chain for each writer, its heads in a second file.
 
 mod chain;
 mod heads;

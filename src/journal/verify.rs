@@ -277,8 +277,8 @@ impl Verifier {
                 known.into_iter().flatten().any(|it| it.seq == head.seq && it.hash != head.hash)
             };
             if heads.iter().any(|head| differs(&head)) {
-                let names = format!("writer {shown}: record");
-                let told = self.verdict.wrong.iter().any(|it| it.starts_with(&names));
+                let begin = format!("writer {shown}: record");
+                let told = self.verdict.wrong.iter().any(|it| it.starts_with(&begin));
                 if !told {
                     self.verdict.wrong.push(format!(
                         "writer {shown}: its head names another record than the one that stands \

@@ -1,9 +1,9 @@
-//! What SQLite says, in words for a person.
+//! What `SQLite` says, in words for a person.
 
 use super::JournalError;
 use std::io::{self, ErrorKind};
 
-/// The extended result code of SQLite (sqlite.org/rescode.html).
+/// The extended result code of `SQLite` (sqlite.org/rescode.html).
 fn code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }

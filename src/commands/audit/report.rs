@@ -126,7 +126,9 @@ fn of_run(out: &mut String, run: &RunId, entries: &[Entry]) {
         None => line(out, "- It has not ended"),
     }
     out.push('\n');
-    entries.iter().for_each(|entry| item(out, entry));
+    for entry in entries {
+        item(out, entry);
+    }
     let after = ended.and_then(|(.., proof)| proof.as_ref()).map(|proof| proof.after.as_slice());
     proof(out, begun.map_or(&[], |(.., before)| before), after.unwrap_or(&[]));
 }

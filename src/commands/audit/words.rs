@@ -5,6 +5,7 @@ use crate::domain::runs::{
 };
 use crate::domain::{Timestamp, harmless, harmless_within, units};
 use crate::journal::Row;
+use std::fmt::Write;
 
 /// Longer texts are cut, in characters: the export has all of them.
 const LONGEST: usize = 240;
@@ -57,12 +58,14 @@ pub(super) fn who(record: &Record) -> Option<&Who> {
 pub(super) fn person(who: &Who) -> String {
     let mut text = format!("{} (uid {}", who.user, who.uid);
     match who.login {
-        Some(login) => text.push_str(&format!(", login {login})")),
+        Some(login) => {
+            let _ = write!(text, ", login {login})");
+        }
         None => text.push(')'),
     }
-    text.push_str(&format!(" on {}", who.host));
+    let _ = write!(text, " on {}", who.host);
     if let Some(from) = &who.from {
-        text.push_str(&format!(" from {from}"));
+        let _ = write!(text, " from {from}");
     }
     harmless(&text).into_owned()
 }
@@ -162,19 +165,19 @@ fn ended(end: &StepEnd) -> String {
     };
     let mut text = format!("{outcome}, {}", units::seconds(end.took.as_secs_f64()));
     if !end.words.is_empty() {
-        text.push_str(&format!(": {}", end.words));
+        let _ = write!(text, ": {}", end.words);
     }
     if let Some(captured) = &end.captured {
-        text.push_str(&format!("; captured {captured}"));
+        let _ = write!(text, "; captured {captured}");
     }
     if let Some(OutputRange { from, to, dropped }) = end.output {
-        text.push_str(&format!("; output bytes {from} to {to}"));
+        let _ = write!(text, "; output bytes {from} to {to}");
         if dropped > 0 {
-            text.push_str(&format!(", {dropped} not kept"));
+            let _ = write!(text, ", {dropped} not kept");
         }
     }
     for finding in &end.findings {
-        text.push_str(&format!("; {}", finding.words));
+        let _ = write!(text, "; {}", finding.words);
     }
     text
 }

@@ -49,7 +49,7 @@ mod tests {
             environment: "production".into(),
             reason: "api 5xx".into(),
             at,
-            until: at + Duration::from_secs(60),
+            until: at + Duration::from_mins(1),
             boot: ("b1".into(), 160_000),
         }
     }

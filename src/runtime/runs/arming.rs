@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// Nobody is armed for longer.
-pub const LONGEST: Duration = Duration::from_secs(4 * 3_600);
+pub const LONGEST: Duration = Duration::from_hours(4);
 /// A reason is not longer, in characters.
 const REASON: usize = 200;
 
@@ -117,7 +117,7 @@ mod tests {
         Who { user: "nobody of this host".into(), uid: 4_000_000, ..Who::default() }
     }
 
-    const QUARTER: Duration = Duration::from_secs(900);
+    const QUARTER: Duration = Duration::from_mins(15);
 
     #[test]
     fn an_arming_has_an_end_on_both_clocks() {

@@ -29,6 +29,7 @@ pub enum Survives {
 
 /// What is known about logind and this login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 struct Seen {
     /// The process is part of a session (its cgroup is `session-N.scope`).
     in_session: bool,

@@ -188,7 +188,7 @@ fn share(folder: &Path, group: &str) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// Refuses a network file system: SQLite's locks and its shared memory do not
+/// Refuses a network file system: `SQLite`'s locks and its shared memory do not
 /// reach across it.
 fn is_local(folder: &Path) -> Result<(), PlaceError> {
     // The folder may not be there yet: then the nearest one above it that is.
