@@ -23,6 +23,7 @@ mod pm2;
 mod postgres;
 mod prometheus;
 mod promql;
+mod proof;
 mod redis;
 mod repository;
 mod restic;
