@@ -13,6 +13,7 @@ pub mod given;
 mod guess;
 mod language;
 pub mod library;
+pub mod lint;
 pub mod live;
 pub mod markdown;
 mod marks;

@@ -88,6 +88,9 @@ const EVALUATE: &[&str] = &[
     "zsh",
 ];
 
+/// Shells, as far as they take a script by `-c`.
+const SHELLS: &[&str] = &["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"];
+
 /// Programs that run the words behind them.
 const PREFIXES: &[&str] = &[
     "builtin",
@@ -123,12 +126,19 @@ const EVALUATING: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-
 
 /// All places of these variables, and of those that take their values over.
 pub fn places(script: &str, names: &[String]) -> Vec<Place> {
-    let all = commands(script);
-    let held = holders(&all, names);
     let mut found = Vec::new();
+    look(script, 1, names, 0, &mut found);
+    found
+}
+
+fn look(script: &str, first_line: u32, names: &[String], depth: u8, found: &mut Vec<Place>) {
+    let all = commands(script);
+    let held = holders(script, &all, names);
+    let mut deeper: Vec<(String, u32)> = Vec::new();
     for (at, command) in all.iter().enumerate() {
         let mut put = |name: &str, words: String, sure: bool, bare: bool| {
-            let place = Place { name: name.into(), line: command.line, words, sure, bare };
+            let line = first_line + command.line - 1;
+            let place = Place { name: name.into(), line, words, sure, bare };
             if !found.contains(&place) {
                 found.push(place);
             }
@@ -136,20 +146,14 @@ pub fn places(script: &str, names: &[String]) -> Vec<Place> {
         let of = |words: &mut dyn Iterator<Item = &Word>| -> Vec<(String, How)> {
             words
                 .flat_map(|word| &word.uses)
-                .filter(|used| held.contains(&used.name))
+                .filter(|used| held.contains(&used.name) && used.how != How::Tested)
                 .map(|used| (used.name.clone(), used.how))
                 .collect()
         };
-        let sets = command.sets.iter().map(|(_, word)| word);
-        let every = sets.chain(&command.words).chain(&command.writes).chain(&command.input);
-        for (name, how) in of(&mut every.into_iter()) {
-            if how == How::Evaluated {
-                put(
-                    &name,
-                    "in arithmetic or as a name, which a shell evaluates".into(),
-                    true,
-                    false,
-                );
+        for used in command.uses() {
+            if used.how == How::Evaluated && held.contains(&used.name) {
+                let words = "in arithmetic or as a name, which a shell evaluates";
+                put(&used.name, words.into(), true, false);
             }
         }
         for (name, _) in of(&mut command.words.first().into_iter()) {
@@ -206,9 +210,21 @@ pub fn places(script: &str, names: &[String]) -> Vec<Place> {
             for (name, _) in of(&mut other.input.iter()) {
                 put(&name, shown.clone(), sure, false);
             }
+            // A shell of its own finds the variables in its environment.
+            let local = SHELLS.contains(&inner) || ["eval", "trap", "watch"].contains(&inner);
+            if local && depth < 3 {
+                let literal = code.iter().filter_map(|at| other.words.get(index + at));
+                let literal =
+                    literal.filter(|word| word.text.contains('$') && word.uses.is_empty());
+                let line = first_line + command.line - 1;
+                deeper.extend(literal.map(|word| (word.text.clone(), line)));
+            }
         }
     }
-    found
+    let held: Vec<String> = held.into_iter().collect();
+    for (script, line) in deeper {
+        look(&script, line, &held, depth + 1, found);
+    }
 }
 
 /// Where a script makes more of this variable than a word, in words; none where
@@ -220,15 +236,16 @@ pub(super) fn unsafe_place(script: &str, name: &str) -> Option<String> {
 }
 
 /// These variables, and all that may hold their values in the script.
-fn holders(all: &[Command], names: &[String]) -> BTreeSet<String> {
+fn holders(script: &str, all: &[Command], names: &[String]) -> BTreeSet<String> {
     let mut held: BTreeSet<String> = names.iter().cloned().collect();
-    // What a function is called with.
-    held.extend("123456789@*".chars().map(String::from));
+    let functions = functions(script);
     let mut grown = true;
     while grown {
         grown = false;
         for command in all {
-            let holds = |word: &Word| word.uses.iter().any(|used| held.contains(&used.name));
+            let holds = |word: &Word| {
+                word.uses.iter().any(|used| held.contains(&used.name) && used.how != How::Tested)
+            };
             let mut new: Vec<String> = Vec::new();
             for (name, value) in &command.sets {
                 if holds(value) {
@@ -237,8 +254,17 @@ fn holders(all: &[Command], names: &[String]) -> BTreeSet<String> {
             }
             let reads =
                 matches!(command.program(), Some("read" | "mapfile" | "readarray" | "getopts"));
-            if reads || command.words.iter().any(holds) {
+            let given = command.words.iter().any(holds);
+            if reads || given {
                 new.extend(assigned(command));
+            }
+            // What a function is called with, it has as $1, $2 …
+            let calls = match command.program() {
+                Some(program) => program == "set" || functions.contains(program),
+                None => true,
+            };
+            if given && calls {
+                new.extend("123456789@*".chars().map(String::from));
             }
             for name in new {
                 grown |= held.insert(name);
@@ -246,6 +272,22 @@ fn holders(all: &[Command], names: &[String]) -> BTreeSet<String> {
         }
     }
     held
+}
+
+/// The functions that a script defines.
+fn functions(script: &str) -> BTreeSet<&str> {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let before = script.match_indices("()").map(|(at, _)| {
+        let text = script[..at].trim_end();
+        let start = text.rfind(|c| !part(c)).map_or(0, |last| last + 1);
+        // What stands before the name may be longer than one byte.
+        text.get(start..).unwrap_or_default()
+    });
+    let behind = script.match_indices("function ").map(|(at, word)| {
+        let text = script[at + word.len()..].trim_start();
+        text.split(|c| !part(c)).next().unwrap_or_default()
+    });
+    before.chain(behind).filter(|name| !name.is_empty()).collect()
 }
 
 /// The first word that evaluates what stands behind it, and its place.
@@ -402,6 +444,8 @@ mod tests {
             "cat <<EOF\n$X\nEOF",
             "export Y=\"$X\"",
             "ssh host uptime",
+            "${X:+sudo -n} ls",
+            "ask() { psql \"$@\"; }; ask -c 'select 1'; echo \"$X\"",
         ] {
             assert!(!is_unsafe(script), "{script}: {:?}", places(script, &["X".to_owned()]));
         }
@@ -449,6 +493,9 @@ mod tests {
             "source \"$X\"",
             ". \"$X\"",
             "echo ${!X}",
+            "bash -c 'eval \"$X\"'",
+            "trap 'eval $X' EXIT",
+            "set -- \"$X\"; eval \"$1\"",
         ] {
             assert!(!sure(script).is_empty(), "{script}: {:?}", places(script, &["X".to_owned()]));
         }

@@ -269,7 +269,7 @@ fn asked(book: &Book) -> Vec<Param> {
 }
 
 /// Each variable that is captured, and the first step that does.
-fn captures(steps: &[Step]) -> BTreeMap<&str, StepId> {
+pub(super) fn captures(steps: &[Step]) -> BTreeMap<&str, StepId> {
     let mut found = BTreeMap::new();
     for (step, command) in commands(steps) {
         if let (Some(name), false) = (&command.capture, command.undoes) {
@@ -279,7 +279,7 @@ fn captures(steps: &[Step]) -> BTreeMap<&str, StepId> {
     found
 }
 
-fn commands(steps: &[Step]) -> impl Iterator<Item = (&Step, &CommandStep)> {
+pub(super) fn commands(steps: &[Step]) -> impl Iterator<Item = (&Step, &CommandStep)> {
     steps.iter().filter_map(|step| match &step.kind {
         StepKind::Command(command) => Some((step, command)),
         StepKind::Check(_) | StepKind::Manual { .. } => None,

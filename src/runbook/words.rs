@@ -11,6 +11,8 @@ const DEEPEST: usize = 24;
 /// How a variable stands in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
+    /// Only whether it is set counts: `${X:+y}`.
+    Tested,
     /// In double quotes: one word, whatever it holds.
     Quoted,
     /// Bare: what it holds is split into words, and stars in it are file names.
@@ -64,6 +66,26 @@ impl Command {
         let text = self.words.first()?.text.as_str();
         (!text.contains('\u{1}')).then(|| text.rsplit('/').next().unwrap_or(text))
     }
+}
+
+impl Command {
+    /// All variables in it.
+    pub fn uses(&self) -> impl Iterator<Item = &Use> {
+        let sets = self.sets.iter().map(|(_, word)| word);
+        let words = sets.chain(&self.words).chain(&self.writes).chain(&self.input);
+        words.flat_map(|word| &word.uses)
+    }
+}
+
+/// All variables that are named in a script, those with a default among them.
+pub fn named(script: &str) -> Vec<String> {
+    let mut found = variables(script);
+    for name in optional(script) {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// The commands of a script, those in substitutions among them.
@@ -639,11 +661,18 @@ impl<'t, 'o> Scan<'t, 'o> {
                 self.take();
                 if matches!(self.peek(), Some('-' | '=' | '?' | '+')) {
                     word.uses[at].default = self.peek() != Some('?');
+                    if self.peek() == Some('+') {
+                        word.uses[at].how = How::Tested;
+                    }
                 } else {
                     inner = How::Evaluated;
                 }
             }
-            Some('-' | '=' | '+') => word.uses[at].default = true,
+            Some('+') => {
+                word.uses[at].default = true;
+                word.uses[at].how = How::Tested;
+            }
+            Some('-' | '=') => word.uses[at].default = true,
             Some('@') => word.uses[at].how = How::Evaluated,
             _ => {}
         }
@@ -757,7 +786,9 @@ impl<'t, 'o> Scan<'t, 'o> {
             let sets = command.sets.iter().map(|(_, value)| value);
             let words = sets.chain(&command.words).chain(&command.writes).chain(&command.input);
             for used in words.flat_map(|inner| &inner.uses) {
-                word.uses.push(Use { how: How::Quoted, ..used.clone() });
+                if used.how != How::Tested {
+                    word.uses.push(Use { how: How::Quoted, ..used.clone() });
+                }
             }
         }
     }

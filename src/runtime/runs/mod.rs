@@ -8,6 +8,7 @@ pub mod follow;
 pub mod library;
 pub mod linger;
 pub mod masking;
+pub mod names;
 pub mod output;
 pub mod people;
 pub mod place;
