@@ -41,7 +41,9 @@ pub(super) fn run(config: Option<&Path>, url: &str, yes: bool) -> Result<ExitCod
     let path = beside.join(home_path(folder)).join(file_of(url, beginning)?);
     let shared = Shared::new(clock::monotonic, 1);
     let page = ledger.block_on(async {
-        pages::markdown(&shared, url, beginning).await.map_err(|why| eyre!("{}: {why}", harmless(url)))
+        pages::markdown(&shared, url, beginning)
+            .await
+            .map_err(|why| eyre!("{}: {why}", harmless(url)))
     })?;
     let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let book = Book::read(&id, &path.to_string_lossy(), &page.text);
@@ -108,7 +110,8 @@ fn shown(book: &Book, text: &str) -> String {
     for line in text.lines() {
         let _ = writeln!(out, "{}", harmless(line));
     }
-    let _ = writeln!(out, "\n{}: {}", harmless(&book.title), units::count(book.steps.len(), "step"));
+    let _ =
+        writeln!(out, "\n{}: {}", harmless(&book.title), units::count(book.steps.len(), "step"));
     out
 }
 
@@ -151,7 +154,8 @@ mod tests {
 
     #[test]
     fn an_address_is_a_file_below_its_folder() {
-        let file = |url| file_of(url, "https://books.example/ops/").map(|path| path.display().to_string());
+        let file =
+            |url| file_of(url, "https://books.example/ops/").map(|path| path.display().to_string());
         for (url, wanted) in [
             ("https://books.example/ops/a.md", "a.md"),
             ("https://books.example/ops/db/HighErrorRate?raw=1#x", "db/HighErrorRate.md"),
@@ -160,7 +164,12 @@ mod tests {
         ] {
             assert_eq!(file(url).unwrap(), wanted);
         }
-        for no in ["https://books.example/ops/", "https://books.example/ops/.ssh/x", "https://books.example/ops/a%20b", "https://books.example/ops/../x"] {
+        for no in [
+            "https://books.example/ops/",
+            "https://books.example/ops/.ssh/x",
+            "https://books.example/ops/a%20b",
+            "https://books.example/ops/../x",
+        ] {
             assert!(file(no).is_err(), "{no}");
         }
     }
@@ -176,6 +185,8 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         fs::set_permissions(path.parent().unwrap(), PermissionsExt::from_mode(0o777)).unwrap();
-        assert!(save(&path, "# C").unwrap_err().to_string().contains("everybody can write this folder"));
+        assert!(
+            save(&path, "# C").unwrap_err().to_string().contains("everybody can write this folder")
+        );
     }
 }

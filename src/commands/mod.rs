@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod adopt;
 mod approve;
 mod arm;
 mod attach;

@@ -1,14 +1,19 @@
-//! `opsroom validate [--live]`: everything that is wrong with the config.
+//! `opsroom validate [--live]`: everything that is wrong with the config and the
+//! runbooks.
 
 use super::{FAILED, colored, complain, print};
+use crate::config::{Mistakes, Span, render};
 use crate::domain::{
     AlertsReading, BackupReading, CheckReading, Reading, Role, SourceInfo, Status, Timestamp,
     harmless, units,
 };
 use crate::metrics::exposition::{Format, PageError, SampleLine, Sink, parse};
+use crate::runbook::lint::lint;
+use crate::runbook::{Level, built_in};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
 use crate::runtime::poller::PollEnd;
+use crate::runtime::runs::{library, names::names};
 use crate::sources::{Brought, Page};
 use crate::store::certificate_at;
 use color_eyre::Result;
@@ -42,7 +47,7 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
         units::count(inventory.sources.len(), "source"),
         units::count(inventory.signals.len(), "signal"),
     );
-    let mut all_answer = true;
+    let mut all_answer = books(&assembled, &mut out)?;
     if live {
         let longest = inventory.sources.iter().map(|info| info.timeout + TO_SAY).max();
         let deadline = DEADLINE.max(longest.unwrap_or_default());
@@ -55,6 +60,52 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
     }
     print(&out)?;
     Ok(if all_answer { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// What is wrong with the runbooks, as it is told of the config; whether all of
+/// them can be run.
+fn books(assembled: &Assembled, out: &mut String) -> Result<bool> {
+    let runbooks = &assembled.config.runbooks;
+    let library = library::read(&assembled.path, runbooks);
+    let names = names(&assembled.config);
+    let (mut sound, mut unwise) = (true, 0);
+    for failure in &library.failures {
+        complain(&format!("warning: {failure}"));
+    }
+    for book in library.books.values() {
+        let mut found = Mistakes::default();
+        for remark in lint(book, &names, runbooks.armed_only) {
+            let span = line_of(&book.text, remark.line);
+            match remark.level {
+                Level::Error => found.wrong(span, remark.words),
+                Level::Warning if book.path == built_in::PATH => {}
+                Level::Warning => found.unwise(span, remark.words, "it can be run all the same"),
+            }
+        }
+        sound &= found.is_empty();
+        unwise += found.advisories();
+        if found.len() + found.advisories() > 0 {
+            let path = Path::new(&book.path);
+            complain(render(path, &book.text, &found, colored()).trim_end());
+        }
+    }
+    let count = units::count(library.books.len(), "runbook");
+    let unwise = match unwise {
+        0 => String::new(),
+        some => format!(", {}", units::count(some, "warning")),
+    };
+    let wrong = if sound { "" } else { ", not all can be run" };
+    writeln!(out, "{count}{unwise}{wrong}")?;
+    Ok(sound)
+}
+
+/// The bytes of a line, without the blanks around its text.
+fn line_of(text: &str, line: u32) -> Span {
+    let before = usize::try_from(line.saturating_sub(1)).unwrap_or_default();
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let whole = text[start..].lines().next().unwrap_or_default();
+    let blanks = whole.len() - whole.trim_start().len();
+    start + blanks..start + whole.trim_end().len().max(blanks)
 }
 
 /// One line for a source; whether it could be asked and answered well.
@@ -208,6 +259,14 @@ mod tests {
             outcome: Ok(Brought::Reading(Reading::Check(check.clone()))),
         };
         of_check(&info, &end, &check)
+    }
+
+    #[test]
+    fn a_line_is_found_by_its_number() {
+        let text = "# A\n\n  b c \r\nlast";
+        for (line, wanted) in [(1, "# A"), (2, ""), (3, "b c"), (4, "last"), (9, ""), (0, "# A")] {
+            assert_eq!(&text[line_of(text, line)], wanted, "{line}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod kubernetes;
 pub mod logs;
 mod loose;
 mod mysql;
+pub mod pages;
 mod pgbackrest;
 mod pm2;
 mod postgres;

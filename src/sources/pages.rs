@@ -86,11 +86,15 @@ fn text_of(content_type: &str, body: &[u8]) -> Result<String, String> {
     };
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let head = start.get(..start.len().min(512)).unwrap_or(start).to_ascii_lowercase();
-    let page = ["<!doctype html", "<html", "<head", "<?xml"].iter().any(|mark| head.starts_with(mark));
+    let page =
+        ["<!doctype html", "<html", "<head", "<?xml"].iter().any(|mark| head.starts_with(mark));
     if page || kind == "text/html" || kind == "application/xhtml+xml" {
         return Err("this is an HTML page, not Markdown: many sites give the Markdown at another address (raw, plain)".into());
     }
-    let known = kind.is_empty() || kind.starts_with("text/") || kind == "application/octet-stream" || kind == "application/markdown";
+    let known = kind.is_empty()
+        || kind.starts_with("text/")
+        || kind == "application/octet-stream"
+        || kind == "application/markdown";
     if !known {
         let kind = crate::domain::harmless_within(&kind, 60);
         return Err(format!("this is {kind}, not Markdown"));
@@ -108,15 +112,28 @@ mod tests {
     #[test]
     fn only_what_lies_below_is_fetched() {
         let beginning = "https://books.example/ops";
-        for yes in ["https://books.example/ops/a.md", "https://books.example/ops/b/c?x=1", "https://books.example:443/ops/a"] {
+        for yes in [
+            "https://books.example/ops/a.md",
+            "https://books.example/ops/b/c?x=1",
+            "https://books.example:443/ops/a",
+        ] {
             assert!(is_below(yes, beginning), "{yes}");
             assert!(is_below(yes, "https://books.example/ops/"), "{yes}");
         }
         for no in [
-            "https://books.example.evil/ops/a.md", "https://books.example@evil/ops/a.md", "http://books.example/ops/a.md",
-            "https://books.example/opsx/a.md", "https://books.example/ops/../a.md", "https://books.example/ops/%2e%2e/a.md",
-            "https://books.example/ops/..%2fa.md", "https://u:p@books.example/ops/a.md", "https://books.example:8443/ops/a.md",
-            "https://books.example/ops/", "file:///ops/a.md", "/ops/a.md", "",
+            "https://books.example.evil/ops/a.md",
+            "https://books.example@evil/ops/a.md",
+            "http://books.example/ops/a.md",
+            "https://books.example/opsx/a.md",
+            "https://books.example/ops/../a.md",
+            "https://books.example/ops/%2e%2e/a.md",
+            "https://books.example/ops/..%2fa.md",
+            "https://u:p@books.example/ops/a.md",
+            "https://books.example:8443/ops/a.md",
+            "https://books.example/ops/",
+            "file:///ops/a.md",
+            "/ops/a.md",
+            "",
         ] {
             assert!(!is_below(no, beginning), "{no}");
         }
@@ -128,8 +145,12 @@ mod tests {
         assert_eq!(text_of("", "\u{feff}# A".as_bytes()), Ok("# A".into()));
         assert_eq!(text_of("text/plain", b"<p>inline</p> text"), Ok("<p>inline</p> text".into()));
         for (kind, body) in [
-            ("text/html", "# A"), ("text/plain", "\n<!DOCTYPE html><html>"), ("", "<html>"), ("application/pdf", "%PDF"),
-            ("application/json", "{}"), ("text/markdown", " \n"),
+            ("text/html", "# A"),
+            ("text/plain", "\n<!DOCTYPE html><html>"),
+            ("", "<html>"),
+            ("application/pdf", "%PDF"),
+            ("application/json", "{}"),
+            ("text/markdown", " \n"),
         ] {
             assert!(text_of(kind, body.as_bytes()).is_err(), "{kind} {body}");
         }

@@ -14,6 +14,7 @@ mod bugsink;
 mod database;
 mod dumps;
 mod journal;
+mod injection;
 mod mariadb;
 mod nasty;
 mod nginx;

@@ -9,7 +9,6 @@ use crate::domain::runs::BookId;
 use crate::runbook::{Book, Library, built_in};
 use crate::runtime::runs::library;
 use color_eyre::Result;
-use color_eyre::eyre::bail;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ pub(super) fn run(config: Option<&Path>, what: &Runbooks) -> Result<ExitCode> {
         Runbooks::List { json } => list::run(config, *json),
         Runbooks::Show { book, json } => show::run(config, book, *json),
         Runbooks::New { file, alert } => begin::run(file.as_deref(), alert.as_deref()),
-        Runbooks::Adopt { .. } => bail!("not there yet"),
+        Runbooks::Adopt { url, yes } => super::adopt::run(config, url, *yes),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::domain::ServiceName;
 use crate::domain::Status;
 use crate::domain::Timestamp;
 use crate::domain::runs::{Condition, Plan, ProofLine, StepKind, Who};
-use crate::runbook::{Book, Evidence, Names, Setting};
+use crate::runbook::{Book, Evidence, Setting};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::library;
@@ -62,18 +62,8 @@ pub(super) fn setting(assembled: &Assembled, who: &Who) -> Setting {
         zone: variable("TZ"),
         terminal: "xterm-256color".into(),
         approve: runbooks.approve.clone(),
-        names: names(&assembled.config),
+        names: crate::runtime::runs::names::names(&assembled.config),
     }
-}
-
-fn names(config: &Config) -> Names {
-    let services = config.services.iter().map(|service| {
-        let vars = service.vars.iter();
-        let vars =
-            vars.map(|(name, value)| (format!("SERVICE_{}", name.to_uppercase()), value.clone()));
-        (service.name.as_str().to_owned(), vars.collect())
-    });
-    Names { services: services.collect(), more_alerts: true, ..Names::default() }
 }
 
 /// What the config calls its environment at this moment.
