@@ -133,7 +133,7 @@ fn works(state: &State, action: Action) -> bool {
         | Action::Terminal
         | Action::SaveProof
         | Action::Output
-        | Action::FullText => super::run_keys::works(state, action),
+        | Action::FullText => super::run_hints::works(state, action),
         Action::NextMatch => has("book") && !sheet.filter.is_empty(),
         Action::Verify => matches!(state.chosen(), Some(Chosen::Backup(_))),
         Action::NextPanel => {
@@ -170,7 +170,7 @@ fn word_here(state: &State, action: Action) -> Option<&'static str> {
 /// Draws the hint line: the keys that matter here, as many as there is room
 /// for; how to get help and how to leave are always among them.
 pub(crate) fn hint(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    if let Some(hints) = super::run_keys::typing_hints(state) {
+    if let Some(hints) = super::run_hints::typing_hints(state) {
         return draw_hints(theme, area, buf, &hints);
     }
     let in_help = matches!(state.overlay, Some(super::state::Overlay::Help { .. }));

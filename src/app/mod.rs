@@ -6,6 +6,7 @@ mod armed;
 mod help;
 mod pages;
 mod palette;
+mod run_hints;
 mod run_keys;
 mod runs;
 mod state;

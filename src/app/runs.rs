@@ -40,7 +40,7 @@ pub(crate) fn about(state: &State) -> About {
             let alert = state.shown().alerts.iter().find(of_backup);
             About { alert: alert.map(Alert::identity), service: state.subject_service() }
         }
-        _ => About { alert: None, service: state.subject_service() },
+        _ => offers::of_service(state.shown(), state.subject_service()),
     }
 }
 
@@ -82,6 +82,10 @@ pub(crate) fn open_book(state: &mut State, id: BookId) {
 /// Opens the page of a run and follows it.
 pub(crate) fn open_run(state: &mut State, id: &RunId) -> Vec<Effect> {
     act::open(state, Page::Run(id.clone()));
+    // One that is over stands in the journal: nobody is there to be followed.
+    if state.known.runs.run(id).is_some_and(|run| run.ended.is_some()) {
+        return Vec::new();
+    }
     vec![Effect::Runs(RunsEffect::Follow(id.clone()))]
 }
 
@@ -241,7 +245,7 @@ pub(crate) fn left(state: &mut State, page: &Page) -> Option<Effect> {
     match page {
         Page::Run(id) => {
             let followed = state.known.runs.followed.get(id)?;
-            if followed.run.is_some() {
+            if followed.run.is_some() && !followed.has_ended() {
                 return None;
             }
             state.words.desk.form = None;

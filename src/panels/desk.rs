@@ -6,6 +6,7 @@ use crate::domain::{ServiceName, Timestamp};
 use crate::runbook::{Answer, Ask, AskKind, Hidden, ParamAsk, RunRequest};
 use crate::store::{Followed, Known};
 use crate::ui::LineInput;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Nobody reads a question in less: a key that comes sooner was pasted, typed
@@ -352,14 +353,25 @@ pub fn wants<'a>(desk: &'a Desk, followed: &'a Followed) -> Option<Wants<'a>> {
     }
 }
 
-/// The run that a page is about, as it is followed.
-pub fn followed<'a>(known: &'a Known, id: &RunId) -> Option<&'a Followed> {
-    known.runs.followed.get(id)
+/// A run as it is followed; one that is not, or whose process is gone, as it was read.
+pub fn followed<'a>(known: &'a Known, id: &RunId) -> Option<Cow<'a, Followed>> {
+    let followed = known.runs.followed.get(id);
+    let listed = || known.runs.list.iter().find(|run| run.id == *id).cloned();
+    match followed {
+        Some(followed) if followed.run.is_some() || followed.lost.is_none() => {
+            Some(Cow::Borrowed(followed))
+        }
+        Some(lost) => Some(Cow::Owned(Followed { run: listed(), ..lost.clone() })),
+        None => {
+            let run = Some(listed()?);
+            Some(Cow::Owned(Followed { run, heard: known.now, ..Followed::default() }))
+        }
+    }
 }
 
 /// Why nothing may be ordered now: the line is cut, or nothing was heard for too long.
 pub fn stale(followed: &Followed, now: Timestamp) -> Option<String> {
-    if let Some(why) = &followed.lost {
+    if let Some(why) = followed.lost.as_ref().filter(|_| !followed.has_ended()) {
         return Some(format!("the line to the run is cut: {}", crate::domain::harmless(why)));
     }
     // Before there is a plan it reads what can be chosen, and tells nothing meanwhile.

@@ -5,7 +5,7 @@ use super::desk::About;
 use super::texts::{Scroll, Toned};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, cells};
 use crate::domain::runs::{BookId, RunOutcome, StepKind};
-use crate::domain::{Alert, Status, Timestamp, harmless_within};
+use crate::domain::{Alert, AlertState, ServiceName, Status, Timestamp, harmless_within};
 use crate::runbook::library::Firing;
 use crate::runbook::{Book, BookLine, Fit, Level, Past};
 use crate::store::{Action, Effect, Known};
@@ -45,6 +45,18 @@ struct Offers {
 pub(crate) fn alert_of<'a>(known: &'a Known, about: &About) -> Option<&'a Alert> {
     let identity = about.alert?;
     known.alerts.iter().find(|alert| alert.identity() == identity)
+}
+
+/// What there is to do about a service: about its worst alert, where one fires.
+pub(crate) fn of_service(known: &Known, service: Option<ServiceName>) -> About {
+    let fires = |alert: &&Alert| {
+        service.is_some()
+            && alert.service == service
+            && alert.state == AlertState::Firing
+            && !alert.is_quiet()
+    };
+    let alert = known.alerts.iter().find(fires).map(Alert::identity);
+    About { alert, service }
 }
 
 /// The runbooks that fit, best first.

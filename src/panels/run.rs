@@ -243,12 +243,13 @@ impl Panel for OneRun {
             waiting(cx, area, buf);
             return None;
         };
-        let Some(followed) = cx.act.known.runs.followed.get(id) else {
+        let Some(followed) = desk::followed(cx.act.known, id) else {
             let words = format!("RUN {id}: asking its process");
             draw(cx, area, buf, vec![vec![(words.into(), cx.theme.strong())]]);
             return None;
         };
         let desk = &cx.act.words.desk;
+        let followed = followed.as_ref();
         let scene = Scene { cx, theme: cx.theme, id, followed, desk, width };
         let head = head::lines(&scene);
         let (ask, cursor) = question::lines(&scene);

@@ -3,7 +3,7 @@
 
 use super::desk::About;
 use super::issue_lines::write_line;
-use super::offers::{fitting, last_run, rehearsed, why};
+use super::offers::{fitting, last_run, of_service, rehearsed, why};
 use super::runs::{newest, state_of, waits};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx};
 use crate::domain::{Status, harmless_within};
@@ -35,7 +35,7 @@ struct Lines {
 pub(crate) fn about(cx: &ActCx<'_>) -> About {
     match cx.subject {
         Some(Chosen::Alert(identity)) => About { alert: Some(*identity), service: None },
-        Some(Chosen::Service(name)) => About { alert: None, service: Some(name.clone()) },
+        Some(Chosen::Service(name)) => of_service(cx.known, Some(name.clone())),
         _ => About::default(),
     }
 }
@@ -143,8 +143,7 @@ fn books(cx: &ViewCx<'_>, line: Rect, buf: &mut Buffer, first: &BookLine, more: 
         if status == Status::Ok { theme.text() } else { theme.status(status) }
     };
     let name = harmless_within(first.book.as_str(), 60);
-    let more =
-        if more > 0 { format!(" {} +{more} more: r", theme.glyphs.bar) } else { String::new() };
+    let more = if more > 0 { format!(" {} +{more} more", theme.glyphs.bar) } else { String::new() };
     let run = if run == "never" { "never run".to_owned() } else { format!("last run {run}") };
     let tried =
         if tried == "never" { "never rehearsed".into() } else { format!("rehearsed {tried} ago") };

@@ -50,7 +50,6 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
         let words =
             format!("{} {}", alert.labels.get("alertname").unwrap_or("unnamed"), alert.reason);
         fact(scene, &mut lines, "alert", &words);
-        fact(scene, &mut lines, "behind it", &alert.expression);
     }
     let used = |name: &str| {
         plan.steps.iter().any(|step| match &step.kind {
@@ -77,6 +76,9 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
     for (i, value) in rest.iter().enumerate() {
         let name = if i == 0 { "also set" } else { "" };
         fact(scene, &mut lines, name, &in_words(value, None));
+    }
+    if let Some(alert) = &plan.alert {
+        fact(scene, &mut lines, "behind it", &alert.expression);
     }
     let environ: Vec<String> =
         plan.environ.iter().map(|(name, value)| format!("{name}={value}")).collect();

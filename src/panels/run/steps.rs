@@ -231,7 +231,7 @@ pub(super) fn live(
         };
         let name = harmless_within(&signal.line, 200);
         let words = harmless_within(&found.words, 200);
-        let (named, told) = if scene.width >= 100 { (40, 36) } else { (26, 24) };
+        let (named, told) = if scene.width >= 100 { (44, 36) } else { (34, 20) };
         let known = history.get(&signal.line).map_or(&[][..], Vec::as_slice);
         let values: Vec<Option<f64>> =
             known.iter().map(|(_, value)| value.0.is_finite().then_some(value.0)).collect();

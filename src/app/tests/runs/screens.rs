@@ -38,7 +38,7 @@ screens!(what_is_offered, |w, h| {
 
 screens!(guesses_are_not_chosen_beforehand, |w, h| {
     let mut state = at_night(w, h);
-    state.known.alerts.remove(0);
+    state.known.alerts.clear();
     state.settle(true);
     press(&mut state, "2 r");
     state

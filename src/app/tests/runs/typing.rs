@@ -1,6 +1,6 @@
 //! Nothing but a person who could read the question begins anything.
 
-use super::super::house::{press, send, text_of};
+use super::super::house::{NOW, press, send, text_of};
 use super::house::*;
 use crate::app::pages::Page;
 use crate::app::{State, update};
@@ -259,6 +259,8 @@ fn a_runbook_with_mistakes_is_not_prepared() {
 #[test]
 fn guesses_open_nothing_until_one_is_chosen() {
     let mut state = at_night(80, 24);
+    state.known.alerts.clear();
+    state.settle(true);
     press(&mut state, "2 r enter");
     assert!(matches!(state.page, Page::Offers(_)));
     assert!(says(&state, "choose one with the arrow keys"));
@@ -382,4 +384,52 @@ fn output_is_followed_until_it_is_scrolled() {
     assert!(says(&state, "line 200"));
     let at = state.known.now;
     update(&mut state, Stamped { at, msg: Msg::Ticked });
+}
+
+#[test]
+fn a_service_with_an_alert_is_offered_what_fits_that_alert() {
+    let mut state = at_night(80, 24);
+    press(&mut state, "2 r");
+    assert!(says(&state, "RUNBOOKS 3 for HighErrorRate of api"), "{}", text_of(&state, 80, 24));
+}
+
+#[test]
+fn a_run_that_is_over_is_read_from_the_journal_and_follows_nobody() {
+    let mut state = at_night(80, 24);
+    let end = over(crate::domain::runs::RunOutcome::Failed, "given up", Vec::new());
+    state.known.runs.list = vec![run([two_done(), vec![end]].concat())].into();
+    assert_eq!(press(&mut state, "8 enter"), []);
+    assert!(says(&state, "FAILED") && says(&state, "given up"));
+    assert_eq!(press(&mut state, "w"), [Effect::Runs(RunsEffect::SaveProof(id()))]);
+}
+
+#[test]
+fn a_run_whose_process_has_died_can_be_taken_up() {
+    let mut state = at_night(80, 24);
+    state.known.runs.list = vec![run(two_done())].into();
+    assert_eq!(press(&mut state, "8 enter"), [Effect::Runs(RunsEffect::Follow(id()))]);
+    tell(&mut state, RunsMsg::Lost { run: id(), why: "no such socket".into() });
+    assert!(says(&state, "STALE") && says(&state, "takes it up"));
+    let effects = press(&mut state, "y");
+    let request = RunRequest { take_up: Some(id()), ..RunRequest::default() };
+    let prepare = Effect::Runs(RunsEffect::Prepare(Box::new(request)));
+    assert!(effects.contains(&prepare), "{effects:?}");
+}
+
+#[test]
+fn a_second_person_approves_by_a_word_and_the_first_one_cannot() {
+    let until = NOW + Duration::from_mins(10);
+    let make = |user: &str| {
+        let mut state = on_page(asking(AskKind::Approve { until }, two_done(), 3), 80, 24);
+        state.setting.user = user.into();
+        wait(&mut state, 600);
+        state
+    };
+    let mut state = make("li");
+    assert_eq!(ordered(&type_keys(&mut state, "y a p p r o v e enter")), []);
+    let mut state = make("wang");
+    assert_eq!(ordered(&type_keys(&mut state, "y enter")), []);
+    assert!(says(&state, "it takes the word approve"));
+    let effects = type_keys(&mut state, "a p p r o v e enter");
+    assert_eq!(ordered(&effects), [Order::Answer { ask: 1, answer: Answer::Approve(true) }]);
 }

@@ -117,6 +117,16 @@ impl Board {
         self.changed();
     }
 
+    /// What is done now is told again though it is the same: it lives.
+    pub(super) fn beat(&self) {
+        let mut inner = self.inner();
+        if !inner.doing.line.is_empty() {
+            inner.doing.version += 1;
+        }
+        drop(inner);
+        self.changed();
+    }
+
     /// What is told before the start.
     pub(super) fn before(&self, told: &Told) {
         let mut inner = self.inner();

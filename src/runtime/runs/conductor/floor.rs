@@ -155,7 +155,7 @@ impl Floor {
                     self.doing.signals.clone_from(&self.signals.borrow_and_update());
                     self.tell();
                 }
-                _ = self.beat.tick() => self.tell(),
+                _ = self.beat.tick() => self.board.beat(),
             }
         }
     }
