@@ -180,3 +180,42 @@ fn settles(alive: bool, decision: Decision) -> Result<(), String> {
         Decision::Retry | Decision::Undo => Err("first: was it done or not?".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn who(uid: u32, login: Option<u32>) -> Who {
+        Who { uid, login, ..Who::default() }
+    }
+
+    #[test]
+    fn a_second_person_is_another_user_with_another_login() {
+        let starter = who(1000, Some(1000));
+        let approves = |second: &Who| is_second(&starter, 1000, second).is_ok();
+        assert!(approves(&who(1001, Some(1001))));
+        assert!(!approves(&who(1000, Some(1001))), "the same user");
+        // `sudo -u other` is the same person.
+        assert!(!approves(&who(1001, Some(1000))));
+        assert!(!approves(&who(0, Some(1000))));
+        // Where the kernel tells of no login, the user is all that is known.
+        assert!(approves(&who(1001, None)));
+        assert!(is_second(&who(1000, None), 1000, &who(1001, Some(1000))).is_ok());
+    }
+
+    #[test]
+    fn what_still_runs_is_neither_settled_nor_given_up() {
+        for decision in [
+            Decision::WasDone,
+            Decision::WasNotDone,
+            Decision::Retry,
+            Decision::Undo,
+            Decision::Abandon,
+        ] {
+            assert!(settles(true, decision).is_err(), "{decision:?}");
+        }
+        assert!(settles(false, Decision::WasDone).is_ok());
+        assert!(settles(false, Decision::Retry).is_err());
+        assert!(settles(false, Decision::Undo).is_err());
+    }
+}

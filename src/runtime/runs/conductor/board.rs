@@ -112,8 +112,13 @@ impl Board {
         self.changed();
     }
 
+    /// Told also where it is the same as before: whoever hears it knows that the
+    /// run's process lives.
     pub(super) fn doing(&self, doing: &Doing) {
-        self.inner().doing.set(&Told::Doing(doing.clone()));
+        let line = line(&Told::Doing(doing.clone()));
+        let mut inner = self.inner();
+        inner.doing = Slot { version: inner.doing.version + 1, line };
+        drop(inner);
         self.changed();
     }
 
@@ -290,6 +295,7 @@ mod tests {
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("\"followers\":3"), "{told:?}");
         board.doing(&Doing { followers: 3, ..Doing::default() });
+        assert_eq!(read(&board, &mut reader).len(), 1, "it lives");
         assert!(read(&board, &mut reader).is_empty());
         board.over();
         assert_eq!(board.next(&mut reader), Piece::Over);
