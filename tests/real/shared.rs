@@ -38,7 +38,9 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        let _ = Command::new("userdel").arg(&self.name).stderr(Stdio::null()).status();
+        // A process of theirs that is about to end keeps no user.
+        let mut delete = Command::new("userdel");
+        let _ = delete.args(["--force", &self.name]).stderr(Stdio::null()).status();
     }
 }
 
