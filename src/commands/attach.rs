@@ -25,15 +25,14 @@ pub(super) fn run(config: Option<&Path>, run: Option<&str>, watch: bool) -> Resu
                 return Ok(ExitCode::from(code));
             }
         };
-        let id = match found.ended.is_none() && !watch && !process::is_alive(&found.process) {
-            false => found.id,
-            true => match take_up(&opened, &found).await {
-                Ok(id) => id,
-                Err(why) => {
-                    complain(&format!("opsroom: {why}"));
-                    return Ok(ExitCode::from(REFUSED));
-                }
-            },
+        let has_died = found.ended.is_none() && !process::is_alive(&found.process);
+        let taken = if has_died && !watch { take_up(&opened, &found).await } else { Ok(found.id) };
+        let id = match taken {
+            Ok(id) => id,
+            Err(why) => {
+                complain(&format!("opsroom: {why}"));
+                return Ok(ExitCode::from(REFUSED));
+            }
         };
         let options = Options { watch, past_first: true, ..Options::default() };
         attend(&opened, id, options).await.map(ExitCode::from)

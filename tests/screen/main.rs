@@ -6,4 +6,5 @@ mod endings;
 mod first;
 mod harness;
 mod practice;
+mod runs;
 mod waiting;

@@ -82,7 +82,9 @@ pub(super) fn question(ask: &Ask, plan: &Plan) -> Vec<String> {
         }
         AskKind::Changed { difference } => {
             lines.push(format!("?? {title}  stands still: something has changed"));
-            difference.iter().for_each(|line| push_text(&mut lines, line));
+            for line in difference {
+                push_text(&mut lines, line);
+            }
             lines.push(
                 "   type again to look again, anyway to go on where that is possible; or: skip WHY, abandon WHY, undo WHY"
                     .to_owned(),
@@ -104,9 +106,8 @@ pub(super) fn meant(kind: &AskKind, line: &str) -> Result<Meant, String> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let reason = rest.trim().to_owned();
     let decide = |decision| answer(Answer::Decide { decision, reason: reason.clone() });
-    let with_reason = |found: Answer| match reason.is_empty() {
-        true => Err(format!("say why: {word} WHY")),
-        false => answer(found),
+    let with_reason = |found: Answer| {
+        if reason.is_empty() { Err(format!("say why: {word} WHY")) } else { answer(found) }
     };
     let settle = |decision| with_reason(Answer::Decide { decision, reason: reason.clone() });
     match (kind, word) {
@@ -114,8 +115,9 @@ pub(super) fn meant(kind: &AskKind, line: &str) -> Result<Meant, String> {
             answer(Answer::Go { typed: None })
         }
         (AskKind::Manual, "done") => answer(Answer::Tick { note: reason }),
-        (AskKind::Failed { .. }, "r" | "retry") => decide(Decision::Retry),
-        (AskKind::Changed { .. }, "anyway") => decide(Decision::Retry),
+        (AskKind::Failed { .. }, "r" | "retry") | (AskKind::Changed { .. }, "anyway") => {
+            decide(Decision::Retry)
+        }
         (AskKind::Unknown { alive: false }, "done") => settle(Decision::WasDone),
         (AskKind::Unknown { alive: false }, "not") => settle(Decision::WasNotDone),
         (AskKind::Unknown { alive: true }, "cancel") => Ok(Meant::Cancel),

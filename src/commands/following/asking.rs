@@ -130,7 +130,7 @@ impl Session<'_> {
             return None;
         }
         self.asking = None;
-        if self.given.to_be_sent() {
+        if self.given.take_unsent() {
             self.plan = None;
             let order = self.given.order();
             self.order(order).await;

@@ -33,7 +33,7 @@ impl Given {
     }
 
     /// Whether the run's process has to be told; once.
-    pub(super) fn to_be_sent(&mut self) -> bool {
+    pub(super) fn take_unsent(&mut self) -> bool {
         std::mem::take(&mut self.unsent)
     }
 

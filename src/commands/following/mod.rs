@@ -49,6 +49,7 @@ const LEAVE: u8 = 0x1d;
 
 /// How a run is followed.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of a command")]
 pub(super) struct Options {
     /// Go on without asking, as far as that is allowed.
     pub(super) yes: bool,
@@ -69,14 +70,14 @@ pub(super) struct Options {
 /// Follows a run to its end, or until the person leaves or is needed. Gives the exit code.
 pub(super) async fn attend(opened: &Opened, run: RunId, options: Options) -> Result<u8> {
     let (orders, ordered) = mpsc::channel(WAITING);
-    let (hears, heard) = mpsc::channel(WAITING);
+    let (tells, heard) = mpsc::channel(WAITING);
     let wanted = Wanted {
         run: run.clone(),
         journal: opened.reader.clone(),
         listens: options.watch,
         past_first: options.past_first,
     };
-    tokio::spawn(follow(wanted, ordered, hears));
+    tokio::spawn(follow(wanted, ordered, tells));
     let terminal = if options.watch { None } else { Plain::take()? };
     let now = monotonic();
     let bounded = std::io::stdout().is_terminal();
@@ -101,7 +102,7 @@ pub(super) async fn attend(opened: &Opened, run: RunId, options: Options) -> Res
         trouble: None,
         opened,
     };
-    let code = session.to_end(heard).await?;
+    let code = session.attend(heard).await?;
     if let Some(terminal) = &mut session.terminal {
         terminal.give_back();
     }
@@ -139,7 +140,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn to_end(&mut self, mut heard: Receiver<Heard>) -> Result<u8> {
+    async fn attend(&mut self, mut heard: Receiver<Heard>) -> Result<u8> {
         let mut signals = Signals::listen()?;
         let mut ends = Signals::listen()?;
         let end = async { while ends.next().await != Signalled::End {} };

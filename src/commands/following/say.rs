@@ -7,6 +7,7 @@ use crate::domain::runs::{
 };
 use crate::domain::{Timestamp, harmless, units};
 use crate::runbook::Run;
+use std::fmt::Write;
 
 /// A moment as a clock on the wall here shows it.
 pub(super) fn clock(at: Timestamp) -> String {
@@ -74,11 +75,12 @@ pub(super) fn record(entry: &Entry, run: &Run) -> Vec<String> {
         }
         RunRecord::StepStarted { step, attempt, undoing, preview, .. } => {
             let mut words = format!("-- {}{}", titled(plan, *step), kind(plan, *step));
+            // Writing into a String cannot fail.
             if let Some(undone) = undoing {
-                words.push_str(&format!(", undoes step {undone}"));
+                let _ = write!(words, ", undoes step {undone}");
             }
             if *attempt > 1 {
-                words.push_str(&format!(", attempt {attempt}"));
+                let _ = write!(words, ", attempt {attempt}");
             }
             let mut lines = line(words);
             push_text(&mut lines, preview);

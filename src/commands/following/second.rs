@@ -12,6 +12,7 @@ use crate::runtime::plain::{Out, Plain, Signals};
 use crate::runtime::runs::follow::{Heard, Wanted, follow};
 use crate::runtime::runs::{process, records};
 use color_eyre::Result;
+use std::fmt::Write;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::timeout;
@@ -43,14 +44,16 @@ pub(crate) async fn waiting(opened: &Opened) -> Result<String> {
         let mut line = Line::to(opened, &run.id, true);
         let Ok(Some((run, ask))) = timeout(WORD, line.asked()).await else { continue };
         let AskKind::Approve { until } = ask.kind else { continue };
-        out.push_str(&format!(
-            "{}  {}  {}, asked by {}, until {}\n",
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{}  {}  {}, asked by {}, until {}",
             run.id,
             harmless(&run.plan.target),
             titled(&run.plan, ask.step),
             harmless(&run.who.user),
             say::clock(until)
-        ));
+        );
     }
     if out.is_empty() {
         out.push_str("nothing waits for approval\n");
@@ -167,10 +170,10 @@ struct Line {
 impl Line {
     fn to(opened: &Opened, run: &RunId, listens: bool) -> Self {
         let (orders, ordered) = mpsc::channel(4);
-        let (hears, heard) = mpsc::channel(16);
+        let (tells, heard) = mpsc::channel(16);
         let journal = opened.reader.clone();
         let wanted = Wanted { run: run.clone(), journal, listens, past_first: false };
-        tokio::spawn(follow(wanted, ordered, hears));
+        tokio::spawn(follow(wanted, ordered, tells));
         Self { orders, heard, run: None, why: format!("run {run} has ended") }
     }
 

@@ -211,12 +211,12 @@ impl Desk {
             Err(why) => return self.tell(RunsMsg::Lost { run, why: why.to_string() }).await,
         };
         let (orders, ordered) = mpsc::channel(WAITING);
-        let (heard, hears) = mpsc::channel(WAITING);
+        let (tells, hears) = mpsc::channel(WAITING);
         lock(&self.0.followed).insert(run.clone(), orders);
         alone(follow(
             Wanted { run: run.clone(), journal, listens: false, past_first: false },
             ordered,
-            heard,
+            tells,
         ));
         alone(self.clone().relay(run, hears));
     }

@@ -198,7 +198,9 @@ impl Follower {
     }
 
     async fn tell(&mut self, told: Vec<Told>) -> Result<(), Left> {
-        told.iter().for_each(|told| self.known.take(told));
+        for told in &told {
+            self.known.take(told);
+        }
         self.say(Heard::Told(told)).await
     }
 

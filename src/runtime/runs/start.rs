@@ -1,6 +1,7 @@
 //! Starts the process of a run: it makes a session of its own and outlives
 //! whoever started it.
 
+use super::linger::{Survives, survives_logout};
 use crate::domain::harmless_within;
 use crate::domain::runs::RunId;
 use crate::runbook::RunRequest;
@@ -77,7 +78,17 @@ pub async fn start(
     config: &Path,
     log: Option<&Path>,
 ) -> Result<Ready, StartError> {
-    let mut command = Command::new(program().map_err(StartError::Start)?);
+    let program = program().map_err(StartError::Start)?;
+    let mut command = match survives_logout() {
+        Survives::Yes => Command::new(program),
+        Survives::InScope(words) => {
+            let mut words = words.into_iter();
+            let mut command = Command::new(words.next().unwrap_or_default());
+            command.args(words).arg(program);
+            command
+        }
+        Survives::No(why) => return Err(StartError::Refused(why)),
+    };
     command
         .arg("--config")
         .arg(config)

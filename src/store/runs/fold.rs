@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How often the runs are read while one goes on, or while somebody looks at them.
 const SOON: Duration = Duration::from_secs(10);
 /// How often runs and runbooks are read anyway.
-const AT_LEAST: Duration = Duration::from_secs(60);
+const AT_LEAST: Duration = Duration::from_mins(1);
 
 impl Runs {
     /// Takes in what happened at `at`, and says what the world shall do about it.

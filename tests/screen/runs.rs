@@ -1,0 +1,294 @@
+//! Runs on a plain terminal: asked, answered, left, taken up again.
+
+use super::harness::{Home, Terminal};
+use super::waiting::{SOON, eventually, now};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// A step that the run's process shall carry out is seen to end within this.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A home with a config, a service that answers, and runbooks.
+struct Bench {
+    home: Home,
+    config: PathBuf,
+    /// As long as it is held, the service is ok.
+    _service: TcpListener,
+}
+
+impl Bench {
+    fn new(books: &[(&str, &str)]) -> Self {
+        Self::with("", books)
+    }
+
+    fn with(more: &str, books: &[(&str, &str)]) -> Self {
+        let home = Home::new();
+        let service = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = service.local_addr().unwrap();
+        let config = format!(
+            "environment = \"test\"\n[poll]\nevery = \"1s\"\n{more}\n\
+             [service.api]\ntcp = \"{address}\"\n"
+        );
+        let config = home.file("config.toml", &config);
+        std::fs::create_dir(home.path().join("runbooks")).unwrap();
+        for (name, text) in books {
+            home.file(
+                &format!("runbooks/{name}.md"),
+                &text.replace("HOME", &home.path().to_string_lossy()),
+            );
+        }
+        Self { home, config, _service: service }
+    }
+
+    fn terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut all = vec!["--config", self.config.to_str().unwrap()];
+        all.extend(arguments);
+        Terminal::start(self.home.opsroom(&all), 120, 100)
+    }
+
+    /// The program without a terminal, to its end.
+    fn without(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_opsroom"))
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.home.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// The runs of this home.
+    fn runs(&self) -> Vec<serde_json::Value> {
+        let listed = self.without(&["runs", "--json"]);
+        serde_json::from_slice(&listed.stdout).unwrap()
+    }
+
+    /// The name of the only run.
+    fn run(&self) -> String {
+        let runs = self.runs();
+        assert_eq!(runs.len(), 1, "{runs:#?}");
+        runs[0]["run"].as_str().unwrap().to_owned()
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.home.path().join(name).exists()
+    }
+}
+
+impl Drop for Bench {
+    /// Ends the processes of runs that wait for a person.
+    fn drop(&mut self) {
+        let config = self.config.to_string_lossy().into_owned();
+        let conducts = |pid: i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains(&config) && line.contains("conduct")
+        };
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
+            if conducts(pid)
+                && let Some(pid) = rustix::process::Pid::from_raw(pid)
+            {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Nothing is typed until the question takes an answer.
+fn wait_for_half_a_second() {
+    let until = now() + Duration::from_millis(900);
+    eventually("half a second", SOON, || now() >= until);
+}
+
+const CHANGE: &str = "---\ntitle: Mend the API\n---\n\
+    ## Look\n```sh {reads capture=WHAT}\necho looking; echo v1\n```\n\
+    ## Mend\n```sh {confirm=api}\necho mending \"$WHAT\"\ntouch HOME/mended\n```\n";
+
+#[test]
+fn a_run_is_confirmed_by_typing_the_name_and_nothing_else() {
+    let bench = Bench::new(&[("mend", CHANGE)]);
+    let mut terminal = bench.terminal(&["run", "mend", "--service", "api"]);
+    terminal.see_text("type start to start it");
+    // Typed before the question has stood there for half a second: dropped.
+    terminal.press("start\r");
+    terminal.see_text("is dropped");
+    wait_for_half_a_second();
+    terminal.press("start\r");
+    terminal.see_within("the question", LONG, |text| text.contains("type api to run it"));
+    assert!(!bench.exists("mended"));
+    wait_for_half_a_second();
+    // A paste answers nothing, enter alone neither, nor another name.
+    terminal.press("\x1b[200~api\r\x1b[201~");
+    terminal.see_text("a paste answers nothing");
+    terminal.press("\r");
+    terminal.see("enter does nothing", |text| text.matches("nothing was run").count() == 1);
+    wait_for_half_a_second();
+    terminal.press("apii\r");
+    terminal.see("another name neither", |text| text.matches("nothing was run").count() == 2);
+    assert!(!bench.exists("mended"));
+    wait_for_half_a_second();
+    terminal.press("api\r");
+    terminal.see_within("its output", LONG, |text| text.contains("mending v1"));
+    terminal.see_within("its end", LONG, |text| text.contains("unproved after"));
+    // Nothing in it proves anything.
+    assert_eq!(terminal.end(SOON).exit_code(), 11);
+    assert!(bench.exists("mended"));
+    assert_eq!(bench.runs()[0]["outcome"], "unproved");
+}
+
+/// Prints a line, waits for a file, prints another.
+const SLOW: &str = "---\ntitle: Slow\n---\n```sh {reads}\n\
+    echo first line\nwhile [ ! -e HOME/go ]; do echo waiting; sleep 0.1; done\necho last line\n```\n\
+    ";
+
+#[test]
+fn a_step_goes_on_when_the_line_drops_and_attach_shows_all_its_output() {
+    let bench = Bench::new(&[("slow", SLOW)]);
+    let mut terminal = bench.terminal(&["run", "slow", "--service", "api", "--yes"]);
+    terminal.see_within("the step runs", LONG, |text| text.contains("\nfirst line"));
+    terminal.hang_up();
+    terminal.end(SOON);
+    bench.home.file("go", "");
+    eventually("the run has ended", LONG, || bench.runs()[0]["outcome"] == "unproved");
+    let attached = bench.without(&["attach", &bench.run()]);
+    let shown = text(&attached);
+    assert!(shown.contains("\nfirst line\nwaiting\n"), "{shown}");
+    assert!(shown.contains("\nwaiting\nlast line\n"), "{shown}");
+    assert_eq!(attached.status.code(), Some(11), "{shown}");
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_holds_up_no_run() {
+    const LOUD: &str = "---\ntitle: Loud\n---\n```sh {reads}\n\
+        i=0; while [ $i -lt 20000 ]; do echo \"line $i of many that nobody reads now\"; i=$((i+1)); done\n```\n\
+        ";
+    let bench = Bench::new(&[("loud", LOUD)]);
+    let mut terminal = bench.terminal(&["run", "loud", "--service", "api"]);
+    terminal.see_text("type start to start it");
+    wait_for_half_a_second();
+    terminal.press("start\r");
+    terminal.see_within("it has begun", LONG, |text| text.contains("step 1"));
+    terminal.stall(true);
+    eventually("the run has ended", LONG, || bench.runs()[0]["outcome"] == "unproved");
+    terminal.stall(false);
+    terminal.see_within("its end", LONG, |text| text.contains("unproved after"));
+    // Nothing in it proves anything.
+    assert_eq!(terminal.end(SOON).exit_code(), 11);
+    let all = bench.without(&["attach", &bench.run()]);
+    let lines = text(&all);
+    assert!(lines.contains("\nline 0 of many") && lines.contains("\nline 19999 of many"));
+}
+
+#[test]
+fn who_leaves_by_ctrl_c_takes_the_question_up_again() {
+    let bench = Bench::new(&[("mend", CHANGE)]);
+    let mut terminal = bench.terminal(&["run", "mend", "--service", "api"]);
+    let before = terminal.line_settings();
+    terminal.see_text("type start to start it");
+    wait_for_half_a_second();
+    terminal.press("start\r");
+    terminal.see_within("the question", LONG, |text| text.contains("type api to run it"));
+    terminal.press("\x03");
+    terminal.see_text("opsroom attach");
+    assert_eq!(terminal.end(SOON).exit_code(), 14);
+    let _ = before;
+    assert!(!bench.exists("mended"));
+    let mut terminal = bench.terminal(&["attach"]);
+    terminal.see_within("the question again", LONG, |text| text.contains("type api to run it"));
+    wait_for_half_a_second();
+    terminal.press("abandon not today\r");
+    terminal.see_within("the end", LONG, |text| text.contains("== run"));
+    assert_eq!(terminal.end(SOON).exit_code(), 10);
+    assert!(!bench.exists("mended"));
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_and_the_run_waits() {
+    let bench = Bench::new(&[("mend", CHANGE)]);
+    let planned = bench.without(&["run", "mend", "--service", "api"]);
+    assert_eq!(planned.status.code(), Some(14), "{}", text(&planned));
+    let dry = bench.without(&["run", "mend", "--service", "api", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0), "{}", text(&dry));
+    assert!(bench.runs().is_empty());
+    let waits = bench.without(&["run", "mend", "--service", "api", "--yes", "--json"]);
+    assert_eq!(waits.status.code(), Some(14), "{}", text(&waits));
+    let records = String::from_utf8(waits.stdout.clone()).unwrap();
+    for line in records.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(record["record"]["run"].is_object(), "{line}");
+    }
+    assert!(text(&waits).contains("opsroom attach"), "{}", text(&waits));
+    assert!(!bench.exists("mended"));
+    assert_eq!(bench.runs()[0]["state"], "waits");
+    // One changing run at a time.
+    let held = bench.without(&["run", "mend", "--service", "api", "--yes"]);
+    assert_eq!(held.status.code(), Some(12), "{}", text(&held));
+    assert!(text(&held).contains(&bench.run()), "{}", text(&held));
+}
+
+#[test]
+fn yes_passes_a_name_only_where_the_config_says_so() {
+    let bench = Bench::with("[runbooks]\nyes = [\"mend\"]", &[("mend", CHANGE)]);
+    let ran = bench.without(&["run", "mend", "--service", "api", "--yes"]);
+    assert_eq!(ran.status.code(), Some(11), "{}", text(&ran));
+    assert!(bench.exists("mended"));
+    assert!(text(&ran).contains("confirmed by --yes"), "{}", text(&ran));
+}
+
+#[test]
+fn each_end_has_its_exit_code() {
+    const ASKS: &str = "---\ntitle: Asks\nparams:\n  RELEASE: { ask: Which, match: 'v[0-9]+' }\n---\n\
+        ```sh {reads}\necho \"$RELEASE\"\n```\n";
+    const NOT: &str = "---\ntitle: Not\n---\n```sh {reads}\necho hello\n```\n\
+        ```check {within=2s}\nservice api is critical\n```\n";
+    let bench = Bench::new(&[("asks", ASKS), ("not", NOT)]);
+    let code = |arguments: &[&str]| {
+        let ran = bench.without(arguments);
+        (ran.status.code(), text(&ran))
+    };
+    let (missing, words) = code(&["run", "asks", "--yes"]);
+    assert_eq!(missing, Some(64), "{words}");
+    assert!(words.contains("--set RELEASE="), "{words}");
+    let (wrong, words) = code(&["run", "asks", "--yes", "--set", "RELEASE=$(id)"]);
+    assert_eq!(wrong, Some(64), "{words}");
+    let (unproved, words) = code(&["run", "asks", "--yes", "--set", "RELEASE=v1"]);
+    assert_eq!(unproved, Some(11), "{words}");
+    assert!(words.contains("\nv1\n"), "{words}");
+    let (none, words) = code(&["run", "nobody"]);
+    assert_eq!(none, Some(12), "{words}");
+    // What does not hold waits for a person's decision.
+    let (waits, words) = code(&["run", "not", "--yes", "--service", "api"]);
+    assert_eq!(waits, Some(14), "{words}");
+    let (none, words) = code(&["attach", "zzzz"]);
+    assert_eq!(none, Some(64), "{words}");
+}
+
+#[test]
+fn parameters_are_asked_line_by_line_and_choices_have_numbers() {
+    const ASKS: &str = "---\ntitle: Asks\nparams:\n  RELEASE: { ask: Release to go back to, choices: [v141, v140], match: 'v[0-9]+' }\n  TOKEN: { ask: The token, secret: true }\n---\n\
+        ```sh {reads}\necho \"to $RELEASE with ${#TOKEN} characters\"\n```\n";
+    let bench = Bench::new(&[("asks", ASKS)]);
+    let mut terminal = bench.terminal(&["run", "asks"]);
+    terminal.see_text("2  v140");
+    wait_for_half_a_second();
+    terminal.press("2\r");
+    terminal.see_text("what you type is not shown");
+    wait_for_half_a_second();
+    terminal.press("hunter2\r");
+    terminal.see_text("type start to start it");
+    wait_for_half_a_second();
+    terminal.press("start\r");
+    terminal.see_within("what it got", LONG, |text| text.contains("to v140 with 7 characters"));
+    terminal.end(LONG);
+    assert!(!String::from_utf8_lossy(&terminal.raw()).contains("hunter2"));
+}
