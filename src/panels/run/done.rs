@@ -2,8 +2,8 @@
 //! what is proved looks well.
 
 use super::Scene;
-use super::steps::{holds, kind, word, words};
-use crate::domain::runs::{ProofLine, RunOutcome, StepKind};
+use super::steps::{holds, is_asked, is_proof, kind, word, words};
+use crate::domain::runs::{ProofLine, RunOutcome};
 use crate::domain::{harmless_within, units};
 use crate::panels::offers::outcome_status;
 use crate::panels::texts::Parts;
@@ -58,12 +58,10 @@ fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     let arrow = theme.glyphs.arrow;
-    let asked = |name: &str| {
-        run.plan.steps.iter().any(|step| match &step.kind {
-            StepKind::Check(check) => check.lines.iter().any(|(line, _)| line == name),
-            _ => false,
-        })
-    };
+    let asked = |name: &str| is_proof(run, name);
+    // Whether it was the release, or whatever was asked first, proves nothing now.
+    let beside = |name: &str| is_asked(run, name) && !is_proof(run, name);
+    names.retain(|name| !beside(name));
     // What proves it comes before what was watched beside.
     names.sort_by_key(|name| !asked(name));
     // Beside each other where that fits, else the line above its two values.

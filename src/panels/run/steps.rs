@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::head::short_target;
-use crate::domain::runs::{Holds, Step, StepId, StepKind};
+use crate::domain::runs::{Holds, ProofLine, Step, StepId, StepKind};
 use crate::domain::{Num, Status, Timestamp, harmless_within};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
@@ -199,6 +199,22 @@ pub(super) fn holds(scene: &Scene<'_>, of: Holds) -> (&'static str, &'static str
     }
 }
 
+/// Whether a check of the run asks this line; else it is watched beside.
+pub(super) fn is_asked(run: &Run, line: &str) -> bool {
+    run.plan.steps.iter().any(|step| match &step.kind {
+        StepKind::Check(check) => check.lines.iter().any(|(of, _)| of == line),
+        _ => false,
+    })
+}
+
+/// Whether a check that proves the run asks this line.
+pub(super) fn is_proof(run: &Run, line: &str) -> bool {
+    run.plan.steps.iter().any(|step| match &step.kind {
+        StepKind::Check(check) => check.proof && check.lines.iter().any(|(of, _)| of == line),
+        _ => false,
+    })
+}
+
 /// The signals of the target, live: a title and a line each.
 pub(super) fn live(
     scene: &Scene<'_>,
@@ -221,7 +237,11 @@ pub(super) fn live(
         (" age ".into(), theme.faint()),
         (theme.glyphs.rule.to_owned().into(), theme.faint()),
     ]];
+    // What is measured says more than the lines of the checks, which say yes or no.
+    let mut signals: Vec<&ProofLine> = signals.iter().collect();
+    signals.sort_by_key(|signal| is_asked(run, &signal.line));
     for signal in signals {
+        let measured = !is_asked(run, &signal.line);
         let found = &signal.finding;
         let age = found.seen.map_or_else(|| "-".to_owned(), |at| super::ago(scene, at));
         let style = if found.holds == Holds::Unknown {
@@ -236,6 +256,7 @@ pub(super) fn live(
         let values: Vec<Option<f64>> =
             known.iter().map(|(_, value)| value.0.is_finite().then_some(value.0)).collect();
         let cells = scene.width.saturating_sub(3 + named + 1 + told + 1 + 8).min(40);
+        let values = if measured { values } else { Vec::new() };
         let heights = sparkline::heights(&values, cells, theme.glyphs);
         lines.push(vec![
             ("   ".into(), theme.text()),
