@@ -48,3 +48,32 @@ fn put(path: &Path, mode: u32, text: &str) -> io::Result<()> {
 pub(super) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::{Book, Fit, Library, library::Firing};
+    use std::sync::Arc;
+
+    #[test]
+    fn its_runbooks_are_sound_and_each_fault_has_the_one_that_fits() {
+        let mut library = Library::default();
+        for (name, text) in BOOKS {
+            let book = Book::read(name, "built in", text);
+            assert!(book.remarks.is_empty(), "{name}: {:#?}", book.remarks);
+            library.books.insert(book.id.clone(), Arc::new(book));
+        }
+        for (alert, service, first) in [
+            ("HighErrorRate", "api", "rollback"),
+            ("CheckFailing", "api", "server-down"),
+            ("CheckFailing", "payments", "payment-failures"),
+            ("HighLatency", "db", "database-trouble"),
+            ("HighLatency", "api", "slowness"),
+        ] {
+            let firing = Firing { name: alert, runbook_url: None };
+            let fits = library.fits(Some(&firing), Some(service));
+            let best = fits.first().map(|line| (line.book.as_str(), line.fit));
+            assert_eq!(best, Some((first, Fit::Alert)), "{alert} of {service}");
+        }
+    }
+}
