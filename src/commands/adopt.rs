@@ -32,9 +32,10 @@ pub(super) fn run(config: Option<&Path>, url: &str, yes: bool) -> Result<ExitCod
     // The longest beginning says the most.
     let Some((beginning, folder)) = mapped.max_by_key(|(beginning, _)| beginning.len()) else {
         let known: Vec<&str> = urls.iter().map(|(beginning, _)| beginning.as_str()).collect();
-        let known = match known.is_empty() {
-            true => "the config lists none in `[runbooks] urls`".to_owned(),
-            false => format!("the config lists {}", harmless(&known.join(", "))),
+        let known = if known.is_empty() {
+            "the config lists none in `[runbooks] urls`".to_owned()
+        } else {
+            format!("the config lists {}", harmless(&known.join(", ")))
         };
         bail!("{} is below no address that may be fetched: {known}", harmless(url));
     };

@@ -64,7 +64,7 @@ pub(crate) fn fitting(known: &Known, about: &About) -> Vec<BookLine> {
     let alert = alert_of(known, about);
     let service = about.service.as_ref().or_else(|| alert.and_then(|of| of.service.as_ref()));
     let firing = alert.map(Firing::of);
-    known.runs.library.fits(firing.as_ref(), service.map(|name| name.as_str()))
+    known.runs.library.fits(firing.as_ref(), service.map(ServiceName::as_str))
 }
 
 /// The runbook that fits for certain, where it is one alone; it need not be the only one offered.

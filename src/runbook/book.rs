@@ -81,7 +81,7 @@ pub struct Param {
     pub secret: bool,
 }
 
-/// Headings and code blocks of a Markdown text, as CommonMark reads it.
+/// Headings and code blocks of a Markdown text, as `CommonMark` reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// All headings.

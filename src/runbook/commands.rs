@@ -36,7 +36,7 @@ pub(super) fn typed(content: &str) -> Typed {
             && lines.iter().any(|line| behind_root_prompt(line).is_some_and(is_command)))
             && prompted.iter().any(Option::is_some);
     let kept = found.script.trim_end();
-    let kept = kept.trim_start_matches(|c: char| c == '\n');
+    let kept = kept.trim_start_matches('\n');
     found.script = kept.to_owned();
     found
 }
@@ -107,10 +107,10 @@ fn behind_continuation(line: &str) -> Option<&str> {
 pub(super) fn behind_prompt(line: &str) -> Option<&str> {
     let line = line.trim_start();
     for sign in ["$", "❯", "➜", "λ"] {
-        if let Some(rest) = line.strip_prefix(sign) {
-            if rest.is_empty() || rest.starts_with([' ', '\t']) {
-                return Some(rest.trim_start());
-            }
+        if let Some(rest) = line.strip_prefix(sign)
+            && (rest.is_empty() || rest.starts_with([' ', '\t']))
+        {
+            return Some(rest.trim_start());
         }
     }
     let rest = line.strip_prefix("% ").filter(|rest| is_command(rest));
@@ -133,11 +133,12 @@ fn behind_prompt_once(line: &str) -> Option<&str> {
         return Some(rest.trim_start());
     }
     // `[user@host dir]$ `
-    if let Some((inner, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        if inner.contains('@') && !inner.contains(['"', '\'']) {
-            let rest = rest.trim_start();
-            return rest.strip_prefix(['$', '#', '%']).and_then(after_sign);
-        }
+    if let Some((inner, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && inner.contains('@')
+        && !inner.contains(['"', '\''])
+    {
+        let rest = rest.trim_start();
+        return rest.strip_prefix(['$', '#', '%']).and_then(after_sign);
     }
     // `user@host:~/dir$ `, `host:~# `, `bash-5.1$ `, `user@host % `, `sh-4.4# `
     let end = line.find(['$', '#', '%'])?;

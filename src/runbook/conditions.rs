@@ -185,17 +185,16 @@ fn replace(text: &str, value: &mut dyn FnMut(&str) -> String) -> String {
     while let Some(dollar) = rest.find('$') {
         out.push_str(&rest[..dollar]);
         let after = &rest[dollar + 1..];
-        let (name, behind) = match after.strip_prefix('{') {
-            Some(inner) => match inner.split_once('}') {
+        let (name, behind) = if let Some(inner) = after.strip_prefix('{') {
+            match inner.split_once('}') {
                 Some((name, behind)) => (name, behind),
                 None => ("", after),
-            },
-            None => {
-                let end = after
-                    .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-                    .unwrap_or(after.len());
-                after.split_at(end)
             }
+        } else {
+            let end = after
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(after.len());
+            after.split_at(end)
         };
         if given::is_identifier(name) {
             out.push_str(&value(name));

@@ -96,7 +96,7 @@ fn ask(params: &mut Vec<Param>, name: &str, words: &str) {
     }
     params.push(Param {
         name: name.to_owned(),
-        ask: crate::domain::harmless_within(words, 200).into(),
+        ask: crate::domain::harmless_within(words, 200),
         secret: placeholders::is_secret(name),
         ..Param::default()
     });
@@ -177,7 +177,7 @@ pub(super) fn hand_on(steps: &mut [Step], params: &mut Vec<Param>) {
                     step.script = format!("{assignment}\n{}", step.script);
                 }
                 Some(handed) if handed.captured || capture(before, handed) => {
-                    handed.captured = true
+                    handed.captured = true;
                 }
                 _ => ask(params, &name, &name),
             }

@@ -359,12 +359,13 @@ impl Reader<'_> {
             );
             self.wrong(node, words);
         }
-        if let Some(default) = &param.default {
-            if !param.choices.is_empty() && !param.choices.contains(default) {
-                let words =
-                    format!("the default `{default}` of `{}` is none of its choices", param.name);
-                self.wrong(node, words);
-            }
+        if let Some(default) = &param.default
+            && !param.choices.is_empty()
+            && !param.choices.contains(default)
+        {
+            let words =
+                format!("the default `{default}` of `{}` is none of its choices", param.name);
+            self.wrong(node, words);
         }
         let fits = |value: &String| match whole(param.pattern.as_deref()) {
             Some(pattern) => pattern.is_match(value),

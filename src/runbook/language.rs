@@ -136,7 +136,7 @@ fn misspelt(word: &str) -> Option<Shell> {
     }
     let names = ["bash", "shell", "console", "terminal", "shellsession", "shellscript"];
     let near = |name: &&str| one_slip(word, name);
-    (word.len() >= 3 && names.iter().any(|name| near(&name))).then_some(Shell::Bash)
+    (word.len() >= 3 && names.iter().any(near)).then_some(Shell::Bash)
 }
 
 /// Whether one letter is missing, too many, another, or swapped with its neighbour.

@@ -1,4 +1,4 @@
-//! Markdown as CommonMark reads it: headings, code blocks and tasks, with
+//! Markdown as `CommonMark` reads it: headings, code blocks and tasks, with
 //! their lines.
 
 use super::book::{Block, BlockKind, Document, Heading};
@@ -39,7 +39,7 @@ pub fn read(text: &str) -> Markdown {
 }
 
 /// The text with plain line ends, as all of this room reads it: without byte
-/// order mark, CR LF and CR as LF, and NUL as CommonMark has it (section 2.3).
+/// order mark, CR LF and CR as LF, and NUL as `CommonMark` has it (section 2.3).
 pub fn plain_lines(text: &str) -> Cow<'_, str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !text.contains(['\r', '\0']) {
@@ -260,7 +260,7 @@ impl<'t> Reader<'t> {
             let quoted = self.quotes > 0;
             let parts: Vec<&str> = raw
                 .lines()
-                .map(|line| line.trim())
+                .map(str::trim)
                 .map(|line| if quoted { line.trim_start_matches(['>', ' ']) } else { line })
                 .filter(|line| !line.is_empty())
                 .collect();

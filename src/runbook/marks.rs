@@ -36,7 +36,7 @@ const RUNME: &[&str] = &[
     "interpreter",
 ];
 const MOST_RETRIES: u32 = 20;
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Whether an attribute of opsroom's stands in a block.
 pub(super) fn has_own(block: &Block) -> bool {
@@ -281,12 +281,15 @@ impl Reader<'_> {
         }
         let codes: Option<Vec<i32>> =
             text.split(',').map(|code| code.trim().parse::<u8>().ok().map(i32::from)).collect();
-        codes.map(Expect::Codes).unwrap_or_else(|| {
-            self.wrong(format!(
-                "`expect` is exit codes, `0,2`, or a regular expression, `/…/`, not `{text}`"
-            ));
-            ends_well()
-        })
+        codes.map_or_else(
+            || {
+                self.wrong(format!(
+                    "`expect` is exit codes, `0,2`, or a regular expression, `/…/`, not `{text}`"
+                ));
+                ends_well()
+            },
+            Expect::Codes,
+        )
     }
 
     fn folder(&mut self) -> Option<String> {
@@ -326,7 +329,7 @@ mod tests {
         assert_eq!(remarks, Vec::<String>::new());
         assert!(!step.changes && step.approve && !step.tty);
         assert_eq!(step.capture.as_deref(), Some("X"));
-        assert_eq!(step.timeout, Some(Duration::from_secs(120)));
+        assert_eq!(step.timeout, Some(Duration::from_mins(2)));
         assert_eq!(step.confirm.as_deref(), Some("service"));
         assert_eq!(step.expect, Expect::Codes(vec![0, 2]));
         assert_eq!((step.retry, step.folder.as_deref()), (3, Some("/srv")));

@@ -42,12 +42,11 @@ fn filled(text: &str, values: &[Value]) -> Result<String, String> {
         out.push_str(&rest[..at]);
         let behind = &rest[at + 1..];
         let braced = behind.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (name, after) = match braced {
-            Some(parts) => parts,
-            None => {
-                let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                behind.split_at(end.unwrap_or(behind.len()))
-            }
+        let (name, after) = if let Some(parts) = braced {
+            parts
+        } else {
+            let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            behind.split_at(end.unwrap_or(behind.len()))
         };
         if !super::given::is_identifier(name) {
             // The end of a regular expression: `=~"api$"`.
@@ -90,16 +89,18 @@ pub(super) fn known(condition: &Condition, names: &Names) -> Result<(), String> 
     match condition {
         Condition::Service { name, .. } => {
             let known = || names.services.keys().map(String::as_str);
-            match known().any(|it| it == name.as_str()) {
-                true => Ok(()),
-                false => missing("service", name.as_str(), nearest(name.as_str(), known())),
+            if known().any(|it| it == name.as_str()) {
+                Ok(())
+            } else {
+                missing("service", name.as_str(), nearest(name.as_str(), known()))
             }
         }
         Condition::Check { name, .. } => {
             let last = |full: &str| full.rsplit('/').next().unwrap_or_default().to_owned();
-            let named: Vec<&String> = match name.contains('/') {
-                true => names.checks.get(name).into_iter().collect(),
-                false => names.checks.iter().filter(|full| last(full) == *name).collect(),
+            let named: Vec<&String> = if name.contains('/') {
+                names.checks.get(name).into_iter().collect()
+            } else {
+                names.checks.iter().filter(|full| last(full) == *name).collect()
             };
             match named.as_slice() {
                 [_] => Ok(()),
@@ -119,12 +120,13 @@ pub(super) fn known(condition: &Condition, names: &Names) -> Result<(), String> 
                 }
             }
         }
-        Condition::Backup { name } => match names.backups.contains(name) {
-            true => Ok(()),
-            false => {
+        Condition::Backup { name } => {
+            if names.backups.contains(name) {
+                Ok(())
+            } else {
                 missing("backup", name, nearest(name, names.backups.iter().map(String::as_str)))
             }
-        },
+        }
         Condition::Alert { name, .. } if names.more_alerts || names.alerts.contains(name) => Ok(()),
         Condition::Alert { name, .. } => {
             missing("alert", name, nearest(name, names.alerts.iter().map(String::as_str)))

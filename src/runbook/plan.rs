@@ -100,9 +100,10 @@ pub fn settled(asks: &[ParamAsk], secrets_given: &BTreeSet<String>) -> bool {
 /// Whether a parameter may hold this value, a secret one among them.
 pub fn param_fits(book: &Book, param: &Param, value: &str) -> Result<(), String> {
     if param.pattern.is_none() && !param.choices.is_empty() {
-        return match param.choices.iter().any(|choice| choice == value) {
-            true => fits(Some(&one_of(&param.choices)), value),
-            false => Err(format!("it is none of {}", param.choices.join(", "))),
+        return if param.choices.iter().any(|choice| choice == value) {
+            fits(Some(&one_of(&param.choices)), value)
+        } else {
+            Err(format!("it is none of {}", param.choices.join(", ")))
         };
     }
     let froms = book.front.params.iter().filter_map(|param| param.from.as_deref());

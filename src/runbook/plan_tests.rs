@@ -74,7 +74,7 @@ fn setting() -> Setting {
         user: "li".into(),
         home: "/home/li".into(),
         folder: "/".into(),
-        timeout: Duration::from_secs(600),
+        timeout: Duration::from_mins(10),
         path: vec!["/opt/bin".into()],
         names: Names { services: [("api".to_owned(), fields.into())].into(), ..Names::default() },
         ..Setting::default()

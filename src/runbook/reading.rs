@@ -123,7 +123,7 @@ impl Reader {
         self.remarks.sort_by_key(|remark| remark.line);
         self.remarks.truncate(MOST_REMARKS);
         for remark in &mut self.remarks {
-            remark.words = crate::domain::harmless_within(&remark.words, 400).into();
+            remark.words = crate::domain::harmless_within(&remark.words, 400);
         }
         let first_heading = self.document.headings.iter().find(|heading| !heading.text.is_empty());
         book.title = self
@@ -285,7 +285,7 @@ impl Reader {
                 None => name.clone().unwrap_or(own_title),
             }
         };
-        let title = crate::domain::harmless_within(&title, 120).into();
+        let title = crate::domain::harmless_within(&title, 120);
         self.steps.push(Step { id: StepId(self.next_number()), name, title, line, kind });
         self.undos.push(undo);
     }
@@ -323,13 +323,12 @@ impl Reader {
                 continue;
             }
             let id = self.steps[found].id;
-            match &mut self.steps[found].kind {
-                StepKind::Command(undoing) => undoing.undoes = true,
-                _ => {
-                    let words = format!("`{wanted}` is no command block and undoes nothing");
-                    self.remark(Level::Error, line, words);
-                    continue;
-                }
+            if let StepKind::Command(undoing) = &mut self.steps[found].kind {
+                undoing.undoes = true
+            } else {
+                let words = format!("`{wanted}` is no command block and undoes nothing");
+                self.remark(Level::Error, line, words);
+                continue;
             }
             if let StepKind::Command(step) = &mut self.steps[index].kind {
                 step.undo = Some(id);

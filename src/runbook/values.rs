@@ -28,10 +28,13 @@ pub fn fits(pattern: Option<&str>, value: &str) -> Result<(), String> {
         None => Err(format!(
             "`{shown}` holds characters that a shell could act upon; allowed are letters, digits and ._:@/- and no other at the beginning, 128 at most, unless the runbook gives a `match`"
         )),
-        Some(own) => match whole(own)?.is_match(value) {
-            true => Ok(()),
-            false => Err(format!("`{shown}` does not match {}", harmless_within(own, SHOWN))),
-        },
+        Some(own) => {
+            if whole(own)?.is_match(value) {
+                Ok(())
+            } else {
+                Err(format!("`{shown}` does not match {}", harmless_within(own, SHOWN)))
+            }
+        }
     }
 }
 

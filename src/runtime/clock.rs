@@ -74,7 +74,7 @@ pub fn moment() -> std::io::Result<Moment> {
     Ok(Moment { at: wall(), boot: super::runs::process::boot_id()?, since_boot })
 }
 
-/// The first number of `/proc/uptime` (proc_uptime(5)), in seconds.
+/// The first number of `/proc/uptime` (`proc_uptime(5)`), in seconds.
 fn since_boot(text: &str) -> Option<Duration> {
     let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
 
 /// Longer than any test takes.
-pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// Nobody knows anything.
 pub(super) struct Blind;

@@ -171,7 +171,7 @@ fn plan(alert: AlertSeen) -> Plan {
         "environment": "lab", "armed_only": false, "config": "", "host": "", "user": "",
         "folder": "/", "target": "service/api", "service": "api", "alert": alert, "values": [],
         "environ": BTreeMap::<String, String>::new(), "steps": [], "pins": [],
-        "timeout": Duration::from_secs(60), "warnings": [],
+        "timeout": Duration::from_mins(1), "warnings": [],
     });
     serde_json::from_value(text).unwrap()
 }

@@ -1,5 +1,6 @@
 //! `opsroom runbooks list`
 
+use crate::domain::runs::RunOutcome;
 use crate::domain::{Timestamp, harmless_within, units};
 use crate::runbook::{Book, Level, Past};
 use crate::runtime::clock::Clock;
@@ -32,9 +33,9 @@ fn count(book: &Book, level: Level) -> usize {
 }
 
 fn as_json(book: &Book, past: &Past) -> Value {
-    let run = past.run.as_ref().map(|(at, outcome)| {
-        json!({ "at_ms": at.millis(), "outcome": outcome.map(|outcome| outcome.word()) })
-    });
+    let run = past.run.as_ref().map(
+        |(at, outcome)| json!({ "at_ms": at.millis(), "outcome": outcome.map(RunOutcome::word) }),
+    );
     let rehearsed = past
         .rehearsed
         .as_ref()

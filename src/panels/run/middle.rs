@@ -87,12 +87,11 @@ fn findings<'a>(scene: &Scene<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<
     let known = &scene.followed.doing.findings;
     let mut shown = Vec::new();
     for line in lines {
-        match known.iter().find(|(of, _)| of == line) {
-            Some((_, of)) => shown.extend(finding(scene, line, of)),
-            None => {
-                let words = format!("   ? {line}: not asked yet");
-                shown.push(scene.styled(harmless_within(&words, 400), scene.theme.faint()));
-            }
+        if let Some((_, of)) = known.iter().find(|(of, _)| of == line) {
+            shown.extend(finding(scene, line, of))
+        } else {
+            let words = format!("   ? {line}: not asked yet");
+            shown.push(scene.styled(harmless_within(&words, 400), scene.theme.faint()));
         }
     }
     shown

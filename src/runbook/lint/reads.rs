@@ -182,9 +182,10 @@ pub(super) fn change(command: &Command, script: &str) -> Option<String> {
             .iter()
             .any(|device| text.starts_with(device));
         if !harmless && !own(word) {
-            return Some(match text.contains('\u{1}') {
-                true => "`>` into a file".to_owned(),
-                false => format!("`> {text}`"),
+            return Some(if text.contains('\u{1}') {
+                "`>` into a file".to_owned()
+            } else {
+                format!("`> {text}`")
             });
         }
     }

@@ -152,21 +152,18 @@ pub(super) fn candidates(text: &str) -> Vec<Found> {
             byte if byte.is_ascii_uppercase() || byte == b'x' => upper(text, at),
             _ => None,
         };
-        match one {
-            Some(one) => {
-                at = one.range.end;
-                found.push(one);
-                if found.len() > super::MOST {
-                    break;
-                }
+        if let Some(one) = one {
+            at = one.range.end;
+            found.push(one);
+            if found.len() > super::MOST {
+                break;
             }
-            None => {
-                // The rest of a word that is none is no beginning of another.
-                let word = bytes[at].is_ascii_alphanumeric();
+        } else {
+            // The rest of a word that is none is no beginning of another.
+            let word = bytes[at].is_ascii_alphanumeric();
+            at += 1;
+            while word && at < bytes.len() && is_word(bytes[at]) {
                 at += 1;
-                while word && at < bytes.len() && is_word(bytes[at]) {
-                    at += 1;
-                }
             }
         }
     }

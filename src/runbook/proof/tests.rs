@@ -85,7 +85,7 @@ fn plan(script: &str) -> Plan {
         environ: BTreeMap::new(),
         steps: vec![command(1, "Roll back", script), check(2)],
         pins: Vec::new(),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         warnings: Vec::new(),
     }
 }

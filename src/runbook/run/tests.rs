@@ -473,25 +473,23 @@ fn starts_are_allowed(entries: &[Entry], plan: &Plan) -> Result<(), String> {
                 }
             }
             RunRecord::Decided { step, decision, .. } => match decision {
-                Decision::WasDone | Decision::WasNotDone => {
-                    if open.is_some_and(|(id, _)| id == *step) {
+                Decision::WasDone | Decision::WasNotDone
+                    if open.is_some_and(|(id, _)| id == *step) => {
                         open = None;
                     }
-                }
                 Decision::Retry if open.is_none() => {
                     allowed.insert(*step, true);
                 }
                 Decision::Undo if open.is_none() => undo_decided = true,
                 _ => {}
             },
-            RunRecord::TakenUp { .. } => {
+            RunRecord::TakenUp { .. }
                 // A check that was cut off does nothing: it is simply asked anew.
                 if open.is_some_and(|(id, _)| {
                     matches!(plan.step(id).unwrap().kind, StepKind::Check(_))
-                }) {
+                }) => {
                     open = None;
                 }
-            }
             _ => {}
         }
     }

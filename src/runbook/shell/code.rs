@@ -135,7 +135,7 @@ fn of_command(words: &[String], mark: &mut dyn FnMut(usize, Code)) {
         "[[" => comparison(words, mark),
         "ssh" | "autossh" | "rsh" | "sshpass" => ssh(words, start, mark),
         "gcloud" | "aws" | "az" => {
-            after_options(words, start, &["--command", "--parameters"], Code::Remote, mark)
+            after_options(words, start, &["--command", "--parameters"], Code::Remote, mark);
         }
         "su" | "runuser" | "script" | "flock" => {
             after_options(words, start, &["-c", "--command"], Code::Shell, mark);

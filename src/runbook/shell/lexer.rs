@@ -350,10 +350,10 @@ impl Lexer<'_> {
             return;
         }
         self.end_word();
-        if self.peek(0) == b'<' {
-            if let Some(commands) = self.commands() {
-                commands.fed = true;
-            }
+        if self.peek(0) == b'<'
+            && let Some(commands) = self.commands()
+        {
+            commands.fed = true;
         }
         let rest = &self.text[at..self.limit];
         if rest.starts_with("<<<") {
@@ -666,18 +666,15 @@ impl Lexer<'_> {
         let opened = self.stack.iter().skip(floor).rposition(|frame| {
             matches!(&frame.kind, Kind::Commands(commands) if commands.close == Close::Backtick)
         });
-        match opened {
-            Some(index) => {
-                while self.stack.len() > floor + index {
-                    self.end_word_at(self.at - 1);
-                    self.end_command();
-                    self.stack.pop();
-                }
+        if let Some(index) = opened {
+            while self.stack.len() > floor + index {
+                self.end_word_at(self.at - 1);
+                self.end_command();
+                self.stack.pop();
             }
-            None => {
-                let around = Around { backticks: true, ..self.around() };
-                self.stack.push(Frame::commands(Close::Backtick, around, true));
-            }
+        } else {
+            let around = Around { backticks: true, ..self.around() };
+            self.stack.push(Frame::commands(Close::Backtick, around, true));
         }
     }
 

@@ -248,12 +248,7 @@ impl Inner {
         look(View { known, polls, after })
     }
 
-    fn question<'q>(
-        &'q self,
-        engine: EngineKind,
-        now: Timestamp,
-        after: Timestamp,
-    ) -> Question<'q> {
+    fn question(&self, engine: EngineKind, now: Timestamp, after: Timestamp) -> Question<'_> {
         let skew_ms = match engine {
             EngineKind::Server => self.server_skew(),
             EngineKind::Embedded => 0,

@@ -206,11 +206,11 @@ mod tests {
             urls: Vec::new(),
             folder: "/".into(),
             path: Vec::new(),
-            timeout: std::time::Duration::from_secs(600),
+            timeout: std::time::Duration::from_mins(10),
             armed_only: false,
             yes: Vec::new(),
             approve: Vec::new(),
-            approve_within: std::time::Duration::from_secs(900),
+            approve_within: std::time::Duration::from_mins(15),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What runbooks can speak of: services and their fields, checks, backups, alerts.
 
 use crate::config::Config;
+use crate::domain::ServiceName;
 use crate::runbook::Names;
 use crate::store::signal_alert_name;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub fn names(config: &Config) -> Names {
         put("CONTACT", service.contact.clone());
         put("LINK", service.link.clone());
         put("JOB", service.requests.as_ref().map(|requests| requests.job.clone()));
-        let needs: Vec<&str> = service.depends_on.iter().map(|name| name.as_str()).collect();
+        let needs: Vec<&str> = service.depends_on.iter().map(ServiceName::as_str).collect();
         put("DEPENDS_ON", (!needs.is_empty()).then(|| needs.join(" ")));
         // Those that the config spells out for runbooks count before all others.
         for (name, value) in &service.vars {

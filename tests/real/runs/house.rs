@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// Nothing here takes longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A scratch folder with a config, runbooks and state.
 pub(crate) struct House {
@@ -132,13 +132,13 @@ impl House {
     /// Arms production for a minute.
     pub(crate) async fn arm(&self) {
         let now = clock::moment().unwrap();
-        let end = now.since_boot + Duration::from_secs(60);
+        let end = now.since_boot + Duration::from_mins(1);
         let arming = Arming {
             who: process::who(),
             environment: "production".into(),
             reason: "a test".into(),
             at: now.at,
-            until: now.at + Duration::from_secs(60),
+            until: now.at + Duration::from_mins(1),
             boot: (now.boot.to_string(), u64::try_from(end.as_millis()).unwrap()),
         };
         self.journal().await.append(now.at, Record::Armed(arming)).await.unwrap();

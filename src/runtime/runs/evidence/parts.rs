@@ -77,12 +77,11 @@ impl View<'_> {
         let exprs = [Some(&signal.expr), signal.min_requests.as_ref().map(|(expr, _)| expr)];
         let mut window = Duration::ZERO;
         for expr in exprs.into_iter().flatten() {
-            match promql::parse(expr) {
-                Ok(expr) => window = window.max(promql::window(&expr)),
-                Err(_) => {
-                    let words = "nobody can tell how far its expression looks back";
-                    return Part::unknown(words, standing.seen);
-                }
+            if let Ok(expr) = promql::parse(expr) {
+                window = window.max(promql::window(&expr))
+            } else {
+                let words = "nobody can tell how far its expression looks back";
+                return Part::unknown(words, standing.seen);
             }
         }
         let whole = self.after + window;
