@@ -107,15 +107,14 @@ fn works(state: &State, action: Action) -> bool {
             let signals = &state.shown().inventory.signals;
             (has("charts") || has("signals")) && signals.iter().any(|of| of.service.is_some())
         }
-        Action::Logs if matches!(state.page, Page::Run(_) | Page::Preparing(_)) => false,
         Action::Palette if matches!(state.page, Page::Run(_)) => false,
+        Action::Logs if matches!(state.page, Page::Run(_) | Page::Preparing(_)) => false,
         Action::Logs => {
             let service = state.subject_service();
             service.and_then(|name| state.index.service(&name)).is_some_and(|of| of.has_logs)
         }
         Action::Runbook => match &state.page {
-            Page::Run(_) | Page::Preparing(_) | Page::Offers(_) => false,
-            Page::Book(..) => false,
+            Page::Run(_) | Page::Preparing(_) | Page::Offers(_) | Page::Book(..) => false,
             _ => {
                 !state.shown().runs.library.books.is_empty()
                     && super::runs::about(state) != crate::panels::About::default()

@@ -117,7 +117,7 @@ pub(crate) fn run(state: &mut State, found: &[Command], by_hand: Option<usize>) 
         return Vec::new();
     };
     match &command.does {
-        Does::Arm(_) | Does::Disarm if state.frozen.is_some() => {
+        Does::Arm(_) | Does::Disarm | Does::Practice(_) if state.frozen.is_some() => {
             state.say(act::REFUSED_FROZEN, true);
             Vec::new()
         }
@@ -126,10 +126,6 @@ pub(crate) fn run(state: &mut State, found: &[Command], by_hand: Option<usize>) 
         Does::Act(action) => act::act(state, *action),
         Does::Open(page) => {
             act::open(state, page.clone());
-            Vec::new()
-        }
-        Does::Practice(_) if state.frozen.is_some() => {
-            state.say(act::REFUSED_FROZEN, true);
             Vec::new()
         }
         Does::Practice(fault) => {

@@ -40,8 +40,7 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
         .is_some_and(|run| run.steps.iter().any(|of| of.state == StepState::Running));
     let asked = desk::ask(followed).map(|ask| &ask.kind);
     match action {
-        Action::Output => begun,
-        Action::FullText => begun,
+        Action::Output | Action::FullText => begun,
         Action::SaveProof => ended,
         Action::Cancel => {
             (running && asked.is_none()) || matches!(asked, Some(AskKind::Unknown { alive: true }))

@@ -137,7 +137,7 @@ fn deployctl(processes: &Processes, asked: &[&str], by: &str) -> Result<String, 
                     shown.push(release);
                 }
             }
-            Ok(shown.iter().map(|release| format!("{release}\n")).collect())
+            Ok(shown.iter().flat_map(|release| [release, "\n"]).collect())
         }
         ["current", name] => Ok(format!("{}\n", current(member(name)?))),
         [what @ ("rollback" | "promote"), name, release] => {

@@ -70,7 +70,7 @@ impl Place {
         }
         match DirBuilder::new().mode(0o700).create(folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.and_then(|()| self.open_up(folder, self.folder_mode())),
+            made => made.and_then(|()| Self::open_up(folder, self.folder_mode())),
         }
     }
 
@@ -97,7 +97,7 @@ impl Place {
         let _ = std::fs::remove_dir_all(self.run(run));
     }
 
-    fn open_up(&self, path: &Path, mode: u32) -> io::Result<()> {
+    fn open_up(path: &Path, mode: u32) -> io::Result<()> {
         std::fs::set_permissions(path, Permissions::from_mode(mode))
     }
 }

@@ -3,6 +3,7 @@
 use super::JournalError;
 use super::words::{read_error, write_error};
 use sqlx::{Executor, SqliteConnection};
+use std::fmt::Write as _;
 
 /// `PRAGMA application_id`: "opsj". A database of another program is not touched.
 const OURS: i64 = 0x6f70_736a;
@@ -34,7 +35,7 @@ const STEPS: &[&str] = &[
 ];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = 1;
 
 /// What kind of database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +75,8 @@ pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<(), JournalErro
     for step in STEPS.iter().skip(usize::try_from(from).unwrap_or(0)) {
         sql.push_str(step);
     }
-    sql.push_str(&format!(
-        "PRAGMA application_id = {OURS}; PRAGMA user_version = {VERSION}; COMMIT;"
-    ));
+    // Writing to a String cannot fail.
+    let _ = write!(sql, "PRAGMA application_id = {OURS}; PRAGMA user_version = {VERSION}; COMMIT;");
     let done = db.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await;
     if let Err(error) = done {
         // There may be no transaction to take back.

@@ -30,6 +30,10 @@ pub struct Verdict {
     pub unproved: Vec<String>,
 }
 
+/// Them as they are asked for.
+type Columns =
+    (i64, String, i64, i64, String, String, Option<String>, Option<String>, Option<String>);
+
 /// A record and what it is looked up by.
 pub(super) struct Full {
     pub(super) row: Row,
@@ -369,8 +373,6 @@ impl Reader {
         }
         let all = "SELECT place, writer, seq, at, record, hash, about, run, book
                    FROM records NOT INDEXED ORDER BY place";
-        type Columns =
-            (i64, String, i64, i64, String, String, Option<String>, Option<String>, Option<String>);
         let mut rows = sqlx::query_as::<_, Columns>(all).fetch(db);
         while let Some(columns) = rows.try_next().await.map_err(read_error)? {
             let (place, writer, seq, at, record, hash, about, run, book) = columns;

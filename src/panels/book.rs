@@ -13,6 +13,7 @@ use crate::ui::table::{rule, select};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// As the registry knows it.
@@ -45,21 +46,21 @@ pub(crate) fn of_step(step: &Step, book: &Book) -> String {
             };
             let mut words = format!("step {id} {what}");
             if let Some(word) = &command.confirm {
-                words.push_str(&format!(", confirm by typing the {word}"));
+                let _ = write!(words, ", confirm by typing the {word}");
             }
             if command.approve {
                 words.push_str(", a second person approves");
             }
             if let Some(name) = &command.capture {
-                words.push_str(&format!(", keeps {name}"));
+                let _ = write!(words, ", keeps {name}");
             }
             let undo = command.undo.and_then(|undo| book.steps.iter().find(|step| step.id == undo));
             if let Some(undo) = undo {
                 let name = undo.name.as_deref().unwrap_or(undo.title.as_str());
-                words.push_str(&format!(", undone by {name}"));
+                let _ = write!(words, ", undone by {name}");
             }
             if let Some(why) = &command.edit {
-                words.push_str(&format!(", to be edited first: {why}"));
+                let _ = write!(words, ", to be edited first: {why}");
             }
             words
         }

@@ -61,7 +61,7 @@ impl Scene<'_> {
         vec![(words.into().into(), self.theme.text())]
     }
 
-    fn styled(&self, words: impl Into<String>, style: Style) -> Parts {
+    fn styled(words: impl Into<String>, style: Style) -> Parts {
         vec![(words.into().into(), style)]
     }
 
@@ -71,7 +71,7 @@ impl Scene<'_> {
         let room = self.width.saturating_sub(indent).max(8);
         let lines = text::wrap(&clean, room);
         let indent = " ".repeat(indent);
-        lines.into_iter().map(|line| self.styled(format!("{indent}{line}"), style)).collect()
+        lines.into_iter().map(|line| Scene::styled(format!("{indent}{line}"), style)).collect()
     }
 
     /// A text whose every character counts: its lines as they are, broken at the edge.
@@ -81,7 +81,7 @@ impl Scene<'_> {
         let mut lines = Vec::new();
         for line in words.lines() {
             for part in text::fold(&harmless(&line.replace('\t', "    ")), room) {
-                lines.push(self.styled(format!("{indent}{part}"), style));
+                lines.push(Scene::styled(format!("{indent}{part}"), style));
             }
         }
         lines
@@ -143,7 +143,7 @@ impl OneRun {
                 let style = scene.theme.text();
                 let room = scene.width;
                 let lines = self.output.iter().flat_map(|line| text::fold(line, room));
-                Some((title, lines.map(|line| scene.styled(line, style)).collect()))
+                Some((title, lines.map(|line| Scene::styled(line, style)).collect()))
             }
             Aspect::Plan => Some(("PLAN".into(), plan::lines(scene))),
             Aspect::Work if before && scene.followed.plan.is_some() => {
@@ -217,7 +217,7 @@ impl Panel for OneRun {
                 if self.from.is_none() && to < end { last.saturating_sub(end - to) } else { to };
             (to < last).then_some(to)
         } else {
-            Some(to.min(self.last(cx)))
+            Some(to.min(Self::last(cx)))
         };
         Some(Vec::new())
     }
@@ -275,7 +275,7 @@ impl Panel for OneRun {
 
 impl OneRun {
     /// The first line from which the scrolled text still fills its place.
-    fn last(&self, cx: &ActCx<'_>) -> usize {
+    fn last(cx: &ActCx<'_>) -> usize {
         let Some((_, followed)) = Self::followed(cx) else { return 0 };
         // As many as there can be: drawing holds it to what there is.
         let plan = desk::plan(followed);
@@ -316,7 +316,7 @@ impl OneRun {
                 self.going(scene, run, room)
             }
         } else if followed.parameters.is_empty() {
-            vec![scene.styled("  its process reads the runbook", scene.theme.faint())]
+            vec![Scene::styled("  its process reads the runbook", scene.theme.faint())]
         } else {
             form::lines(scene, room)
         };
@@ -339,7 +339,7 @@ impl OneRun {
             let hidden = middle.len() - for_middle + 1;
             middle.truncate(for_middle - 1);
             let words = format!("   {hidden} more lines: t shows the full text");
-            middle.push(scene.styled(words, scene.theme.key()));
+            middle.push(Scene::styled(words, scene.theme.key()));
         }
         middle.truncate(for_middle);
         let spare = room.saturating_sub(for_live + for_middle + for_steps);

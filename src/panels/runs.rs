@@ -13,6 +13,7 @@ use crate::ui::table::{Cell, Column, Table};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::fmt::Write as _;
 
 /// As the registry knows it.
 pub const KIND: Kind = Kind { name: "runs", filtered: true, build: || Box::new(Runs::default()) };
@@ -119,7 +120,7 @@ impl Panel for Runs {
         let waiting = known.runs.list.iter().filter(|run| waits(known, newest(known, run))).count();
         let mut title = self.rows.title("RUNS on this host", all);
         if waiting > 0 {
-            title.push_str(&format!(", {waiting} wait for a person"));
+            let _ = write!(title, ", {waiting} wait for a person");
         }
         let failure = known.runs.failure.as_ref().map(|why| {
             format!("the runs cannot be read: {}", harmless_within(why, cells::LONGEST))

@@ -5,6 +5,7 @@ use super::book::{Block, Param};
 use super::language::{Language, language};
 use super::{commands, given, guess, marks, placeholders, shell, terminal};
 use crate::domain::runs::{CommandStep, Shell, Step, StepKind};
+use std::fmt::Write as _;
 
 /// Fences of another tool that hold scripts: `step name="…"`.
 const TYPED: &[&str] = &["step", "rollback", "wait", "check"];
@@ -122,7 +123,7 @@ fn exports(script: &str, runme: bool, params: &mut Vec<Param>) -> String {
                         ..Param::default()
                     });
                 }
-                out.push_str(&format!("export {name}=\"${name}\"{end}"));
+                let _ = write!(out, "export {name}=\"${name}\"{end}");
             }
             _ => out.push_str(line),
         }
@@ -221,7 +222,7 @@ fn capture(steps: &mut [Step], handed: &Handed) -> bool {
     if !free || placeholders::is_secret(&handed.name) || given::refused(&handed.name).is_some() {
         return false;
     }
-    step.script.push_str(&format!("\nprintf '%s\\n' \"${}\"", handed.name));
+    let _ = write!(step.script, "\nprintf '%s\\n' \"${}\"", handed.name);
     step.capture = Some(handed.name.clone());
     true
 }

@@ -125,9 +125,7 @@ fn find(text: &str) -> Option<Matter<'_>> {
     };
     let inner_start = if form == Form::Json { 0 } else { first.len() + 1 };
     let mut at = first.len() + 1;
-    let mut lines = 1;
-    for line in text[at..].split_inclusive('\n') {
-        lines += 1;
+    for (lines, line) in (2..).zip(text[at..].split_inclusive('\n')) {
         let (start, end) = (at, at + line.len());
         at = end;
         let ends = match (form, line.trim_end()) {

@@ -135,22 +135,23 @@ fn misspelt(word: &str) -> Option<Shell> {
         return Some(Shell::Sh);
     }
     let names = ["bash", "shell", "console", "terminal", "shellsession", "shellscript"];
-    let near = |name: &&str| one_slip(word, name);
-    (word.len() >= 3 && names.iter().any(near)).then_some(Shell::Bash)
+    (word.len() >= 3 && names.iter().any(|name| one_slip(word, name))).then_some(Shell::Bash)
 }
 
 /// Whether one letter is missing, too many, another, or swapped with its neighbour.
-fn one_slip(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (x, y) = (&a[same..], &b[same..]);
-    match (x.len(), y.len()) {
-        (0, 1) | (1, 0) => true,
-        (m, n) if m == n && m > 0 => {
-            x[1..] == y[1..] || (m > 1 && x[0] == y[1] && x[1] == y[0] && x[2..] == y[2..])
+fn one_slip(word: &str, name: &str) -> bool {
+    let (word, name): (Vec<char>, Vec<char>) = (word.chars().collect(), name.chars().collect());
+    let same = word.iter().zip(&name).take_while(|(of_word, of_name)| of_word == of_name).count();
+    match (&word[same..], &name[same..]) {
+        ([], [_]) | ([_], []) => true,
+        ([first, second, rest @ ..], [other, another, end @ ..])
+            if first == another && second == other && rest == end =>
+        {
+            true
         }
-        (m, n) if m == n + 1 => x[1..] == *y,
-        (m, n) if n == m + 1 => *x == y[1..],
+        ([_, rest @ ..], [_, end @ ..]) if rest == end => true,
+        ([_, rest @ ..], left) if rest == left => true,
+        (left, [_, end @ ..]) => left == end,
         _ => false,
     }
 }

@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said_with_what_was_meant() {
         let names = Names {
-            services: [("payments".to_owned(), Default::default())].into(),
+            services: [("payments".to_owned(), std::collections::BTreeMap::default())].into(),
             checks: ["api/health", "web/health", "db/select"].map(String::from).into(),
             backups: ["orders".to_owned()].into(),
             alerts: ["HighErrorRate".to_owned()].into(),

@@ -166,7 +166,7 @@ fn placed(marked: &str, script: &Script, at: usize, one: &Found) -> Placed {
     if piece.around.arithmetic || piece.around.parameter {
         return Placed::Edit("where a value cannot be put in safely".into());
     }
-    if !one.sure && matches!(quotes, Quotes::Single) && !one.whole_quotes(marked, at) {
+    if !one.sure && matches!(quotes, Quotes::Single) && !Found::whole_quotes(marked, at) {
         return Placed::Left;
     }
     // What is run cannot be a value.

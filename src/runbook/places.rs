@@ -11,7 +11,7 @@ pub struct Place {
     pub name: String,
     /// The line of the script, from 1.
     pub line: u32,
-    /// Where, in words: `inside \`ssh\``, `in arithmetic`.
+    /// Where, in words: `inside ssh`, `in arithmetic`.
     pub words: String,
     /// It is surely code there; else it may be, and nobody is warned of it.
     pub sure: bool,

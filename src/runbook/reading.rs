@@ -42,11 +42,7 @@ impl Book {
     }
 }
 
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub use crate::domain::runs::sha256;
 
 /// A part of the text that can be a step.
 enum Part {
@@ -324,7 +320,7 @@ impl Reader {
             }
             let id = self.steps[found].id;
             if let StepKind::Command(undoing) = &mut self.steps[found].kind {
-                undoing.undoes = true
+                undoing.undoes = true;
             } else {
                 let words = format!("`{wanted}` is no command block and undoes nothing");
                 self.remark(Level::Error, line, words);

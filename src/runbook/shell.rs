@@ -36,6 +36,7 @@ pub(crate) enum Place {
 
 /// What lies around a part further out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a place that a part can stand in")]
 pub(crate) struct Around {
     /// It stands in backticks.
     pub(crate) backticks: bool,

@@ -479,13 +479,12 @@ impl<'t, 'o> Scan<'t, 'o> {
         let mut word = Word::default();
         while let Some(c) = self.peek() {
             match c {
-                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' => break,
                 '<' | '>' if self.second() == Some('(') && word.text.is_empty() => {
                     self.take();
                     self.take();
                     self.substitution(&mut word);
                 }
-                '<' | '>' => break,
+                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
                 '\'' => {
                     self.take();
                     while let Some(c) = self.take() {

@@ -102,6 +102,7 @@ impl Assembled {
     }
 
     /// A part of it to be watched by itself, as if the config named no more.
+    #[must_use]
     pub fn part(&self, inventory: Inventory) -> Self {
         let known: HashSet<&SourceId> = inventory.sources.iter().map(|info| &info.id).collect();
         let sources = self.sources.iter().filter(|source| known.contains(&source.info().id));

@@ -118,7 +118,9 @@ mod tests {
 
     fn last(pieces: &[&str]) -> Option<String> {
         let mut line = LastLine::default();
-        pieces.iter().for_each(|piece| line.take(piece.as_bytes()));
+        for piece in pieces {
+            line.take(piece.as_bytes());
+        }
         line.value()
     }
 
@@ -151,8 +153,9 @@ mod tests {
     fn a_pattern_looks_at_both_ends_of_an_output_without_end() {
         let mut sample = Sample::default();
         sample.take(b"begin\n");
+        let much = vec![b'y'; 64 * 1024];
         for _ in 0..100 {
-            sample.take(&[b'y'; 64 * 1024]);
+            sample.take(&much);
         }
         sample.take(b"\nend of it\n");
         let found = |text: &str| sample.matches(&pattern(text).unwrap());

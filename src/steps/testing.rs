@@ -47,6 +47,8 @@ impl Ends {
     }
 }
 
+static CONTEXTS: AtomicU32 = AtomicU32::new(0);
+
 /// A context, and its other ends.
 pub(super) fn context() -> (StepCx, Ends) {
     let (output, out) = mpsc::channel(100_000);
@@ -54,7 +56,6 @@ pub(super) fn context() -> (StepCx, Ends) {
     let (input, typed) = mpsc::channel(100);
     let (findings, found) = watch::channel(Vec::new());
     // Tests that run side by side do not find each other's processes.
-    static CONTEXTS: AtomicU32 = AtomicU32::new(0);
     let number = CONTEXTS.fetch_add(1, Ordering::Relaxed);
     let run = format!("test-{}-{number}", std::process::id());
     let env = [

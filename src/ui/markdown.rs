@@ -292,7 +292,7 @@ impl Layout<'_> {
                 self.tones.pop();
                 self.gap();
             }
-            TagEnd::Paragraph => {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => {
                 self.end_block();
                 self.gap();
             }
@@ -312,10 +312,6 @@ impl Layout<'_> {
             TagEnd::BlockQuote(_) => {
                 self.end_block();
                 self.boxes.pop();
-                self.gap();
-            }
-            TagEnd::HtmlBlock => {
-                self.end_block();
                 self.gap();
             }
             _ => {}

@@ -89,7 +89,7 @@ impl Hand {
     }
 
     /// As a user of this host, where the tests may.
-    pub(crate) fn as_user(mut self, ids: Option<(u32, u32)>) -> Self {
+    pub(crate) fn by_user(mut self, ids: Option<(u32, u32)>) -> Self {
         self.user = ids;
         self
     }

@@ -125,7 +125,8 @@ fn on_a_small_disk() {
         assert!(!journal.on_reserve());
         let filler = folder.join("filler");
         let mut file = std::fs::File::create(&filler).unwrap();
-        while file.write_all(&[1; 65_536]).is_ok() {}
+        let much = vec![1; 65_536];
+        while file.write_all(&much).is_ok() {}
         while file.write_all(&[1; 512]).is_ok() {}
         drop(file);
         let text = "x".repeat(1 << 20);
@@ -308,7 +309,7 @@ impl Program {
     fn with(config: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("state");
-        let text = format!("{config}\n[journal]\nfolder = {folder:?}\n");
+        let text = format!("{config}\n[journal]\nfolder = \"{}\"\n", folder.display());
         std::fs::write(scratch.path().join("config.toml"), text).unwrap();
         Self { scratch }
     }
@@ -364,8 +365,8 @@ fn the_journal_is_read_and_checked_by_commands() {
     let (heads, _, code) = program.run(&["audit", "verify", "--heads"]);
     assert_eq!((heads.lines().count(), code), (2, 0), "{heads}");
     let kept = program.scratch.path().join("kept");
-    let syslog: String =
-        heads.lines().map(|it| format!("Nov 21 03:16 h opsroom: {it}\n")).collect();
+    let told = heads.lines().map(|it| format!("Nov 21 03:16 h opsroom: {it}\n"));
+    let syslog = told.collect::<Vec<_>>().concat();
     std::fs::write(&kept, format!("another line\n{syslog}")).unwrap();
     let against = ["audit", "verify", "--against", kept.to_str().unwrap()];
     let (out, _, code) = program.run(&against);

@@ -148,7 +148,7 @@ impl House {
             ("service", "api"),
             ("severity", "critical"),
         ]);
-        let plan = plan(AlertSeen {
+        let plan = plan(&AlertSeen {
             identity: labels.fingerprint(),
             labels,
             expression: EXPR.into(),
@@ -159,7 +159,7 @@ impl House {
     }
 }
 
-fn plan(alert: AlertSeen) -> Plan {
+fn plan(alert: &AlertSeen) -> Plan {
     let text = serde_json::json!({
         "book": BookRef {
             id: "proof".into(),

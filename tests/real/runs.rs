@@ -15,7 +15,7 @@ use std::time::Duration;
 async fn a_run_goes_from_plan_to_end_and_all_who_follow_hear_it() {
     let house = House::new("environment = 'staging'\n");
     house.ten_steps();
-    let run = house.conduct(&house.ten()).await.unwrap();
+    let run = house.conduct(&House::ten()).await.unwrap();
     let mut first = house.follow(&run).await;
     let mut second = house.listen(&run).await;
     let plan = first.planned().await;
@@ -58,7 +58,7 @@ async fn a_run_goes_from_plan_to_end_and_all_who_follow_hear_it() {
 async fn a_run_that_nobody_starts_leaves_nothing_behind() {
     let house = House::new("environment = 'staging'\n");
     house.ten_steps();
-    let run = house.conduct(&house.ten()).await.unwrap();
+    let run = house.conduct(&House::ten()).await.unwrap();
     let mut follower = house.follow(&run).await;
     follower.planned().await;
     drop(follower);
@@ -77,12 +77,12 @@ async fn a_run_that_nobody_starts_leaves_nothing_behind() {
 async fn one_changing_run_at_a_time_holds_a_target() {
     let house = House::new("environment = 'staging'\n");
     house.ten_steps();
-    let first = house.conduct(&house.ten()).await.unwrap();
+    let first = house.conduct(&House::ten()).await.unwrap();
     let mut one = house.follow(&first).await;
     let plan = one.planned().await;
     one.order(Order::Start(plan.hash())).await;
     one.until_asked().await;
-    let second = house.conduct(&house.ten()).await.unwrap();
+    let second = house.conduct(&House::ten()).await.unwrap();
     let mut two = house.follow(&second).await;
     let plan = two.planned().await;
     two.order(Order::Start(plan.hash())).await;
@@ -102,7 +102,7 @@ async fn a_production_is_changed_only_while_it_is_armed_and_undone_without() {
         "# Arms\n```sh {name=on undo=off}\necho on >> \"$FILE\"; false\n```\n\
          ```sh {name=off}\necho off >> \"$FILE\"\n```\n",
     );
-    let run = house.conduct(&house.request("arms")).await.unwrap();
+    let run = house.conduct(&House::request("arms")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -144,7 +144,7 @@ async fn what_is_pinned_is_asked_right_before_each_change() {
             .as_str(),
     );
     house.write("release", "v1\n");
-    let run = house.conduct(&house.request("pins")).await.unwrap();
+    let run = house.conduct(&House::request("pins")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -175,7 +175,7 @@ async fn what_is_pinned_is_asked_right_before_each_change() {
 async fn a_cancelled_change_is_unknown_until_a_person_has_looked() {
     let house = House::new("environment = 'staging'\n");
     house.book("slow", "# Slow\n```sh {name=slow}\necho begun >> \"$FILE\"; sleep 600\n```\n");
-    let run = house.conduct(&house.request("slow")).await.unwrap();
+    let run = house.conduct(&House::request("slow")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -201,7 +201,7 @@ async fn a_command_whose_run_was_killed_goes_on_and_is_not_started_twice() {
         "# Slow\n```sh {name=slow}\necho begun >> \"$FILE\"; echo said before\n\
          while ! test -e \"$FILE.go\"; do sleep 0.05; done\necho said after; echo done >> \"$FILE\"\n```\n",
     );
-    let mut run = house.conduct(&house.request("slow")).await.unwrap();
+    let mut run = house.conduct(&House::request("slow")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -238,7 +238,7 @@ async fn a_process_that_is_asked_to_end_does_so_behind_its_step() {
         "two",
         "# Two\n```sh {reads}\necho begun >> \"$FILE\"; sleep 0.5; echo done >> \"$FILE\"\n```\n- [ ] look\n",
     );
-    let run = house.conduct(&house.request("two")).await.unwrap();
+    let run = house.conduct(&House::request("two")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -265,11 +265,11 @@ async fn a_secret_lives_in_memory_alone() {
          ```sh {name=one}\necho \"it is $TOKEN\"; echo \"$TOKEN\" | cksum >> \"$FILE\"\n```\n\
          ```sh {name=two}\necho \"$TOKEN\" | cksum >> \"$FILE\"\n```\n",
     );
-    let mut run = house.conduct(&house.request("secret")).await.unwrap();
+    let mut run = house.conduct(&House::request("secret")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let secret = opsroom::runbook::Hidden("sword-fish-7".into());
     let secrets = [("TOKEN".to_owned(), secret.clone())].into();
-    follower.order(Order::Values { values: Default::default(), secrets }).await;
+    follower.order(Order::Values { values: std::collections::BTreeMap::default(), secrets }).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
     follower.confirm().await;
@@ -294,7 +294,7 @@ async fn a_secret_lives_in_memory_alone() {
 async fn a_slow_follower_keeps_nobody_waiting() {
     let house = House::new("environment = 'staging'\n");
     house.book("much", "# Much\n```sh {reads}\nseq 1 200000\n```\n- [ ] look\n");
-    let run = house.conduct(&house.request("much")).await.unwrap();
+    let run = house.conduct(&House::request("much")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     // It never reads.

@@ -126,11 +126,14 @@ impl Host {
         let (books, lib, run) = (self.path("books"), self.path("lib"), self.path("run"));
         let text = format!(
             "environment = {environment:?}\n\
-             [runbooks]\nfolders = [{books:?}]\nbuilt_in = false\n\
+             [runbooks]\nfolders = [\"{}\"]\nbuilt_in = false\n\
              approve_within = {approve_within:?}\n\
-             [journal]\nshared = true\nfolder = {lib:?}\nsockets = {run:?}\ngroup = {group:?}\n\
+             [journal]\nshared = true\nfolder = \"{}\"\nsockets = \"{}\"\ngroup = {group:?}\n\
              [role.oncall]\nusers = [{li:?}]\nmay = [\"run\", \"arm\", \"approve\"]\n\
-             [role.second]\nusers = [{wang:?}]\nmay = [\"approve\"]\n"
+             [role.second]\nusers = [{wang:?}]\nmay = [\"approve\"]\n",
+            books.display(),
+            lib.display(),
+            run.display(),
         );
         let path = self.path("config.toml");
         std::fs::write(&path, text).unwrap();

@@ -203,6 +203,7 @@ mod tests {
         AskKind::Confirm { typed: typed.map(str::to_owned), preview: "x".into() }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what `meant` gives")]
     fn go(typed: Option<&str>) -> Result<Meant, String> {
         Ok(Meant::Answer(Answer::Go { typed: typed.map(str::to_owned) }))
     }

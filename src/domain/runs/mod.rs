@@ -10,7 +10,7 @@ mod step;
 pub use condition::{Condition, Finding, Holds};
 pub use ids::{BookId, ProcessId, RunId, StepId, WriterId};
 pub use moment::Moment;
-pub use plan::{AlertSeen, BookRef, Held, Origin, Plan, Value};
+pub use plan::{AlertSeen, BookRef, Held, Origin, Plan, Value, sha256};
 pub use record::{
     Arming, Decision, Entry, How, OutputRange, PinAsked, Proof, ProofLine, Record, RunOutcome,
     RunRecord, StepEnd, StepOutcome, Who, WriterKind,

@@ -44,14 +44,24 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 impl Plan {
     /// SHA-256 of all of it, in hexadecimal: what an operator has seen is what is run.
     pub fn hash(&self) -> String {
-        use sha2::{Digest, Sha256};
         // Plain data of this program's own: it always has a JSON form.
         let text = serde_json::to_string(self).unwrap_or_default();
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(text.as_bytes())
     }
 
     /// The step of this number.

@@ -43,7 +43,7 @@ pub(super) fn lines(scene: &Scene<'_>, run: &Run, room: usize) -> Vec<Parts> {
         let hidden = done.len() - left + 1;
         lines.extend(done.into_iter().take(left - 1));
         let words = format!("   {hidden} more; w writes all of it, t shows the plan");
-        lines.push(scene.styled(words, theme.key()));
+        lines.push(Scene::styled(words, theme.key()));
     } else {
         lines.extend(done);
     }

@@ -65,7 +65,7 @@ pub(super) fn lines(scene: &Scene<'_>, room: usize) -> Vec<Parts> {
     if form.asked.iter().any(|ask| ask.value.is_some()) {
         lines.push(Vec::new());
         let words = "   what is filled in already is a default, or comes from the alert";
-        lines.push(scene.styled(words, theme.faint()));
+        lines.push(Scene::styled(words, theme.faint()));
     }
     // The field with the cursor stays in sight.
     let from = cursor_at.saturating_sub(room / 3).min(lines.len().saturating_sub(room));
@@ -96,9 +96,9 @@ fn choices(scene: &Scene<'_>) -> Vec<Parts> {
     }
     let left = found.len().saturating_sub(from + CHOICES);
     if found.is_empty() {
-        lines.push(scene.styled("       none of them holds what is typed", theme.faint()));
+        lines.push(Scene::styled("       none of them holds what is typed", theme.faint()));
     } else if left > 0 {
-        lines.push(scene.styled(format!("       +{left} more: type to narrow"), theme.faint()));
+        lines.push(Scene::styled(format!("       +{left} more: type to narrow"), theme.faint()));
     }
     lines
 }

@@ -18,12 +18,12 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
     }
     if let Some(trouble) = &scene.followed.doing.trouble {
         let words = format!("it waits: {}", harmless_within(trouble, 500));
-        lines.push(scene.styled(words, scene.theme.bad_notice()));
+        lines.push(Scene::styled(words, scene.theme.bad_notice()));
     }
     if let Some(why) = stale_now(scene) {
         let glyph = scene.theme.glyphs.unknown;
         let words = format!("{glyph} STALE: {why}; nothing can be answered");
-        lines.push(scene.styled(words, scene.theme.bad_notice()));
+        lines.push(Scene::styled(words, scene.theme.bad_notice()));
     }
     lines
 }
@@ -129,7 +129,7 @@ fn pins(scene: &Scene<'_>, plan: &Plan) -> Parts {
         let mut names = vec!["host".to_owned(), "environment".to_owned()];
         names.extend(plan.pins.iter().map(|pin| harmless_within(&pin.name, 40)));
         let words = format!("PINS {}: asked right before each change", names.join(", "));
-        return scene.styled(words, theme.faint());
+        return Scene::styled(words, theme.faint());
     };
     let mut parts: Parts =
         vec![(format!("PINS asked {} ago: ", ago(scene, at)).into(), theme.faint())];

@@ -65,10 +65,10 @@ fn terminal(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {
     } else {
         "it has a terminal: i types into it. A full-screen program is seen with"
     };
-    let mut lines = vec![scene.styled(format!("   {words}"), scene.theme.key())];
+    let mut lines = vec![Scene::styled(format!("   {words}"), scene.theme.key())];
     if !into {
         let words = format!("   opsroom attach {} in another terminal", run.id);
-        lines.push(scene.styled(words, scene.theme.key()));
+        lines.push(Scene::styled(words, scene.theme.key()));
     }
     lines
 }
@@ -77,7 +77,7 @@ fn terminal(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {
 fn tail(scene: &Scene<'_>, output: &[String]) -> Vec<Parts> {
     let from = output.len().saturating_sub(TAIL);
     if output.is_empty() {
-        return vec![scene.styled("   no output yet", scene.theme.faint())];
+        return vec![Scene::styled("   no output yet", scene.theme.faint())];
     }
     let lines = output[from..].iter().map(|line| format!("   {line}"));
     lines.map(|line| scene.plain(line)).collect()
@@ -88,10 +88,10 @@ fn findings<'a>(scene: &Scene<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<
     let mut shown = Vec::new();
     for line in lines {
         if let Some((_, of)) = known.iter().find(|(of, _)| of == line) {
-            shown.extend(finding(scene, line, of))
+            shown.extend(finding(scene, line, of));
         } else {
             let words = format!("   ? {line}: not asked yet");
-            shown.push(scene.styled(harmless_within(&words, 400), scene.theme.faint()));
+            shown.push(Scene::styled(harmless_within(&words, 400), scene.theme.faint()));
         }
     }
     shown
@@ -151,15 +151,7 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask, output: &[String]
         AskKind::Edit { why, .. } => {
             let mut lines = vec![scene.title("edit the text before it can run")];
             lines.extend(scene.wrapped(why, 3, theme.status(Status::Warning)));
-            for (at, line) in scene.desk.editor.iter().flat_map(|of| of.lines.iter().enumerate()) {
-                let is_at = scene.desk.editor.as_ref().is_some_and(|of| of.at == at);
-                let pointer = if is_at { theme.glyphs.pointer } else { " " };
-                let style = if is_at { theme.input() } else { theme.text() };
-                lines.push(vec![
-                    (format!(" {pointer} ").into(), theme.strong()),
-                    (crate::domain::harmless(line.text()).into_owned().into(), style),
-                ]);
-            }
+            lines.extend(editor(scene));
             lines
         }
         AskKind::Secret { ask, name } => {
@@ -201,6 +193,22 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask, output: &[String]
             lines
         }
     }
+}
+
+/// The text that is edited, line by line.
+fn editor(scene: &Scene<'_>) -> Vec<Parts> {
+    let theme = scene.theme;
+    let Some(editor) = &scene.desk.editor else { return Vec::new() };
+    let lines = editor.lines.iter().enumerate().map(|(at, line)| {
+        let is_at = editor.at == at;
+        let pointer = if is_at { theme.glyphs.pointer } else { " " };
+        let style = if is_at { theme.input() } else { theme.text() };
+        vec![
+            (format!(" {pointer} ").into(), theme.strong()),
+            (crate::domain::harmless(line.text()).into_owned().into(), style),
+        ]
+    });
+    lines.collect()
 }
 
 fn script_of(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {

@@ -10,6 +10,7 @@ use crate::domain::{Status, harmless_within, units};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
 use crate::ui::text;
+use std::fmt::Write as _;
 
 const NAME: usize = 12;
 
@@ -151,22 +152,22 @@ fn of_step(scene: &Scene<'_>, plan: &Plan, step: &Step) -> Vec<Parts> {
                 }
             }
             let mut words = shell(step, plan).unwrap_or_default();
-            words.push_str(&format!("; {}", limits(command, plan.timeout, plan).join("; ")));
+            let _ = write!(words, "; {}", limits(command, plan.timeout, plan).join("; "));
             match &command.expect {
                 Expect::Codes(codes) if codes.as_slice() != [0] => {
                     let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-                    words.push_str(&format!("; well with exit code {}", codes.join(" or ")));
+                    let _ = write!(words, "; well with exit code {}", codes.join(" or "));
                 }
                 Expect::Codes(_) => {}
                 Expect::Output(pattern) => {
-                    words.push_str(&format!("; well where its output matches {pattern}"));
+                    let _ = write!(words, "; well where its output matches {pattern}");
                 }
             }
             if command.retry > 0 {
-                words.push_str(&format!("; tried again {} times", command.retry));
+                let _ = write!(words, "; tried again {} times", command.retry);
             }
             if let Some(name) = &command.capture {
-                words.push_str(&format!("; its last line becomes {name}"));
+                let _ = write!(words, "; its last line becomes {name}");
             }
             lines.extend(scene.wrapped(&words, 6, theme.faint()));
         }

@@ -17,7 +17,7 @@ pub(super) fn lines(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
     if let Some(why) = &scene.followed.refused {
         let why = harmless_within(why, 300);
         let words = format!(" refused: {why}");
-        lines.insert(0, scene.styled(words, scene.theme.bad_notice()));
+        lines.insert(0, Scene::styled(words, scene.theme.bad_notice()));
         cursor = cursor.map(|(x, line)| (x, line + 1));
     }
     (lines, cursor)
@@ -32,7 +32,7 @@ fn asked(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
             Some(_) => " y follows it again, or takes it up where its process has died",
             None => " its process is gone; nothing was run",
         };
-        return (vec![scene.styled(words, theme.key())], None);
+        return (vec![Scene::styled(words, theme.key())], None);
     }
     let Some(question) = desk::question(scene.id, followed) else {
         let words = match &followed.run {
@@ -40,18 +40,18 @@ fn asked(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
             Some(_) => "",
             None => return (Vec::new(), None),
         };
-        return (vec![scene.styled(words, theme.key())], None);
+        return (vec![Scene::styled(words, theme.key())], None);
     };
     if scene.desk.look != Aspect::Work {
         let words = " a question waits; esc comes back to it";
-        return (vec![scene.styled(words, theme.key())], None);
+        return (vec![Scene::styled(words, theme.key())], None);
     }
     if scene.desk.is_sent(&question, scene.cx.act.now) {
-        return (vec![scene.styled(" answered: the run takes it up", theme.faint())], None);
+        return (vec![Scene::styled(" answered: the run takes it up", theme.faint())], None);
     }
     if stale_now(scene).is_some() {
         let words = " a question waits; it can be answered once the run is heard again";
-        return (vec![scene.styled(words, theme.faint())], None);
+        return (vec![Scene::styled(words, theme.faint())], None);
     }
     if let Some(intent) = &scene.desk.intent {
         let why = if *intent == Intent::Approve {
@@ -67,7 +67,7 @@ fn asked(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
     match desk::wants(scene.desk, followed) {
         Some(Wants::Values) => {
             let words = " tab and arrows choose, enter goes on; esc leaves, nothing has run";
-            (vec![scene.styled(words, theme.key())], None)
+            (vec![Scene::styled(words, theme.key())], None)
         }
         Some(wants) => wanted(scene, &wants),
         None => (vec![choices(scene)], None),
@@ -80,7 +80,7 @@ fn wanted(scene: &Scene<'_>, wants: &Wants<'_>) -> (Vec<Parts>, Cursor) {
     let step = desk::ask(scene.followed).map_or(0, |ask| ask.step.0);
     if scene.desk.keys {
         let words = " letters are keys now: enter or tab comes back to the question";
-        return (vec![scene.styled(words, theme.key())], None);
+        return (vec![Scene::styled(words, theme.key())], None);
     }
     match wants {
         Wants::Word(word) if *word == START && desk::ask(scene.followed).is_none() => {
@@ -96,7 +96,7 @@ fn wanted(scene: &Scene<'_>, wants: &Wants<'_>) -> (Vec<Parts>, Cursor) {
         }
         Wants::Lines => {
             let words = " arrows choose the line; ctrl-x: this is the text; esc other keys";
-            (vec![scene.styled(words, theme.key())], None)
+            (vec![Scene::styled(words, theme.key())], None)
         }
         Wants::Text => typed(scene, " Arm it for how long, and why (15m api 5xx): ", line),
         Wants::Values => (Vec::new(), None),

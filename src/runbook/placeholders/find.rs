@@ -21,7 +21,7 @@ impl Found {
     }
 
     /// Whether quotes stand right around the mark at this place.
-    pub(super) fn whole_quotes(&self, marked: &str, at: usize) -> bool {
+    pub(super) fn whole_quotes(marked: &str, at: usize) -> bool {
         let end = at + super::MARK.len();
         marked[..at].ends_with(['\'', '"']) && marked[end..].starts_with(['\'', '"'])
     }

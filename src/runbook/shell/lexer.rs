@@ -64,6 +64,7 @@ struct Frame {
 
 /// A list of commands that is being read.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that was read before")]
 struct Commands {
     close: Close,
     /// In a subshell or a substitution.

@@ -185,7 +185,9 @@ impl Inner {
         let effects = {
             let mut seen = self.seen();
             if let Msg::Polled(polls) = msg {
-                polls.iter().for_each(|polled| seen.polls.take(polled));
+                for polled in polls {
+                    seen.polls.take(polled);
+                }
             }
             let effects = seen.known.take(at, msg);
             let Seen { known, expressions, .. } = &mut *seen;
@@ -207,12 +209,12 @@ impl Inner {
             Condition::Service { name, status } => {
                 let (parts, signals) = self
                     .look(after, |view| (view.service(name), view.known.signals_of(name).to_vec()));
-                let finding = together(*status, parts);
+                let finding = together(*status, &parts);
                 self.confirmed(finding, &signals, now, after).await
             }
             Condition::Check { name, status } => {
                 let part = self.look(after, |view| view.check_named(name));
-                together(*status, vec![part])
+                together(*status, &[part])
             }
             Condition::Backup { name } => {
                 let part =
@@ -220,7 +222,7 @@ impl Inner {
                         Some(info) => view.backup(&info.id),
                         None => Part::unknown(format!("the config has no backup {name}"), None),
                     });
-                together(Status::Ok, vec![part])
+                together(Status::Ok, &[part])
             }
             Condition::Alert { name, firing } => {
                 let told = self.alert(name, now, after).await;
@@ -241,7 +243,9 @@ impl Inner {
             let Seen { known, polls, .. } = &*seen;
             let found = look(View { known, polls, after });
             drop(seen);
-            effects.into_iter().for_each(|effect| (self.execute)(effect, at));
+            for effect in effects {
+                (self.execute)(effect, at);
+            }
             return found;
         }
         let Seen { known, polls, .. } = &*seen;
@@ -356,7 +360,9 @@ impl Inner {
                 effects.extend(turns(&info.id, &info.role));
             }
         }
-        effects.into_iter().for_each(|effect| (self.execute)(effect, now));
+        for effect in effects {
+            (self.execute)(effect, now);
+        }
     }
 
     fn signals(&self) -> Vec<ProofLine> {

@@ -148,10 +148,9 @@ impl Reading {
                 Ok(_) if is_markdown(&path) && !name.eq_ignore_ascii_case("README.md") => {
                     self.file(&path);
                 }
-                Ok(_) => {}
                 // A link that leads nowhere is said of what would be a runbook alone.
                 Err(error) if is_markdown(&path) => self.failed(&path, &error.to_string()),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         // What stands higher up counts before what stands deeper.

@@ -84,7 +84,9 @@ fn judged(seen: &Seen) -> Survives {
 fn is_in_session(cgroup: &str) -> bool {
     cgroup.lines().any(|line| {
         let path = line.splitn(3, ':').nth(2).unwrap_or_default();
-        path.split('/').any(|part| part.starts_with("session-") && part.ends_with(".scope"))
+        path.split('/').any(|part| {
+            part.strip_prefix("session-").is_some_and(|rest| rest.strip_suffix(".scope").is_some())
+        })
     })
 }
 
@@ -96,7 +98,7 @@ fn settings() -> Vec<String> {
         for file in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
             let Ok(text) = fs::read_to_string(file.path()) else { continue };
-            if name.ends_with(".conf") {
+            if Path::new(&name).extension().is_some_and(|ending| ending == "conf") {
                 // One of the same name in a later folder stands in its place.
                 named.retain(|(other, _)| *other != name);
                 named.push((name, text));

@@ -61,7 +61,7 @@ async fn a_dropped_database_comes_back_beside_the_live_one() {
     let hand = |rows: &str| {
         Hand::new("restore-postgres-pgbackrest", &[("stanza", "main"), ("pgbackrest_conf", &conf)])
             .home(stanza.folder.path())
-            .as_user(stanza.user.ids())
+            .by_user(stanza.user.ids())
             .set("UNTIL", &until)
             .set("FOLDER", &text(&folder))
             .set("PORT", &port)
@@ -148,7 +148,7 @@ impl Shop {
     fn hand(&self, book: &str) -> Hand {
         let (host, port) = (text(&self.server.data), self.server.port.to_string());
         let vars = [("database", "orders"), ("pg_host", &host), ("pg_port", &port)];
-        Hand::new(book, &vars).home(self.folder.path()).as_user(self.user.ids())
+        Hand::new(book, &vars).home(self.folder.path()).by_user(self.user.ids())
     }
 
     fn restore(&self, dump: &str, beside: &str) -> Hand {

@@ -3,7 +3,7 @@
 
 use super::super::pm2::{Daemon, pm2};
 use super::super::support::{Server, program};
-use super::{Hand, text};
+use super::{Hand, Went, text};
 use std::process::Command;
 
 /// Runs well until a file called `bad` lies beside it.
@@ -72,7 +72,7 @@ fn supervisor_restarts_a_process_and_one_that_dies_again_is_a_failure() {
     hand("web").run().fails("look", "no such file");
     let _server = Server::start(Command::new(supervisord).arg("-n").arg("-c").arg(&config));
     let mut left = 200;
-    while hand("web").run_step("look", &Default::default()).failed.is_some() {
+    while hand("web").run_step("look", &Went::default()).failed.is_some() {
         left -= 1;
         assert!(left > 0, "supervisord does not come up");
     }

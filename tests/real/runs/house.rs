@@ -8,6 +8,7 @@ use opsroom::runtime::clock;
 use opsroom::runtime::runs::process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -85,21 +86,22 @@ impl House {
         for step in 1..=10 {
             let marks = if step % 4 == 1 { "{reads}" } else { "{timeout=1m}" };
             let pause = f64::from(step % 3 + 1) / 50.0;
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "## Step {step}\n```bash {marks}\nexec 9> \"$FILE.lock\"\n\
                  flock -n 9 || echo \"{step} clash\" >> \"$FILE\"\n\
                  echo \"{step} begin\" >> \"$FILE\"\nsleep {pause} 9>&-\n\
                  echo \"{step} end\" >> \"$FILE\"\necho \"step {step} says hello\"\n```\n"
-            ));
+            );
         }
         self.book("ten", &text);
     }
 
-    pub(crate) fn ten(&self) -> RunRequest {
-        self.request("ten")
+    pub(crate) fn ten() -> RunRequest {
+        Self::request("ten")
     }
 
-    pub(crate) fn request(&self, book: &str) -> RunRequest {
+    pub(crate) fn request(book: &str) -> RunRequest {
         RunRequest { book: book.into(), ..RunRequest::default() }
     }
 
@@ -230,7 +232,7 @@ impl Conducted {
 
     /// It ends by itself.
     pub(crate) async fn ends(mut self) {
-        timeout(LONGEST, self.child.wait()).await.expect("it goes on").unwrap();
+        timeout(LONGEST, self.child.wait()).await.unwrap().unwrap();
     }
 }
 
@@ -302,7 +304,7 @@ impl Follower {
     /// Takes in one line; false where the line is cut. Can be dropped at any moment.
     async fn hear(&mut self) -> bool {
         let read = timeout(LONGEST, self.reading.read_until(b'\n', &mut self.line)).await;
-        match read.expect("nothing is told") {
+        match read.unwrap() {
             Ok(1..) if self.line.ends_with(b"\n") => {}
             _ => return false,
         }

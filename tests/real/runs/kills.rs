@@ -48,7 +48,7 @@ async fn killed_at_random_no_step_runs_twice_and_none_is_lost() {
 
 async fn one_run(house: &House, dice: &mut Dice, killed: &mut BTreeMap<&'static str, u64>) {
     house.clear_log();
-    let mut run = house.conduct(&house.ten()).await.unwrap();
+    let mut run = house.conduct(&House::ten()).await.unwrap();
     let id = run.run.clone();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
@@ -56,10 +56,9 @@ async fn one_run(house: &House, dice: &mut Dice, killed: &mut BTreeMap<&'static 
     let mut shells = 0;
     loop {
         let moment = Duration::from_millis(dice.below(500));
-        match timeout(moment, drive(&mut follower, house)).await {
-            Ok(Said::Over) => break,
-            // What it had to tell was not told before it died.
-            Ok(_) | Err(_) => {}
+        // Else what it had to tell was not told before it died.
+        if let Ok(Said::Over) = timeout(moment, drive(&mut follower, house)).await {
+            break;
         }
         let mut kind = dice.below(4);
         let shell = shell(&house.entries(&id).await);
@@ -110,7 +109,7 @@ fn shell(entries: &[Entry]) -> Option<u32> {
     for entry in entries {
         match &entry.record {
             Record::Run { what: RunRecord::StepStarted { process, .. }, .. } => {
-                open = process.clone();
+                open.clone_from(process);
             }
             Record::Run { what: RunRecord::StepEnded { .. }, .. } => open = None,
             _ => {}

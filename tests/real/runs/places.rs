@@ -47,7 +47,7 @@ async fn on_a_full_disk_nothing_runs_that_cannot_be_recorded() {
     let Some(small) = Small::mount("40m") else { return };
     let house = House::new("environment = 'staging'\n").with_state(small.0.path());
     house.ten_steps();
-    let mut run = house.conduct(&house.ten()).await.unwrap();
+    let mut run = house.conduct(&House::ten()).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
@@ -95,7 +95,7 @@ async fn what_a_power_cut_took_from_the_journal_is_not_run_again_unasked() {
     house.ten_steps();
     for lost in [1, 3_000, 9_000, 20_000, 40_000] {
         house.clear_log();
-        let mut run = house.conduct(&house.ten()).await.unwrap();
+        let mut run = house.conduct(&House::ten()).await.unwrap();
         let id = run.run.clone();
         let mut follower = house.follow(&run).await;
         let plan = follower.planned().await;

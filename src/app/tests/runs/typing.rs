@@ -369,7 +369,8 @@ fn hostile_output_text_and_reasons_never_reach_the_screen() {
 #[test]
 fn output_is_followed_until_it_is_scrolled() {
     let mut followed = asking(confirm(), two_done(), 3);
-    let text: String = (0..200).map(|i| format!("line {i}\n")).collect();
+    let lines: Vec<String> = (0..200).map(|i| format!("line {i}\n")).collect();
+    let text = lines.concat();
     followed.output.take(0, &text);
     let mut state = on_page(followed, 80, 24);
     press(&mut state, "o");

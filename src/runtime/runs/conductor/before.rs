@@ -200,7 +200,7 @@ impl Stage {
         let has_begun = self.past.is_some();
         let conductor = match self.past.take() {
             Some((told, entries, lost)) => self.taken_up(told, &entries, lost),
-            None => self.prepared().await,
+            None => Box::pin(self.prepared()).await,
         };
         let Some(mut conductor) = conductor else {
             if !has_begun {

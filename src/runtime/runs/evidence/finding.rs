@@ -64,7 +64,7 @@ pub(super) fn window_words(seen: Duration, wanted: Duration) -> String {
 
 /// Whether all parts together have this status: the worst of them counts, and
 /// what proves nothing may be anything.
-pub(super) fn together(wanted: Status, parts: Vec<Part>) -> Finding {
+pub(super) fn together(wanted: Status, parts: &[Part]) -> Finding {
     if parts.is_empty() {
         return Part::unknown("there is nothing to judge it by", None).finding(Holds::Unknown);
     }

@@ -78,7 +78,7 @@ impl View<'_> {
         let mut window = Duration::ZERO;
         for expr in exprs.into_iter().flatten() {
             if let Ok(expr) = promql::parse(expr) {
-                window = window.max(promql::window(&expr))
+                window = window.max(promql::window(&expr));
             } else {
                 let words = "nobody can tell how far its expression looks back";
                 return Part::unknown(words, standing.seen);
