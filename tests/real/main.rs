@@ -9,10 +9,16 @@
 
 mod actions;
 mod alertmanager;
+#[path = "../screen/bench.rs"]
+#[expect(dead_code, reason = "it is shared with the tests of the screen")]
+mod bench;
 mod borg;
 mod bugsink;
 mod database;
 mod dumps;
+#[path = "../screen/harness.rs"]
+#[expect(dead_code, reason = "it is shared with the tests of the screen")]
+mod harness;
 mod injection;
 mod journal;
 mod mariadb;
@@ -36,3 +42,6 @@ mod support;
 mod systemd;
 mod tracker;
 mod trust;
+#[path = "../screen/waiting.rs"]
+#[expect(dead_code, reason = "it is shared with the tests of the screen")]
+mod waiting;

@@ -1,9 +1,13 @@
 //! One journal for all users of a host, with real users of its own: made here as
 //! root, and taken away again.
 
+use crate::bench::wait_for_half_a_second;
+use crate::harness::Terminal;
 use crate::support::program;
+use crate::waiting::SOON;
 use opsroom::domain::runs::{Decision, Entry, Record, RunId, RunRecord};
 use opsroom::runbook::{Answer, Ask, AskKind, Hello, Order, RunRequest, Told};
+use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -158,6 +162,23 @@ impl Host {
         ended(&mut command)
     }
 
+    /// The program as this user, on a terminal.
+    fn terminal(&self, user: &User, arguments: &[&str]) -> Terminal {
+        let mut command = self.command(user, user, "opsroom");
+        command.arg("--config").arg(self.path("config.toml")).args(arguments);
+        let mut typed = CommandBuilder::new(command.get_program());
+        typed.args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => typed.env(name, value),
+                None => typed.env_remove(name),
+            }
+        }
+        typed.env("TERM", "xterm-256color");
+        typed.cwd("/");
+        Terminal::start(typed, 120, 100)
+    }
+
     fn root(&self, arguments: &[&str]) -> (String, String, i32) {
         let mut command = Command::new(self.path("opsroom"));
         command.arg("--config").arg(self.path("config.toml")).args(arguments);
@@ -285,6 +306,17 @@ impl Person {
         self.asked(|kind| matches!(kind, AskKind::Approve { .. }))
     }
 
+    /// A step of it was started.
+    fn has_begun(&mut self) -> bool {
+        while let Ok(told) = self.told.try_recv() {
+            if let Told::Entry(Entry { record: Record::Run { what, .. }, .. }) = told {
+                self.records.push(what);
+            }
+        }
+        let began = |record: &RunRecord| matches!(record, RunRecord::StepStarted { .. });
+        self.records.iter().any(began)
+    }
+
     fn ended(&mut self) -> RunRecord {
         self.until(|told| match told {
             Told::Entry(Entry { record: Record::Run { what, .. }, .. }) => {
@@ -394,6 +426,46 @@ fn a_second_person_approves_from_their_own_login_and_nobody_else() {
     let (out, _, _) = host.root(&["audit", "show"]);
     assert_eq!(out.matches("was refused: ").count(), 1 + usize::from(knows_logins), "{out}");
     assert_eq!(host.root(&["audit", "verify"]).2, 0);
+}
+
+#[test]
+fn a_second_person_types_the_name_of_the_run_to_approve_it() {
+    let Some(host) = Host::new("t") else { return };
+    host.config("staging", "5m");
+    let (run, socket) = host.conduct(&host.li);
+    let (out, _, code) = host.opsroom(&host.wang, &["approve"]);
+    assert_eq!((out.as_str(), code), ("nothing waits for approval\n", 0));
+    let mut li = Person::new(&host, &host.li, &host.li, &run, &socket);
+    li.start();
+    let (out, err, code) = host.opsroom(&host.wang, &["approve"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains(run.as_str()) && out.contains(&host.li.name), "{out}");
+    // Nobody is at this terminal, and a stranger does not even see that there is one.
+    assert_eq!(host.opsroom(&host.wang, &["approve", run.as_str()]).2, 14);
+    assert_ne!(host.opsroom(&host.eve, &["approve", run.as_str()]).2, 0);
+    let (_, err, code) = host.opsroom(&host.li, &["approve", run.as_str(), "--no"]);
+    assert_eq!(code, 12, "{err}");
+    assert!(err.contains("a second person approves"), "{err}");
+    let mut terminal = host.terminal(&host.wang, &["approve", run.as_str()]);
+    terminal.see_text(&format!("type {run} to approve it"));
+    assert!(terminal.text().contains("   | true"), "{}", terminal.text());
+    for (times, wrong) in [(1, "y"), (2, "approve")] {
+        wait_for_half_a_second();
+        terminal.press(&format!("{wrong}\r"));
+        terminal
+            .see("it is not taken", |text| text.matches("nothing was approved").count() == times);
+    }
+    assert!(!li.has_begun());
+    wait_for_half_a_second();
+    terminal.press(&format!("{run}\r"));
+    assert_eq!(terminal.end(SOON).exit_code(), 0, "{}", terminal.text());
+    li.ended();
+    assert!(li.has_begun());
+    let approved = |record: &RunRecord| matches!(record, RunRecord::Approved { who: Some(who), yes: true, .. } if who.uid == host.wang.uid);
+    assert!(li.records.iter().any(approved), "{:?}", li.records);
+    let (_, err, code) = host.opsroom(&host.wang, &["approve", run.as_str()]);
+    assert_eq!(code, 12);
+    assert!(err.contains("has ended"), "{err}");
 }
 
 #[test]

@@ -1,114 +1,10 @@
 //! Runs on a plain terminal: asked, answered, left, taken up again.
 
-use super::harness::{Home, Terminal};
-use super::waiting::{SOON, eventually, now};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+mod ends;
+mod gates;
 
-/// A step that the run's process shall carry out is seen to end within this.
-const LONG: Duration = Duration::from_mins(1);
-
-/// A home with a config, a service that answers, and runbooks.
-struct Bench {
-    home: Home,
-    config: PathBuf,
-    /// As long as it is held, the service is ok.
-    _service: TcpListener,
-}
-
-impl Bench {
-    fn new(books: &[(&str, &str)]) -> Self {
-        Self::with("", books)
-    }
-
-    fn with(more: &str, books: &[(&str, &str)]) -> Self {
-        let home = Home::new();
-        let service = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = service.local_addr().unwrap();
-        let config = format!(
-            "environment = \"test\"\n[poll]\nevery = \"1s\"\n{more}\n\
-             [service.api]\ntcp = \"{address}\"\n"
-        );
-        let config = home.file("config.toml", &config);
-        std::fs::create_dir(home.path().join("runbooks")).unwrap();
-        for (name, text) in books {
-            home.file(
-                &format!("runbooks/{name}.md"),
-                &text.replace("HOME", &home.path().to_string_lossy()),
-            );
-        }
-        Self { home, config, _service: service }
-    }
-
-    fn terminal(&self, arguments: &[&str]) -> Terminal {
-        let mut all = vec!["--config", self.config.to_str().unwrap()];
-        all.extend(arguments);
-        Terminal::start(self.home.opsroom(&all), 120, 100)
-    }
-
-    /// The program without a terminal, to its end.
-    fn without(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_opsroom"))
-            .arg("--config")
-            .arg(&self.config)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.home.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    /// The runs of this home.
-    fn runs(&self) -> Vec<serde_json::Value> {
-        let listed = self.without(&["runs", "--json"]);
-        serde_json::from_slice(&listed.stdout).unwrap()
-    }
-
-    /// The name of the only run.
-    fn run(&self) -> String {
-        let runs = self.runs();
-        assert_eq!(runs.len(), 1, "{runs:#?}");
-        runs[0]["run"].as_str().unwrap().to_owned()
-    }
-
-    fn exists(&self, name: &str) -> bool {
-        self.home.path().join(name).exists()
-    }
-}
-
-impl Drop for Bench {
-    /// Ends the processes of runs that wait for a person.
-    fn drop(&mut self) {
-        let config = self.config.to_string_lossy().into_owned();
-        let conducts = |pid: i32| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            line.contains(&config) && line.contains("conduct")
-        };
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
-            if conducts(pid)
-                && let Some(pid) = rustix::process::Pid::from_raw(pid)
-            {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-    }
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-/// Nothing is typed until the question takes an answer.
-fn wait_for_half_a_second() {
-    let until = now() + Duration::from_millis(900);
-    eventually("half a second", SOON, || now() >= until);
-}
+use super::bench::{Bench, LONG, text, wait_for_half_a_second};
+use super::waiting::{SOON, eventually};
 
 const CHANGE: &str = "---\ntitle: Mend the API\n---\n\
     ## Look\n```sh {reads capture=WHAT}\necho looking; echo v1\n```\n\
@@ -201,7 +97,7 @@ fn who_leaves_by_ctrl_c_takes_the_question_up_again() {
     terminal.press("\x03");
     terminal.see_text("opsroom attach");
     assert_eq!(terminal.end(SOON).exit_code(), 14);
-    let _ = before;
+    terminal.assert_given_back(&before);
     assert!(!bench.exists("mended"));
     let mut terminal = bench.terminal(&["attach"]);
     terminal.see_within("the question again", LONG, |text| text.contains("type api to run it"));
