@@ -9,6 +9,7 @@ mod completions;
 mod conduct;
 mod console;
 mod demo;
+mod firing;
 mod following;
 mod glance;
 mod info;

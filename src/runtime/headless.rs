@@ -34,6 +34,18 @@ pub fn look(
     deadline: Duration,
     spared: &BTreeSet<String>,
 ) -> std::io::Result<Known> {
+    look_on(assembled, window, deadline, spared, |_| None)
+}
+
+/// The same, and goes on while `longer` says so of what is known: for as long
+/// as it said first.
+pub fn look_on(
+    assembled: Assembled,
+    window: Option<PathBuf>,
+    deadline: Duration,
+    spared: &BTreeSet<String>,
+    longer: impl Fn(&Known) -> Option<Duration>,
+) -> std::io::Result<Known> {
     let runtime = runtime()?;
     let known = runtime.block_on(async {
         let clock = Clock::Wall;
@@ -49,6 +61,7 @@ pub fn look(
         }
         let mut look = Look::of(known, world, clock, deadline, asked);
         look.until_known(&mut messages).await;
+        look.until_enough(&mut messages, longer).await;
         Ok(look.known)
     });
     // Nothing that still hangs is waited for.
@@ -279,6 +292,27 @@ impl Look {
                     self.take(&Msg::Ticked);
                 }
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Goes on as a console does, while more is wanted.
+    async fn until_enough(
+        &mut self,
+        messages: &mut mpsc::Receiver<Msg>,
+        longer: impl Fn(&Known) -> Option<Duration>,
+    ) {
+        let Some(limit) = longer(&self.known) else { return };
+        self.over = clock::instant() + limit;
+        let mut next_tick = clock::instant();
+        while clock::instant() < self.over && longer(&self.known).is_some() {
+            match tokio::time::timeout_at(next_tick.min(self.over), messages.recv()).await {
+                Ok(Some(msg)) => self.hear(msg),
+                Ok(None) => return,
+                Err(_) => {
+                    next_tick = clock::instant() + Duration::from_secs(1);
+                    self.take(&Msg::Ticked);
+                }
             }
         }
     }

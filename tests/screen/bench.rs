@@ -121,8 +121,9 @@ pub(crate) fn wait_for_half_a_second() {
 }
 
 /// A service that says over HTTP how it is: well unless a file lies there, and
-/// for as long as this is held.
+/// for as long as this is held. Its metrics count one error with each request.
 pub(crate) struct Web {
+    pub(crate) address: String,
     pub(crate) url: String,
     stop: Arc<AtomicBool>,
 }
@@ -130,19 +131,28 @@ pub(crate) struct Web {
 impl Web {
     pub(crate) fn ill_while(file: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/healthz", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap().to_string();
+        let url = format!("http://{address}/healthz");
         let stop = Arc::<AtomicBool>::default();
         let (stopped, file) = (Arc::clone(&stop), file.to_path_buf());
         std::thread::spawn(move || {
+            let mut errors = 0;
             for mut stream in listener.incoming().flatten() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
                 let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let asked = lines.next().unwrap_or_default();
                 while lines.next().is_some_and(|line| !line.is_empty()) {}
-                let (status, body) =
-                    if file.exists() { ("503 Ill", "ill\n") } else { ("200 OK", "ok\n") };
+                errors += 1;
+                let (status, body) = if asked.starts_with("GET /metrics") {
+                    ("200 OK", format!("errors_total {errors}\nfaults_total 0\n"))
+                } else if file.exists() {
+                    ("503 Ill", "ill\n".to_owned())
+                } else {
+                    ("200 OK", "ok\n".to_owned())
+                };
                 let length = body.len();
                 // Who has gone is answered nothing.
                 let _ = write!(
@@ -151,7 +161,7 @@ impl Web {
                 );
             }
         });
-        Self { url, stop }
+        Self { address, url, stop }
     }
 }
 
@@ -159,7 +169,6 @@ impl Drop for Web {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // Its thread looks up.
-        let address = self.url.trim_start_matches("http://").trim_end_matches("/healthz");
-        let _ = std::net::TcpStream::connect(address);
+        let _ = std::net::TcpStream::connect(&self.address);
     }
 }

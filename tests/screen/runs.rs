@@ -1,5 +1,6 @@
 //! Runs on a plain terminal: asked, answered, left, taken up again.
 
+mod alert;
 mod ends;
 mod gates;
 

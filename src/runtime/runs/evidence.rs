@@ -4,6 +4,7 @@
 mod alerts;
 mod expr;
 mod finding;
+mod firing;
 mod needs;
 mod parts;
 mod seen;
@@ -22,6 +23,7 @@ use crate::store::{Ask, AskId, Effect, Known, Msg};
 use alerts::{Alerts, Say};
 use expr::{AskEngine, Question, Says};
 use finding::{Part, together};
+pub use firing::{Absent, absent};
 use futures_util::future::BoxFuture;
 use needs::{Needs, Subject, backup_named};
 use parts::View;
