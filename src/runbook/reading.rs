@@ -276,9 +276,11 @@ impl Reader {
         let title = if matches!(kind, StepKind::Manual { .. }) {
             own_title
         } else {
-            match self.fresh_heading(line) {
-                Some(heading) => heading,
-                None => name.clone().unwrap_or(own_title),
+            match (self.fresh_heading(line), &name) {
+                // `Do` says less than the name that somebody gave.
+                (Some(heading), Some(name)) if is_section(&heading) => name.clone(),
+                (Some(heading), _) => heading,
+                (None, name) => name.clone().unwrap_or(own_title),
             }
         };
         let title = crate::domain::harmless_within(&title, 120);
@@ -400,4 +402,10 @@ fn first_line(script: &str) -> String {
     let plain =
         script.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     plain.or_else(|| script.lines().next()).unwrap_or_default().to_owned()
+}
+
+/// Whether a heading is only the name of a part that every runbook has.
+fn is_section(heading: &str) -> bool {
+    const SECTIONS: [&str; 4] = ["Do", "Proof", "Is it this?", "Undo"];
+    SECTIONS.iter().any(|section| heading.eq_ignore_ascii_case(section))
 }

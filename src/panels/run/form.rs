@@ -47,7 +47,12 @@ pub(super) fn lines(scene: &Scene<'_>, room: usize) -> Vec<Parts> {
         if let Some(failure) = &ask.failure {
             notes.push((format!("no choices: {failure}"), true));
         }
-        if is_at && let Some(pattern) = &ask.param.pattern {
+        // What can be chosen fits.
+        let typed_freely = ask.choices.is_empty() || form.choices().is_empty();
+        if is_at
+            && typed_freely
+            && let Some(pattern) = &ask.param.pattern
+        {
             notes.push((format!("must match {pattern}"), false));
         }
         if is_at && ask.param.secret {

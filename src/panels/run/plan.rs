@@ -5,14 +5,15 @@ use super::Scene;
 use super::head::shell;
 use super::middle::{in_words, limits};
 use super::steps::kind;
-use crate::domain::runs::{Expect, Origin, Plan, Step, StepKind};
+use crate::domain::runs::{CommandStep, Expect, Origin, Plan, Step, StepKind};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
 use crate::ui::text;
-use std::fmt::Write as _;
 
 const NAME: usize = 12;
+/// Steps are set apart from each other where there are this many columns.
+const SPACED: usize = 100;
 
 /// More lines than it can have in this many columns.
 pub(super) fn height(plan: &Plan, width: usize) -> usize {
@@ -41,12 +42,8 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
         (true, Some(_)) => ", armed".to_owned(),
         (true, None) => ", read-only: changes will ask to arm it first".to_owned(),
     };
-    fact(scene, &mut lines, "in", &format!("{environment}{armed}, on host {}", plan.host));
-    let foreign = if plan.book.foreign { ", written for people" } else { "" };
-    fact(scene, &mut lines, "runbook", &format!("{}{foreign}", plan.book.path));
-    let reach = if scene.cx.act.known.inventory.shared { "this host" } else { "only you" };
-    let target = format!("{}; one changing run at a time ({reach})", plan.target);
-    fact(scene, &mut lines, "target", &target);
+    let words = format!("{} in {environment}{armed}, on host {}", plan.target, plan.host);
+    fact(scene, &mut lines, "target", &words);
     if let Some(alert) = &plan.alert {
         let words =
             format!("{} {}", alert.labels.get("alertname").unwrap_or("unnamed"), alert.reason);
@@ -70,10 +67,17 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
         fact(scene, &mut lines, "pinned", &words);
     }
     for step in &plan.steps {
-        lines.push(Vec::new());
+        // A small screen has better use for an empty line.
+        if scene.width >= SPACED {
+            lines.push(Vec::new());
+        }
         lines.extend(of_step(scene, plan, step));
     }
     lines.push(Vec::new());
+    let foreign = if plan.book.foreign { ", written for people" } else { "" };
+    fact(scene, &mut lines, "runbook", &format!("{}{foreign}", plan.book.path));
+    let reach = if scene.cx.act.known.inventory.shared { "this host" } else { "only you" };
+    fact(scene, &mut lines, "lock", &format!("one changing run at a time ({reach})"));
     for (i, value) in rest.iter().enumerate() {
         let name = if i == 0 { "also set" } else { "" };
         fact(scene, &mut lines, name, &in_words(value, None));
@@ -104,38 +108,31 @@ fn of_step(scene: &Scene<'_>, plan: &Plan, step: &Step) -> Vec<Parts> {
         "CHANGES" | "UNDOES" => theme.status(Status::Warning),
         _ => theme.faint(),
     };
-    let mut more = Vec::new();
+    let mut lines = Vec::new();
+    let head = |more: &[String]| {
+        let mut head: Parts = vec![
+            (format!(" {:>2} ", step.id.0).into(), theme.strong()),
+            (format!("{what} ").into(), style),
+            (harmless_within(&step.title, 300).into(), theme.strong()),
+        ];
+        let used: usize = head.iter().map(|(words, _)| text::width(words)).sum();
+        let more = harmless_within(&more.join("; "), 400);
+        if used + 2 + text::width(&more) <= scene.width {
+            head.push((format!("  {more}").into(), theme.faint()));
+            return vec![head];
+        }
+        let mut lines = vec![head];
+        lines.extend(scene.wrapped(&more, 6, theme.faint()));
+        lines
+    };
     match &step.kind {
         StepKind::Command(command) => {
-            if let Some(word) = &command.confirm {
-                more.push(format!("confirmed by typing the {word}"));
-            } else if command.undoes {
-                more.push("runs only to undo".into());
-            } else if command.changes {
-                more.push("confirmed by itself".into());
-            }
-            if command.approve {
-                more.push("approved by a second person".into());
-            }
-            if command.tty {
-                more.push("in a terminal of its own".into());
-            }
-        }
-        StepKind::Check(check) => {
-            if let Some(within) = check.within {
-                more.push(format!("asked for {}", units::duration(within)));
-            }
-        }
-        StepKind::Manual { .. } => {}
-    }
-    let mut lines = vec![vec![
-        (format!(" {:>2} ", step.id.0).into(), theme.strong()),
-        (format!("{what} ").into(), style),
-        (harmless_within(&step.title, 300).into(), theme.strong()),
-        (format!("  {}", harmless_within(&more.join(", "), 200)).into(), theme.faint()),
-    ]];
-    match &step.kind {
-        StepKind::Command(command) => {
+            let limits = limits(command, plan.timeout, plan);
+            let (limit, undo) = limits.split_at(1);
+            let mut more = asked(command);
+            more.extend_from_slice(limit);
+            more.extend(particulars(step, plan, command));
+            lines.extend(head(&more));
             let edited = scene.followed.run.as_ref().and_then(|run| run.standing(step.id));
             let edited = edited.and_then(|of| of.edited.as_deref());
             lines.extend(scene.verbatim(edited.unwrap_or(&command.script), 6, theme.text()));
@@ -143,35 +140,14 @@ fn of_step(scene: &Scene<'_>, plan: &Plan, step: &Step) -> Vec<Parts> {
                 let words = format!("to be edited before it runs: {why}");
                 lines.extend(scene.wrapped(&words, 6, theme.status(Status::Warning)));
             }
-            for name in &command.uses {
-                let value = plan.values.iter().find(|value| value.name == *name);
-                let captured = scene.followed.run.as_ref().and_then(|run| run.captured.get(name));
-                let captured = captured.map(String::as_str);
-                if let Some(value) = value {
-                    lines.extend(scene.wrapped(&in_words(value, captured), 6, theme.key()));
-                }
+            for words in undo {
+                lines.extend(scene.wrapped(words, 6, theme.faint()));
             }
-            let mut words = shell(step, plan).unwrap_or_default();
-            let _ = write!(words, "; {}", limits(command, plan.timeout, plan).join("; "));
-            match &command.expect {
-                Expect::Codes(codes) if codes.as_slice() != [0] => {
-                    let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-                    let _ = write!(words, "; well with exit code {}", codes.join(" or "));
-                }
-                Expect::Codes(_) => {}
-                Expect::Output(pattern) => {
-                    let _ = write!(words, "; well where its output matches {pattern}");
-                }
-            }
-            if command.retry > 0 {
-                let _ = write!(words, "; tried again {} times", command.retry);
-            }
-            if let Some(name) = &command.capture {
-                let _ = write!(words, "; its last line becomes {name}");
-            }
-            lines.extend(scene.wrapped(&words, 6, theme.faint()));
         }
         StepKind::Check(check) => {
+            let within =
+                check.within.map(|within| format!("asked for {}", units::duration(within)));
+            lines.extend(head(&within.into_iter().collect::<Vec<_>>()));
             for (line, _) in &check.lines {
                 lines.extend(scene.verbatim(line, 6, theme.text()));
                 let now = &scene.followed.doing.findings;
@@ -183,7 +159,58 @@ fn of_step(scene: &Scene<'_>, plan: &Plan, step: &Step) -> Vec<Parts> {
                 }
             }
         }
-        StepKind::Manual { text } => lines.extend(scene.wrapped(text, 6, theme.text())),
+        StepKind::Manual { text } => {
+            lines.extend(head(&[]));
+            lines.extend(scene.wrapped(text, 6, theme.text()));
+        }
     }
     lines
+}
+
+/// What is asked of a person before a command runs.
+fn asked(command: &CommandStep) -> Vec<String> {
+    let mut more = Vec::new();
+    if let Some(word) = &command.confirm {
+        more.push(format!("confirmed by typing {word}"));
+    } else if command.undoes {
+        more.push("runs only to undo".into());
+    } else if command.changes {
+        more.push("confirmed by itself".into());
+    }
+    if command.approve {
+        more.push("approved by a second person".into());
+    }
+    if command.tty {
+        more.push("in a terminal of its own".into());
+    }
+    more
+}
+
+/// What of a command is not as usual.
+fn particulars(step: &Step, plan: &Plan, command: &CommandStep) -> Vec<String> {
+    let mut more = Vec::new();
+    // The first line of the page says how the first command runs.
+    let is_command = |step: &&Step| matches!(step.kind, StepKind::Command(_));
+    let usual = plan.steps.iter().find(is_command).and_then(|first| shell(first, plan));
+    let own = shell(step, plan);
+    if own != usual {
+        more.extend(own);
+    }
+    match &command.expect {
+        Expect::Codes(codes) if codes.as_slice() != [0] => {
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            more.push(format!("well with exit code {}", codes.join(" or ")));
+        }
+        Expect::Codes(_) => {}
+        Expect::Output(pattern) => {
+            more.push(format!("well where its output matches {pattern}"));
+        }
+    }
+    if command.retry > 0 {
+        more.push(format!("tried again {} times", command.retry));
+    }
+    if let Some(name) = &command.capture {
+        more.push(format!("its last line becomes {name}"));
+    }
+    more
 }

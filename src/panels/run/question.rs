@@ -66,7 +66,7 @@ fn asked(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
     }
     match desk::wants(scene.desk, followed) {
         Some(Wants::Values) => {
-            let words = " tab and arrows choose, enter goes on; esc leaves, nothing has run";
+            let words = " type it or choose with the arrows, then enter; the plan is shown first";
             (vec![Scene::styled(words, theme.key())], None)
         }
         Some(wants) => wanted(scene, &wants),
@@ -86,9 +86,11 @@ fn wanted(scene: &Scene<'_>, wants: &Wants<'_>) -> (Vec<Parts>, Cursor) {
         Wants::Word(word) if *word == START && desk::ask(scene.followed).is_none() => {
             typed(scene, &format!(" Type {START}, then enter, to begin; esc leaves it: "), line)
         }
-        Wants::Word(_) => {
-            let words = " Type the target's name, then enter, to run step";
-            typed(scene, &format!("{words} {step}; esc runs nothing: "), line)
+        Wants::Word(word) => {
+            let word = text::cut(word, scene.width / 3, theme.glyphs.cut);
+            let prompt =
+                format!(" Type {word}, then enter, to run step {step}; esc runs nothing: ");
+            typed(scene, &prompt, line)
         }
         Wants::Secret => {
             let stars = "*".repeat(line.chars().count());

@@ -237,34 +237,80 @@ pub(super) fn live(
         (" age ".into(), theme.faint()),
         (theme.glyphs.rule.to_owned().into(), theme.faint()),
     ]];
-    // What is measured says more than the lines of the checks, which say yes or no.
-    let mut signals: Vec<&ProofLine> = signals.iter().collect();
-    signals.sort_by_key(|signal| is_asked(run, &signal.line));
-    for signal in signals {
-        let measured = !is_asked(run, &signal.line);
-        let found = &signal.finding;
-        let age = found.seen.map_or_else(|| "-".to_owned(), |at| super::ago(scene, at));
-        let style = if found.holds == Holds::Unknown {
-            theme.status(Status::Unknown)
-        } else {
-            theme.text()
-        };
-        let name = harmless_within(&signal.line, 200);
-        let words = harmless_within(&found.words, 200);
-        let (named, told) = if scene.width >= 100 { (44, 36) } else { (34, 20) };
-        let known = history.get(&signal.line).map_or(&[][..], Vec::as_slice);
-        let values: Vec<Option<f64>> =
-            known.iter().map(|(_, value)| value.0.is_finite().then_some(value.0)).collect();
-        let cells = scene.width.saturating_sub(3 + named + 1 + told + 1 + 8).min(40);
-        let values = if measured { values } else { Vec::new() };
-        let heights = sparkline::heights(&values, cells, theme.glyphs);
-        lines.push(vec![
-            ("   ".into(), theme.text()),
-            (text::pad(&name, named, false, theme.glyphs.cut).into(), theme.strong()),
-            (format!(" {} ", text::pad(&words, told, false, theme.glyphs.cut)).into(), style),
-            (text::pad(&heights, cells, false, "").into(), theme.series(0)),
-            (format!("{age:>8}").into(), theme.faint()),
-        ]);
+    // What is measured says more than the lines of the proof, which say yes or no;
+    // what a check asked before the change is no matter now.
+    let (asked, measured): (Vec<&ProofLine>, Vec<&ProofLine>) =
+        signals.iter().partition(|signal| is_asked(run, &signal.line));
+    let named = measured.iter().map(|signal| text::width(&signal.line)).max().unwrap_or(0);
+    let named = named.clamp(6, if scene.width >= 100 { 44 } else { 24 });
+    for signal in measured {
+        lines.push(measured_line(scene, signal, named, history));
+    }
+    for signal in asked.into_iter().filter(|signal| is_proof(run, &signal.line)) {
+        lines.push(proof_line(scene, signal));
     }
     lines
+}
+
+fn seen_ago(scene: &Scene<'_>, signal: &ProofLine) -> String {
+    let age = signal.finding.seen.map_or_else(|| "-".to_owned(), |at| super::ago(scene, at));
+    format!("{age:>8}")
+}
+
+/// `5xx  5xx 30% > 5%, 36 req/s  ▇▇██  <10s`
+fn measured_line(
+    scene: &Scene<'_>,
+    signal: &ProofLine,
+    named: usize,
+    history: &BTreeMap<String, Vec<(Timestamp, Num)>>,
+) -> Parts {
+    let theme = scene.theme;
+    let found = &signal.finding;
+    let style =
+        if found.holds == Holds::Unknown { theme.status(Status::Unknown) } else { theme.text() };
+    let name = harmless_within(&signal.line, 200);
+    let words = harmless_within(&found.words, 200);
+    // Its name stands before it already.
+    let short = words.strip_prefix(&*name).map(|rest| rest.trim_start_matches([':', ' ']));
+    let words = short.filter(|rest| !rest.is_empty()).unwrap_or(&words);
+    let told = 30.max(scene.width.saturating_sub(3 + named + 2 + 1 + 8 + 40)).min(60);
+    let known = history.get(&signal.line).map_or(&[][..], Vec::as_slice);
+    let values: Vec<Option<f64>> =
+        known.iter().map(|(_, value)| value.0.is_finite().then_some(value.0)).collect();
+    let cells = scene.width.saturating_sub(3 + named + 1 + told + 1 + 8).min(40);
+    let heights = sparkline::heights(&values, cells, theme.glyphs);
+    let cut = theme.glyphs.cut;
+    let gap = scene.width.saturating_sub(3 + named + 1 + told + 1 + cells + 8);
+    vec![
+        ("   ".into(), theme.text()),
+        (text::pad(&name, named, false, cut).into(), theme.strong()),
+        (format!(" {} ", text::pad(words, told, false, cut)).into(), style),
+        (text::pad(&heights, cells, false, "").into(), theme.series(0)),
+        (" ".repeat(gap).into(), theme.text()),
+        (seen_ago(scene, signal).into(), theme.faint()),
+    ]
+}
+
+/// `▲ not yet  alert HighErrorRate is not firing  5xx 30% > 5%  <10s`
+fn proof_line(scene: &Scene<'_>, signal: &ProofLine) -> Parts {
+    let theme = scene.theme;
+    let (glyph, word, style) = holds(scene, signal.finding.holds);
+    let word = if signal.finding.holds == Holds::No { "not yet" } else { word };
+    let name = harmless_within(&signal.line, 200);
+    let words = harmless_within(&signal.finding.words, 200);
+    let cut = theme.glyphs.cut;
+    // The name is read first: what was found takes what is left.
+    let room = scene.width.saturating_sub(3 + 2 + 8 + 8);
+    let name = text::cut(&name, room, cut).into_owned();
+    let left = room.saturating_sub(text::width(&name) + 2);
+    let words =
+        if left < 8 { String::new() } else { format!("  {}", text::cut(&words, left, cut)) };
+    let gap = room.saturating_sub(text::width(&name) + text::width(&words));
+    vec![
+        (format!("   {glyph} {word:<8}").into(), style),
+        (name.into(), theme.strong()),
+        (words.into(), theme.text()),
+        (" ".repeat(gap).into(), theme.text()),
+        (seen_ago(scene, signal).into(), theme.faint()),
+    ]
 }

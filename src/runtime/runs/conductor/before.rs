@@ -466,6 +466,7 @@ impl Stage {
     async fn start(&mut self, plan: &Plan, open: &Open, book: &Book) -> Result<Run, String> {
         let asked = house::ask_lines(&open.eyes, &open.lines, open.since);
         let mut before: Vec<ProofLine> = self.floor.meanwhile(asked).await;
+        house::as_the_alert_said(&mut before, &open.lines, plan);
         self.mask.lines(&mut before);
         let process = process::own().map_err(|error| error.to_string())?;
         let who = self.house.who.clone();

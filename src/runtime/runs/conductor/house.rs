@@ -4,7 +4,8 @@ use crate::config::{Config, Mistakes, Role, discover, home_path};
 use crate::domain::ServiceName;
 use crate::domain::Status;
 use crate::domain::Timestamp;
-use crate::domain::runs::{Condition, Plan, ProofLine, StepKind, Who};
+use crate::domain::harmless_within;
+use crate::domain::runs::{Condition, Holds, Plan, ProofLine, StepKind, Who};
 use crate::runbook::{Book, Evidence, Setting};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::runs::evidence::Eyes;
@@ -121,6 +122,37 @@ pub(super) async fn ask_lines(
         }
     }
     all
+}
+
+/// Before the start the run's own eyes may be seconds old: where they have not seen
+/// a whole window yet, what the alert said stands there, and that it did.
+pub(super) fn as_the_alert_said(
+    before: &mut [ProofLine],
+    lines: &[(String, Condition)],
+    plan: &Plan,
+) {
+    let Some(alert) = &plan.alert else { return };
+    let named = alert.labels.get("alertname");
+    for line in before.iter_mut().filter(|line| line.finding.holds == Holds::Unknown) {
+        let condition = lines.iter().find(|(of, _)| *of == line.line).map(|(_, of)| of);
+        let holds = match condition {
+            Some(Condition::Alert { name, firing }) if Some(name.as_str()) == named => {
+                if *firing {
+                    Holds::Yes
+                } else {
+                    Holds::No
+                }
+            }
+            // A signal that the alert speaks of: `5xx` of `5xx 39% > 5%`.
+            None if alert.reason.strip_prefix(&line.line).is_some_and(|of| of.starts_with(' ')) => {
+                Holds::No
+            }
+            _ => continue,
+        };
+        let said = if alert.reason.is_empty() { "firing" } else { alert.reason.as_str() };
+        line.finding.holds = holds;
+        line.finding.words = harmless_within(&format!("{said} (the alert)"), 300);
+    }
 }
 
 /// The runbook of this name, or in this file.

@@ -56,10 +56,10 @@ fn waiting(reason: &str) -> String {
     if reason.is_empty() { "waiting for a reading".into() } else { reason.to_owned() }
 }
 
-/// `waiting: 40s of 1m seen after the change`
+/// `waiting: 40s of 1m seen so far`
 pub(super) fn window_words(seen: Duration, wanted: Duration) -> String {
     let (seen, wanted) = (units::age(seen.min(wanted)), units::age(wanted));
-    format!("waiting: {seen} of {wanted} seen after the change")
+    format!("waiting: {seen} of {wanted} seen so far")
 }
 
 /// Whether all parts together have this status: the worst of them counts, and

@@ -244,7 +244,7 @@ async fn a_service_is_ok_when_one_whole_window_of_its_signals_is() {
     }
     let (holds, words) = bench.find(&service("api"), after).await;
     assert_eq!(holds, Holds::Unknown);
-    assert_eq!(words, "errors: waiting: 40s of 1m seen after the change");
+    assert_eq!(words, "errors: waiting: 40s of 1m seen so far");
     a_minute_of(&bench, 0.001).await;
     assert_eq!(bench.find(&service("api"), after).await.0, Holds::Yes);
     // The server still gives samples of before the change.
@@ -351,7 +351,7 @@ async fn started_from_an_alert_that_one_alone_counts_and_its_expression_is_asked
     quiet();
     let (holds, words) = bench.find(&condition, after).await;
     assert_eq!(holds, Holds::Unknown);
-    assert!(words.ends_with("waiting: 40s of 1m seen after the change"), "{words}");
+    assert!(words.ends_with("waiting: 40s of 1m seen so far"), "{words}");
     for _ in 0..40 {
         bench.second(0.0).await;
     }
