@@ -4,6 +4,7 @@
 mod files;
 mod postgres;
 mod restart;
+mod whole;
 
 use super::support::now;
 use opsroom::domain::ServiceName;

@@ -3,7 +3,7 @@
 use super::super::database::{run, secret};
 use super::super::repository::{damage, files};
 use super::super::restic::{PASSWORD, Repository};
-use super::{Hand, new, text};
+use super::{Hand, new, text, whole};
 
 #[test]
 fn files_come_back_beside_the_live_ones_and_a_damaged_pack_is_told() {
@@ -63,4 +63,32 @@ fn files_come_back_beside_the_live_ones_and_a_damaged_pack_is_told() {
     damage(&files(&repository.at, "/data/")[0]);
     hand.run().fails("restore", "ciphertext verification failed");
     hand.run_step("verify", &went).fails("verify", "");
+}
+
+#[test]
+fn a_person_brings_files_back_and_the_run_is_proved() {
+    let Some(repository) = Repository::new() else { return };
+    repository.backup(1);
+    let listed = run(repository.command().args(["snapshots", "--json"]));
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let snapshot = listed[0]["id"].as_str().unwrap()[..8].to_owned();
+    let password = secret(repository.folder.path(), "password", PASSWORD);
+    let bench = whole::bench(&format!(
+        "[service.files]\nvars = {{ restic = '{}', restic_password_file = '{}' }}\n",
+        text(&repository.at),
+        password.trim_start_matches("file:")
+    ));
+    let folder = new(repository.folder.path(), "restored");
+    let sets = [format!("SNAPSHOT={snapshot}"), format!("FOLDER={}", text(&folder))];
+    let arguments =
+        ["restore-files-restic", "--service", "files", "--set", &sets[0], "--set", &sets[1]];
+    let told = whole::is_proved(&bench, whole::run(&bench, &arguments, "files", 1));
+    assert!(told.contains("proved: 1 files in "), "{told}");
+    assert!(!told.contains(PASSWORD), "{told}");
+    let source = repository.folder.path().join("source");
+    let there = folder.join(source.strip_prefix("/").unwrap());
+    assert_eq!(std::fs::read(there.join("f1")).unwrap(), std::fs::read(source.join("f1")).unwrap());
+    // What is there already is never written into.
+    let told = whole::fails(&bench, whole::run(&bench, &arguments, "files", 0));
+    assert!(told.contains("is there already"), "{told}");
 }

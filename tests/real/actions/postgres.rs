@@ -5,7 +5,7 @@ use super::super::database::{As, run, scratch};
 use super::super::pgbackrest::Stanza;
 use super::super::postgres::{Postgres, programs};
 use super::super::support::free_port;
-use super::{Hand, Went, new, text};
+use super::{Hand, Went, new, text, whole};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -206,6 +206,29 @@ async fn a_dump_comes_back_beside_the_live_database_row_by_row() {
         "0"
     );
     hand.run_step("drop", &went).well();
+}
+
+#[tokio::test]
+async fn a_person_brings_a_dump_back_and_the_run_is_proved() {
+    let Some(shop) = Shop::new().await else { return };
+    let bench = whole::bench(&format!(
+        "[service.db]\ntcp = '127.0.0.1:{}'\nvars = {{ database = 'orders', dumps = '{}', pg_host = '{}', pg_port = '{}' }}\n",
+        shop.server.port,
+        text(&shop.dumps),
+        text(&shop.server.data),
+        shop.server.port
+    ));
+    let dump = |name: &str| format!("DUMP={}", text(&shop.dumps.join(name)));
+    let restore = |dump: &str, changes| {
+        let arguments = ["restore-postgres-dump", "--service", "db", "--set", dump];
+        whole::run(&bench, &[&arguments[..], &["--set", "BESIDE=beside"]].concat(), "db", changes)
+    };
+    let told = whole::fails(&bench, restore(&dump("cut-custom.dump"), 0));
+    assert!(told.contains("step 1 FAILED"), "{told}");
+    assert_eq!(shop.databases(), "orders 50");
+    let told = whole::is_proved(&bench, restore(&dump("custom.dump"), 2));
+    assert!(told.contains("proved: 3001 rows in beside"), "{told}");
+    assert_eq!(shop.databases(), "beside -1, orders 50");
 }
 
 #[tokio::test]
