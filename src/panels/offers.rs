@@ -200,11 +200,30 @@ fn facts_of(book: &Book, past: Option<&Past>, now: Timestamp) -> Vec<Toned> {
         facts.push(Toned::new("runs on", book.front.hosts.join(", ")));
     }
     facts.push(Toned::new("file", book.path.as_str()).faint());
+    for (at, step) in book.steps.iter().enumerate() {
+        let label = if at == 0 { "in order" } else { "" };
+        let words = format!("{} {}: {}", step.id, kind_of(&step.kind), step.title);
+        let changes = matches!(&step.kind, StepKind::Command(command) if command.changes);
+        let line = Toned::new(label, words);
+        facts.push(if changes { line.of(Status::Warning) } else { line });
+    }
     for remark in book.remarks.iter().filter(|remark| remark.level == Level::Warning) {
         let words = format!("line {}: {}", remark.line, remark.words);
         facts.push(Toned::new("remark", words).faint());
     }
     facts
+}
+
+/// What a step is, in a word.
+fn kind_of(kind: &StepKind) -> &'static str {
+    match kind {
+        StepKind::Command(command) if command.undoes => "undoes",
+        StepKind::Command(command) if command.changes => "changes",
+        StepKind::Command(_) => "reads",
+        StepKind::Check(check) if check.proof => "proof",
+        StepKind::Check(_) => "check",
+        StepKind::Manual { .. } => "by hand",
+    }
 }
 
 /// `6 steps: 2 read, 1 changes something, 2 checks, 1 by hand`

@@ -110,10 +110,14 @@ fn runs(cx: &ViewCx<'_>, line: Rect, buf: &mut Buffer) {
     let waiting = all().filter(|run| waits(known, run)).count();
     let mut parts: Vec<(Cow<'static, str>, Style)> = Vec::new();
     let count = if going == 0 { "none goes on".to_owned() } else { format!("{going} here") };
-    parts.push((format!("{count}; ").into(), theme.text()));
-    let style = if waiting > 0 { theme.status(Status::Warning) } else { theme.text() };
-    let wait = if waiting == 1 { "waits" } else { "wait" };
-    parts.push((format!("{waiting} {wait} for a person").into(), style));
+    parts.push((count.into(), theme.text()));
+    // Where none goes on, none waits.
+    if going > 0 {
+        let style = if waiting > 0 { theme.status(Status::Warning) } else { theme.text() };
+        let wait = if waiting == 1 { "waits" } else { "wait" };
+        parts.push(("; ".into(), theme.text()));
+        parts.push((format!("{waiting} {wait} for a person").into(), style));
+    }
     let first = all().find(|run| waits(known, run)).or_else(|| all().next());
     if let Some(run) = first {
         let (state, status) = state_of(known, run);

@@ -13,10 +13,13 @@ use super::terminal::{Display, TerminalError, Tty, rescue_at_panic};
 use super::world::{CallFault, MESSAGES, World};
 use crate::app::{self, Setting, State};
 use crate::config::{Colors, Config, Glyphs};
-use crate::domain::{Inventory, Timestamp, harmless};
-use crate::store::{Effect, Glance, Msg, Stamped};
+use crate::domain::{Inventory, Timestamp, harmless, harmless_within};
+use crate::panels::runs::waits;
+use crate::runbook::Run;
+use crate::store::{Effect, Glance, Known, Msg, Stamped};
 use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
 use ratatui::Frame;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +86,7 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     let Setup { assembled, state, practice } = setup;
     let clock = Clock::Wall;
     let (faults, call) = practice.map_or((Vec::new(), None), |(faults, call)| (faults, Some(call)));
+    let is_practice = call.is_some();
     let setting = setting(state.as_ref(), faults);
     let inventory = assembled.inventory.clone();
 
@@ -126,12 +130,34 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     };
     let ended = event_loop.run().await;
     event_loop.display.give_back();
+    if ended != Ended::Gone {
+        let mut to = std::io::stderr().lock();
+        for line in left_behind(event_loop.program.state.known(), is_practice) {
+            // Nobody may read it any more.
+            let _ = writeln!(to, "{line}");
+        }
+    }
     tracing::info!(?ended, "console ends");
     if let Some(window) = window {
         let patience = if ended == Ended::Gone { LAST_KEEP_GONE } else { LAST_KEEP };
         world.keep_window_now(window, patience);
     }
     Ok(ended)
+}
+
+/// What goes on without the console, a line for each run.
+fn left_behind(known: &Known, is_practice: bool) -> Vec<String> {
+    let line = |run: &Run| {
+        let what = if waits(known, run) { "waits for a person" } else { "goes on" };
+        let then = if is_practice {
+            "it ends with the practice".to_owned()
+        } else {
+            format!("opsroom attach {}", run.id)
+        };
+        let title = harmless_within(&run.plan.book.title, 60);
+        format!("opsroom: run {} ({title}) {what}: {then}", run.id)
+    };
+    known.runs.going().map(line).collect()
 }
 
 /// Writes each summary that is sent; the newest one where the disk is slow.

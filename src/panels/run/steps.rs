@@ -300,14 +300,14 @@ fn proof_line(scene: &Scene<'_>, signal: &ProofLine) -> Parts {
     let words = harmless_within(&signal.finding.words, 200);
     let cut = theme.glyphs.cut;
     // The name is read first: what was found takes what is left.
-    let room = scene.width.saturating_sub(3 + 2 + 8 + 8);
+    let room = scene.width.saturating_sub(3 + 2 + 9 + 8);
     let name = text::cut(&name, room, cut).into_owned();
     let left = room.saturating_sub(text::width(&name) + 2);
     let words =
         if left < 8 { String::new() } else { format!("  {}", text::cut(&words, left, cut)) };
     let gap = room.saturating_sub(text::width(&name) + text::width(&words));
     vec![
-        (format!("   {glyph} {word:<8}").into(), style),
+        (format!("   {glyph} {word:<9}").into(), style),
         (name.into(), theme.strong()),
         (words.into(), theme.text()),
         (" ".repeat(gap).into(), theme.text()),
