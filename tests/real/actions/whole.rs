@@ -91,7 +91,7 @@ fn until_it_answers(port: u16) {
 
 /// It answers nothing any more, and does not end either.
 fn hang(pid: &str) {
-    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect(pid);
+    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
 }
 
