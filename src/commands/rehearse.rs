@@ -1,11 +1,110 @@
 //! `opsroom rehearse`
 
+use super::ledger::Ledger;
+use super::{complain, discover, print};
+use crate::domain::runs::Record;
+use crate::domain::{harmless, units};
+use crate::runtime::assemble::Assembled;
+use crate::runtime::clock::moment;
+use crate::runtime::paths::StateFolder;
+use crate::runtime::runs::rehearse::{Rehearsal, rehearse};
+use crate::runtime::runs::{library, process};
 use color_eyre::Result;
-use color_eyre::eyre::bail;
+use color_eyre::eyre::{bail, eyre};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// One of them is broken.
+const BROKEN: u8 = 10;
 
 /// Tries runbooks out without changing anything.
-pub(super) fn run(_config: Option<&Path>, _books: &[String], _json: bool) -> Result<ExitCode> {
-    bail!("not there yet")
+pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result<ExitCode> {
+    let found = discover(config)?;
+    let Ok(assembled) = Assembled::of(&found, super::colored()) else {
+        bail!("the config has mistakes: `opsroom validate` shows them");
+    };
+    let library = library::read(&assembled.path, &assembled.config.runbooks);
+    let chosen = match books.is_empty() {
+        true => library.books.values().cloned().collect(),
+        false => {
+            let all: Result<Vec<_>, String> =
+                books.iter().map(|name| library::find(&library, name)).collect();
+            all.map_err(|why| eyre!(why))?
+        }
+    };
+    let ledger = Ledger::of(config)?;
+    let who = process::who();
+    let state = StateFolder::of_this_user();
+    let ends = ledger.block_on(async {
+        let journal = ledger.open(&who, moment()?.at).await?;
+        let mut ends = Vec::new();
+        for book in chosen {
+            let window = state.as_ref().map(|state| state.window(&assembled.path));
+            let end = tokio::select! {
+                end = rehearse(&assembled, &book, &who, window) => end,
+                why = stopped() => return Err(why),
+            };
+            if end.skipped.is_none() {
+                let broken = end.broken.clone();
+                let (id, hash) = (book.id.clone(), book.hash.clone());
+                journal.append(moment()?.at, Record::Rehearsed { book: id, hash, broken }).await?;
+            }
+            if !json {
+                print(&line(book.id.as_str(), &end))?;
+            }
+            ends.push((book, end));
+        }
+        color_eyre::eyre::Ok(ends)
+    })?;
+    for failure in &library.failures {
+        complain(&format!("warning: {failure}"));
+    }
+    let broken = ends.iter().any(|(_, end)| !end.broken.is_empty());
+    if json {
+        let all: Vec<serde_json::Value> = ends
+            .iter()
+            .map(|(book, end)| {
+                serde_json::json!({
+                    "runbook": book.id, "hash": book.hash, "broken": end.broken,
+                    "open": end.open, "ran": end.ran,
+                    "planned": end.planned, "skipped": end.skipped,
+                })
+            })
+            .collect();
+        print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
+    }
+    Ok(if broken { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
+}
+
+/// Whoever ends it ends what it runs.
+async fn stopped() -> color_eyre::Report {
+    let mut term = match signal(SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(error) => return error.into(),
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    eyre!("ended before it was through")
+}
+
+fn line(id: &str, end: &Rehearsal) -> String {
+    let id = harmless(id);
+    if let Some(why) = &end.skipped {
+        return format!("-       {id}  not rehearsed: {}\n", harmless(why));
+    }
+    let ran = units::count(end.ran, "command");
+    let planned = units::count(end.planned, "step");
+    let word = if end.broken.is_empty() { "ok    " } else { "BROKEN" };
+    let mut out = format!("{word}  {id}  {ran} run, {planned} only planned\n");
+    for why in &end.broken {
+        let _ = writeln!(out, "          {}", harmless(why));
+    }
+    for why in &end.open {
+        let _ = writeln!(out, "          not known now: {}", harmless(why));
+    }
+    out
 }

@@ -50,6 +50,14 @@ pub struct Setting {
     pub names: Names,
 }
 
+impl Setting {
+    /// Where commands look for programs.
+    pub fn search_path(&self) -> String {
+        let own = self.path.iter().flat_map(|folder| [folder.as_str(), ":"]);
+        own.chain([USUAL_PATH]).collect()
+    }
+}
+
 /// What a runbook can speak of: what the config knows by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -339,10 +347,8 @@ fn around(request: &RunRequest, setting: &Setting, warnings: &mut Vec<String>) -
 
 /// The environment of all commands, apart from values.
 fn environ(setting: &Setting) -> BTreeMap<String, String> {
-    let path: String =
-        setting.path.iter().flat_map(|folder| [folder.as_str(), ":"]).chain([USUAL_PATH]).collect();
     let mut all = BTreeMap::from([
-        ("PATH".to_owned(), path),
+        ("PATH".to_owned(), setting.search_path()),
         ("HOME".to_owned(), setting.home.clone()),
         ("USER".to_owned(), setting.user.clone()),
         ("LOGNAME".to_owned(), setting.user.clone()),

@@ -32,6 +32,7 @@ mod prometheus;
 mod promql;
 mod proof;
 mod redis;
+mod rehearse;
 mod repository;
 mod restic;
 mod runs;

@@ -1,7 +1,7 @@
 //! Runs of runbooks, carried out by the real program: to their end, killed at
 //! any moment and taken up, on a full disk, after a power cut.
 
-mod house;
+pub(crate) mod house;
 mod kills;
 mod places;
 

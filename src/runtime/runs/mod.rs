@@ -14,4 +14,5 @@ pub mod people;
 pub mod place;
 pub mod process;
 pub mod records;
+pub mod rehearse;
 pub mod start;

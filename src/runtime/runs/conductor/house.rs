@@ -45,7 +45,7 @@ impl House {
 }
 
 /// What a plan is made with.
-pub(super) fn setting(assembled: &Assembled, who: &Who) -> Setting {
+pub(in crate::runtime::runs) fn setting(assembled: &Assembled, who: &Who) -> Setting {
     let runbooks = &assembled.config.runbooks;
     let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
     let path = &assembled.path;

@@ -27,6 +27,7 @@ use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
 use floor::{Floor, Over};
 use house::House;
+pub(super) use house::setting;
 use mask::Mask;
 use std::collections::BTreeMap;
 use std::sync::Arc;
