@@ -61,6 +61,10 @@ fn reads_run_up_to_the_first_change_and_nothing_else_does() {
     assert_eq!((&of("careful")["ran"], &of("careful")["planned"]), (&4.into(), &7.into()));
     assert_eq!((&of("foreign")["ran"], &of("foreign")["planned"]), (&0.into(), &1.into()));
     assert!(of("prose")["skipped"].as_str().unwrap().contains("no steps"));
+    // What ships, and nobody has set up here, breaks nothing until it is named.
+    assert!(of("rollback")["skipped"].as_str().unwrap().contains("not set up here"));
+    let (named, _) = rehearse(&house, &["rollback"]);
+    assert_eq!(named.status.code(), Some(10));
 }
 
 #[tokio::test]
@@ -102,10 +106,11 @@ async fn what_is_broken_is_named_without_secrets_and_kept_for_the_next_who_needs
     let known = listed();
     assert!(known.contains("refused for (hidden)"), "{known}");
     // In words for a person, too.
-    let output = opsroom(&house).args(["rehearse", "good", "bad"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    house.book("worse", "# Worse\n```bash {reads}\nexit 4\n```\n");
+    let output = opsroom(&house).args(["rehearse", "good", "worse"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.starts_with("ok      good  1 command run, 0 steps only planned\n"), "{said}");
-    assert!(said.contains("\nBROKEN  bad  "), "{said}");
+    assert!(said.contains("\nBROKEN  worse  1 command run"), "{said}");
     // It was that text that was broken, and not the one that is there now.
     house.book("bad", "# Bad\n```bash {reads}\necho mended\n```\n");
     assert!(!listed().contains("refused"));

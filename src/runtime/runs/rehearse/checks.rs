@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// So often each is asked, once a second, until somebody can tell.
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 20;
 /// So often where only time is missing.
-const SHORT_ROUNDS: u32 = 15;
+const SHORT_ROUNDS: u32 = 12;
 
 /// Asks each condition until somebody can tell.
 pub(super) async fn checks(

@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn the_service_is_one_that_has_what_the_runbook_uses() {
-        let service = |text: &str| made(text).map(|made| made.request.service.map(|it| it.to_string()));
+        let service =
+            |text: &str| made(text).map(|made| made.request.service.map(|it| it.to_string()));
         let unit = "# B\n```bash {reads}\nsystemctl status \"$SERVICE_UNIT\"\n```\n";
         assert_eq!(service(unit), Ok(Some("api".into())));
         assert_eq!(
