@@ -27,13 +27,12 @@ pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result
         bail!("the config has mistakes: `opsroom validate` shows them");
     };
     let library = library::read(&assembled.path, &assembled.config.runbooks);
-    let chosen = match books.is_empty() {
-        true => library.books.values().cloned().collect(),
-        false => {
-            let all: Result<Vec<_>, String> =
-                books.iter().map(|name| library::find(&library, name)).collect();
-            all.map_err(|why| eyre!(why))?
-        }
+    let chosen = if books.is_empty() {
+        library.books.values().cloned().collect()
+    } else {
+        let all: Result<Vec<_>, String> =
+            books.iter().map(|name| library::find(&library, name)).collect();
+        all.map_err(|why| eyre!(why))?
     };
     let ledger = Ledger::of(config)?;
     let who = process::who();

@@ -7,6 +7,7 @@ mod reads;
 
 use super::conductor::setting;
 use super::masking::Masker;
+use crate::config::secret::SecretValue;
 use crate::domain::runs::Who;
 use crate::domain::{glob, harmless_within, units};
 use crate::runbook::lint::lint;
@@ -56,7 +57,7 @@ pub async fn rehearse(
     }
     // What its commands and sources said may hold what sources have read meanwhile.
     let secrets = assembled.shared.secrets();
-    match Masker::new(secrets.iter().map(|secret| secret.reveal())) {
+    match Masker::new(secrets.iter().map(SecretValue::reveal)) {
         Ok(masker) => done.tidy(&masker),
         Err(why) => {
             let broken = !done.broken.is_empty();
@@ -123,7 +124,7 @@ async fn try_out(
         book.front.params.iter().filter(|it| it.secret).map(|it| it.name.clone()).collect();
     match plan(&made.book, &made.request, &setting, &secrets) {
         Ok(plan) => {
-            reads::reads(&plan, &made.made_up, done).await;
+            reads::reads(&plan, &made.stand_ins, done).await;
             checks::checks(assembled, &plan, window, done).await;
         }
         Err(why) => done.broken.extend(why),

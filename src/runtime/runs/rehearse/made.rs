@@ -21,7 +21,7 @@ pub(super) struct Made {
     pub(super) book: Book,
     pub(super) request: RunRequest,
     /// Names whose values are made up: what uses them is not run.
-    pub(super) made_up: BTreeSet<String>,
+    pub(super) stand_ins: BTreeSet<String>,
 }
 
 impl Made {
@@ -102,7 +102,7 @@ impl Made {
             alert,
             ..RunRequest::default()
         };
-        Ok(Self { book: book.clone(), request, made_up: labels })
+        Ok(Self { book: book.clone(), request, stand_ins: labels })
     }
 
     /// A value for each parameter: its default, a choice, the first that its
@@ -111,7 +111,7 @@ impl Made {
         for ask in parameters(&self.book, &self.request, setting) {
             let name = ask.param.name.clone();
             if ask.param.secret {
-                self.made_up.insert(name);
+                self.stand_ins.insert(name);
                 continue;
             }
             let listed = match &ask.param.from {
@@ -126,17 +126,16 @@ impl Made {
             if let Some(Err(why)) = &fit {
                 done.broken.push(format!("the first choice of {name} cannot be used: {why}"));
             }
-            let value = match (fit, value) {
-                (Some(Ok(())), Some(value)) => value,
-                _ => {
-                    let own = self.book.front.params.iter_mut().find(|it| it.name == name);
-                    if let Some(own) = own {
-                        own.pattern = None;
-                        own.choices.clear();
-                    }
-                    self.made_up.insert(name.clone());
-                    STAND_IN.to_owned()
+            let value = if let (Some(Ok(())), Some(value)) = (fit, value) {
+                value
+            } else {
+                let own = self.book.front.params.iter_mut().find(|it| it.name == name);
+                if let Some(own) = own {
+                    own.pattern = None;
+                    own.choices.clear();
                 }
+                self.stand_ins.insert(name.clone());
+                STAND_IN.to_owned()
             };
             self.request.values.insert(name, value);
         }
@@ -156,7 +155,7 @@ impl Made {
             done.broken.push(format!("{who}: {why}"));
             return None;
         }
-        if named(command).iter().any(|name| self.made_up.contains(name)) {
+        if named(command).iter().any(|name| self.stand_ins.contains(name)) {
             return None;
         }
         let folder = self.book.front.folder.as_deref().unwrap_or(&setting.folder);
@@ -189,7 +188,8 @@ impl Made {
         for step in &mut self.book.steps {
             let StepKind::Check(check) = &mut step.kind else { continue };
             let before = check.lines.len();
-            let is_real = |line: &str| !spoken_of(line).iter().any(|it| self.made_up.contains(it));
+            let is_real =
+                |line: &str| !spoken_of(line).iter().any(|it| self.stand_ins.contains(it));
             check.lines.retain(|(line, _)| is_real(line));
             dropped += before - check.lines.len();
         }
