@@ -33,6 +33,8 @@ impl MariaDb {
                 "--innodb-use-native-aio=0",
                 "--innodb-buffer-pool-size=16M",
             ])
+            // A server that starts removes what lies in its folder for temporary tables.
+            .arg(format!("--tmpdir={}", place.display()))
             .arg(format!("--datadir={}", data.display())));
         let (port, socket) = (free_port(), place.join("my.sock"));
         let mut command = user.command(&daemon);
@@ -44,6 +46,7 @@ impl MariaDb {
         ]);
         command.arg("--log-bin=binlog").arg(format!("--server-id={id}"));
         command.arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
+        command.arg(format!("--tmpdir={}", place.display()));
         command.arg(format!("--socket={}", socket.display()));
         command.arg(format!("--log-error={}", place.join("log").display()));
         let server = Server::start(&mut command);
