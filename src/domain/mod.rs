@@ -71,6 +71,7 @@ pub struct SignalId(pub Arc<str>);
 #[serde(transparent)]
 pub struct ServiceName(pub Arc<str>);
 
+/// What every name can do: be read as text, made of it, looked up by it and shown.
 macro_rules! name_like {
     ($($name:ident),*) => {$(
         impl $name {
@@ -101,4 +102,5 @@ macro_rules! name_like {
         }
     )*};
 }
+pub(crate) use name_like;
 name_like!(SourceId, SignalId, ServiceName);

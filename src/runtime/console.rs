@@ -8,6 +8,7 @@ use super::keeping::{Keeping, Kept};
 use super::logging;
 use super::paths::StateFolder;
 use super::runs::desk::Desk;
+use super::runs::process;
 use super::state_file;
 use super::terminal::{Display, TerminalError, Tty, rescue_at_panic};
 use super::world::{CallFault, MESSAGES, World};
@@ -246,9 +247,7 @@ impl Program for Console {
 fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let uid = rustix::process::getuid().as_raw();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let user = user_of(uid, &passwd)
-        .map(str::to_owned)
+    let user = process::user_name(uid)
         .or_else(|| std::env::var("USER").ok())
         .unwrap_or_else(|| format!("uid {uid}"));
     Setting {
@@ -258,16 +257,6 @@ fn setting(state: Option<&StateFolder>, practice: Vec<String>) -> Setting {
         practice,
         log: state.map(|state| harmless(&state.log().to_string_lossy()).into_owned()),
     }
-}
-
-/// The name of a user in the text of passwd(5). It tells who one really is,
-/// which `$USER` does not after `sudo -E`.
-fn user_of(uid: u32, passwd: &str) -> Option<&str> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
 }
 
 /// Minutes east of UTC at a moment, as the system's time zone has them.
@@ -381,14 +370,5 @@ mod tests {
         assert!(!auto(&[("LANG", "zh_CN.UTF-8"), ("TERM", "xterm")]));
         assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("TERM", "linux")]));
         assert!(!auto(&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")]));
-    }
-
-    #[test]
-    fn a_user_is_found_by_number() {
-        let passwd =
-            "root:x:0:0:root:/root:/bin/bash\n\nbroken\nli:x:1000:1000::/home/li:/bin/sh\n";
-        assert_eq!(user_of(0, passwd), Some("root"));
-        assert_eq!(user_of(1000, passwd), Some("li"));
-        assert_eq!(user_of(7, passwd), None);
     }
 }

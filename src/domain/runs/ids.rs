@@ -1,5 +1,6 @@
 //! What runs, their steps and their writers are called.
 
+use crate::domain::name_like;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -19,31 +20,6 @@ pub struct BookId(pub Arc<str>);
 #[serde(transparent)]
 pub struct WriterId(pub Arc<str>);
 
-macro_rules! name_like {
-    ($($name:ident),*) => {$(
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self(text.into())
-            }
-        }
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self(text.into())
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-    )*};
-}
 name_like!(RunId, BookId, WriterId);
 
 /// A step's number in its runbook: 1 for the first, in the order of the text.

@@ -2,7 +2,7 @@
 //! and what the config's roles allow them.
 
 use crate::config::Role;
-use crate::domain::harmless;
+use crate::domain::{glob, harmless};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -51,8 +51,8 @@ pub fn allowed(
     }
     let allows = |role: &&Role| {
         role.may.iter().any(|it| it == what.word())
-            && book.is_none_or(|book| role.runbooks.iter().any(|it| matches(it, book)))
-            && service.is_none_or(|service| role.services.iter().any(|it| matches(it, service)))
+            && book.is_none_or(|book| role.runbooks.iter().any(|it| glob(it, book)))
+            && service.is_none_or(|service| role.services.iter().any(|it| glob(it, service)))
     };
     if theirs.iter().any(allows) {
         return Ok(());
@@ -67,23 +67,6 @@ pub fn allowed(
     }
     let roles = if names.len() == 1 { "role" } else { "roles" };
     Err(format!("{why} ({roles} {})", harmless(&names.join(", "))))
-}
-
-/// Whether a name fits a pattern in which `*` stands for any characters.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut left) = name.strip_prefix(first) else { return false };
-    let mut parts = rest.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return left.ends_with(part);
-        }
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 /// The names of the groups that a user is in, the one of `/etc/passwd` among them.
@@ -198,7 +181,7 @@ mod tests {
             ("abc", "abcd", false),
             ("**", "x", true),
         ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+            assert_eq!(glob(pattern, name), fits, "{pattern} {name}");
         }
     }
 

@@ -66,10 +66,16 @@ pub fn login_of(pid: &str) -> Option<u32> {
 /// The name of a user, as `/etc/passwd` has it.
 pub fn user_name(uid: u32) -> Option<String> {
     let passwd = fs::read_to_string("/etc/passwd").ok()?;
+    user_of(uid, &passwd).map(str::to_owned)
+}
+
+/// The name of a user in the text of passwd(5). It tells who one really is,
+/// which `$USER` does not after `sudo -E`.
+fn user_of(uid: u32, passwd: &str) -> Option<&str> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
-        let (name, number) = (fields.next()?, fields.nth(1)?);
-        (number.parse() == Ok(uid)).then(|| name.to_owned())
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
     })
 }
 
@@ -97,5 +103,14 @@ mod tests {
         let who = who();
         assert_eq!(who.uid, rustix::process::getuid().as_raw());
         assert!(!who.host.is_empty());
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/bash\n\nbroken\nli:x:1000:1000::/home/li:/bin/sh\n";
+        assert_eq!(user_of(0, passwd), Some("root"));
+        assert_eq!(user_of(1000, passwd), Some("li"));
+        assert_eq!(user_of(7, passwd), None);
     }
 }
