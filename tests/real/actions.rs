@@ -1,6 +1,7 @@
 //! The runbooks that ship, against real servers: their steps as a plan makes
 //! them, run one after the other as the process of a run does.
 
+mod data;
 mod files;
 mod postgres;
 mod restart;

@@ -5,13 +5,13 @@ use super::super::database::{As, run, scratch};
 use super::super::pgbackrest::Stanza;
 use super::super::postgres::{Postgres, programs};
 use super::super::support::free_port;
-use super::{Hand, Went, new, text, whole};
+use super::{Hand, Went, new, text};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A cluster that a runbook has started: it ends with this.
-struct Copy(PathBuf);
+pub(crate) struct Copy(pub(crate) PathBuf);
 
 impl Drop for Copy {
     fn drop(&mut self) {
@@ -23,46 +23,67 @@ impl Drop for Copy {
     }
 }
 
+/// A cluster that lost a database behind its last backup.
+pub(crate) struct Dropped {
+    pub(crate) stanza: Stanza,
+    /// The config of pgBackRest.
+    pub(crate) conf: String,
+    /// A moment between the last row and the DROP.
+    pub(crate) before: String,
+    /// A moment behind the DROP and another commit.
+    pub(crate) after: String,
+    /// Where the copies go.
+    pub(crate) copies: PathBuf,
+}
+
+impl Dropped {
+    pub(crate) async fn new() -> Option<Self> {
+        let stanza = Stanza::new().await?;
+        let config = stanza.folder.path().join("server.conf");
+        let live = &stanza.postgres;
+        run(stanza.command(&config).arg("stanza-create"));
+        live.sql("create database app");
+        live.sql_in("app", "create table orders as select g as id, 'row ' || g as note from generate_series(1, 20000) g");
+        run(stanza.command(&config).args(["--type=full", "backup"]));
+        live.sql_in(
+            "app",
+            "insert into orders select g, 'later ' || g from generate_series(20001, 30000) g",
+        );
+        let now = || {
+            // Backups know whole seconds alone.
+            live.sql("select pg_sleep(1.1)");
+            live.sql("select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'")
+        };
+        let before = now();
+        // No other commit between that moment and the DROP: a restore to the time
+        // alone would stop behind the DROP.
+        live.sql("drop database app");
+        live.sql("select pg_switch_wal()");
+        live.sql("create table waits as select 1");
+        live.sql("select pg_switch_wal()");
+        let after = now();
+        super::super::support::until("the WAL is archived", || async {
+            live.sql("select archived_count >= 3 and last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 16777216) from pg_stat_archiver") == "t"
+        })
+        .await;
+        let copies = stanza.user.folder(stanza.folder.path(), "restores");
+        Some(Self { conf: text(&config), stanza, before, after, copies })
+    }
+}
+
 #[tokio::test]
 async fn a_dropped_database_comes_back_beside_the_live_one() {
-    let Some(stanza) = Stanza::new().await else { return };
-    let config = stanza.folder.path().join("server.conf");
+    let Some(dropped) = Dropped::new().await else { return };
+    let (stanza, conf) = (&dropped.stanza, &dropped.conf);
     let live = &stanza.postgres;
-    run(stanza.command(&config).arg("stanza-create"));
-    live.sql("create database app");
-    live.sql_in("app", "create table orders as select g as id, 'row ' || g as note from generate_series(1, 20000) g");
-    run(stanza.command(&config).args(["--type=full", "backup"]));
-    live.sql_in(
-        "app",
-        "insert into orders select g, 'later ' || g from generate_series(20001, 30000) g",
-    );
-    // Backups know whole seconds alone.
-    live.sql("select pg_sleep(1.1)");
-    let until = live.sql(
-        "select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'",
-    );
-    // No other commit between that moment and the DROP: a restore to the time
-    // alone would stop behind the DROP.
-    live.sql("drop database app");
-    live.sql("select pg_switch_wal()");
-    live.sql("create table waits as select 1");
-    live.sql("select pg_switch_wal()");
-    super::super::support::until("the WAL is archived", || async {
-        live.sql("select archived_count >= 3 and last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 16777216) from pg_stat_archiver") == "t"
-    })
-    .await;
-
-    let folder = new(stanza.folder.path(), "beside");
-    stanza.user.folder(stanza.folder.path(), "restores");
-    let folder = stanza.folder.path().join("restores").join(folder.file_name().unwrap());
+    let folder = new(&dropped.copies, "beside");
     let _copy = Copy(folder.clone());
     let port = free_port().to_string();
-    let conf = text(&config);
     let hand = |rows: &str| {
-        Hand::new("restore-postgres-pgbackrest", &[("stanza", "main"), ("pgbackrest_conf", &conf)])
+        Hand::new("restore-postgres-pgbackrest", &[("stanza", "main"), ("pgbackrest_conf", conf)])
             .home(stanza.folder.path())
             .by_user(stanza.user.ids())
-            .set("UNTIL", &until)
+            .set("UNTIL", &dropped.before)
             .set("FOLDER", &text(&folder))
             .set("PORT", &port)
             .set("DATABASE", "app")
@@ -100,15 +121,15 @@ async fn a_dropped_database_comes_back_beside_the_live_one() {
 }
 
 /// A server with the database `orders`, and dumps of it.
-struct Shop {
+pub(crate) struct Shop {
     folder: tempfile::TempDir,
     user: As,
-    server: Postgres,
-    dumps: PathBuf,
+    pub(crate) server: Postgres,
+    pub(crate) dumps: PathBuf,
 }
 
 impl Shop {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         let bin = programs()?;
         let folder = scratch();
         let user = As::user("postgres");
@@ -151,7 +172,7 @@ impl Shop {
         Hand::new(book, &vars).home(self.folder.path()).by_user(self.user.ids())
     }
 
-    fn restore(&self, dump: &str, beside: &str) -> Hand {
+    pub(crate) fn restore(&self, dump: &str, beside: &str) -> Hand {
         let dump = text(&self.dumps.join(dump));
         self.hand("restore-postgres-dump").set("DUMP", &dump).set("BESIDE", beside)
     }
@@ -161,7 +182,18 @@ impl Shop {
         self.hand("swap-postgres").set("BESIDE", "beside").set("OLD", old).set("KEPT", &kept)
     }
 
-    fn databases(&self) -> String {
+    /// The config of a service that is this server.
+    pub(crate) fn service(&self) -> String {
+        format!(
+            "[service.db]\ntcp = '127.0.0.1:{}'\nvars = {{ database = 'orders', dumps = '{}', pg_host = '{}', pg_port = '{}' }}\n",
+            self.server.port,
+            text(&self.dumps),
+            text(&self.server.data),
+            self.server.port
+        )
+    }
+
+    pub(crate) fn databases(&self) -> String {
         self.server.sql("select string_agg(datname || ' ' || datconnlimit, ', ' order by datname) from pg_database where datname !~ 'template|postgres'")
     }
 }
@@ -206,29 +238,6 @@ async fn a_dump_comes_back_beside_the_live_database_row_by_row() {
         "0"
     );
     hand.run_step("drop", &went).well();
-}
-
-#[tokio::test]
-async fn a_person_brings_a_dump_back_and_the_run_is_proved() {
-    let Some(shop) = Shop::new().await else { return };
-    let bench = whole::bench(&format!(
-        "[service.db]\ntcp = '127.0.0.1:{}'\nvars = {{ database = 'orders', dumps = '{}', pg_host = '{}', pg_port = '{}' }}\n",
-        shop.server.port,
-        text(&shop.dumps),
-        text(&shop.server.data),
-        shop.server.port
-    ));
-    let dump = |name: &str| format!("DUMP={}", text(&shop.dumps.join(name)));
-    let restore = |dump: &str, changes| {
-        let arguments = ["restore-postgres-dump", "--service", "db", "--set", dump];
-        whole::run(&bench, &[&arguments[..], &["--set", "BESIDE=beside"]].concat(), "db", changes)
-    };
-    let told = whole::fails(&bench, restore(&dump("cut-custom.dump"), 0));
-    assert!(told.contains("step 1 FAILED"), "{told}");
-    assert_eq!(shop.databases(), "orders 50");
-    let told = whole::is_proved(&bench, restore(&dump("custom.dump"), 2));
-    assert!(told.contains("proved: 3001 rows in beside"), "{told}");
-    assert_eq!(shop.databases(), "beside -1, orders 50");
 }
 
 #[tokio::test]

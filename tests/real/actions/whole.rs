@@ -5,9 +5,10 @@ use super::super::bench::{Bench, LONG, wait_for_half_a_second};
 use super::super::harness::{Home, Terminal};
 use super::super::pm2::{Daemon, pm2};
 use super::super::support::{Server, free_port, program};
-use super::super::waiting::{SOON, now};
+use super::super::waiting::now;
 use super::text;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -18,19 +19,31 @@ pub(crate) fn bench(config: &str) -> Bench {
     Bench::at(Home::new(), "test", config, &[])
 }
 
-/// Starts a run, and types this name as often as a change is asked about.
-pub(crate) fn run(bench: &Bench, arguments: &[&str], name: &str, changes: usize) -> Terminal {
+/// Asks whether the run shall start.
+pub(crate) const START: (&str, &str) = ("type start to start it", "start");
+/// A step that failed is given up.
+pub(crate) const GIVE_UP: (&str, &str) = ("what now?", "a it does not help");
+
+/// Starts a run, and answers each of these questions when it is asked again.
+pub(crate) fn talk(bench: &Bench, arguments: &[&str], answers: &[(&str, &str)]) -> Terminal {
     let mut terminal = bench.terminal(&[&["run"], arguments].concat());
-    until(&terminal, "type start to start it", 1);
-    wait_for_half_a_second();
-    terminal.press("start\r");
-    let question = format!("type {name} to run it");
-    for times in 1..=changes {
-        until(&terminal, &question, times);
+    let mut asked = BTreeMap::new();
+    for (question, answer) in answers {
+        let times = asked.entry(*question).or_insert(0);
+        *times += 1;
+        until(&terminal, question, *times);
         wait_for_half_a_second();
-        terminal.press(&format!("{name}\r"));
+        terminal.press(&format!("{answer}\r"));
     }
     terminal
+}
+
+/// Starts a run, and types this name as often as a change is asked about.
+pub(crate) fn run(bench: &Bench, arguments: &[&str], name: &str, changes: usize) -> Terminal {
+    let question = format!("type {name} to run it");
+    let mut answers = vec![START];
+    answers.extend(vec![(question.as_str(), name); changes]);
+    talk(bench, arguments, &answers)
 }
 
 /// Until the terminal was told this so often.
@@ -44,30 +57,32 @@ fn until(terminal: &Terminal, words: &str, times: usize) {
     }
 }
 
-/// It ends proved, and gives all that was told.
-pub(crate) fn is_proved(bench: &Bench, mut terminal: Terminal) -> String {
-    let code = terminal.end(LONG).exit_code();
+/// It ends with this code, and gives all that was told.
+pub(crate) fn ends(bench: &Bench, mut terminal: Terminal, code: u32) -> String {
+    let ended = terminal.end(LONG).exit_code();
     let told = bench.without(&["attach", &newest(bench)]);
     let told = super::super::bench::text(&told);
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(ended, code, "{told}");
+    told
+}
+
+/// It ends proved, and gives all that was told.
+pub(crate) fn is_proved(bench: &Bench, terminal: Terminal) -> String {
+    let told = ends(bench, terminal, 0);
     assert_eq!(bench.runs()[0]["outcome"], "proved", "{told}");
     told
 }
 
 /// A step does not end as it should; it is given up, and ends failed.
 pub(crate) fn fails(bench: &Bench, mut terminal: Terminal) -> String {
-    until(&terminal, "what now?", 1);
+    until(&terminal, GIVE_UP.0, 1);
     wait_for_half_a_second();
-    terminal.press("a it does not help\r");
-    let code = terminal.end(SOON).exit_code();
-    let told = bench.without(&["attach", &newest(bench)]);
-    let told = super::super::bench::text(&told);
-    assert_eq!(code, 10, "{told}");
-    told
+    terminal.press(&format!("{}\r", GIVE_UP.1));
+    ends(bench, terminal, 10)
 }
 
 /// A step has said this, and not its script alone.
-fn says(told: &str, words: &str) -> bool {
+pub(crate) fn says(told: &str, words: &str) -> bool {
     told.lines().any(|line| line.trim().starts_with(words))
 }
 
