@@ -145,6 +145,11 @@ impl Heads {
         self.file.sync_all()
     }
 
+    /// Whether it has a line for its writer.
+    pub(super) fn is_entered(&self) -> bool {
+        self.at > 0
+    }
+
     /// Writes this writer's head over the one before.
     pub(super) fn put(&self, head: &Head) -> io::Result<()> {
         self.file.write_all_at(&padded(&head.line(&self.journal)), self.at)?;

@@ -112,15 +112,27 @@ impl Journal {
         process: ProcessId,
         at: Timestamp,
     ) -> Result<Self, JournalError> {
+        let journal = Self::quiet(place, kind, who, process, at).await?;
+        journal.writer.lock().await.begin().await?;
+        Ok(journal)
+    }
+
+    /// As [`Self::open`], for somebody who may do nothing: this writer's first
+    /// record is written with the first one behind it.
+    pub async fn quiet(
+        place: Place,
+        kind: WriterKind,
+        who: Who,
+        process: ProcessId,
+        at: Timestamp,
+    ) -> Result<Self, JournalError> {
         let on_reserve = Arc::new(AtomicBool::new(false));
         let place = Arc::new(place);
-        let writer = Writer::open(Arc::clone(&place), Arc::clone(&on_reserve)).await?;
-        let id = writer.id().clone();
-        let writer = Arc::new(Mutex::new(writer));
-        let journal = Self { place, id, writer, on_reserve };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        journal.append(at, Record::Opened { who, kind, process, version }).await?;
-        Ok(journal)
+        let opening = (at, Record::Opened { who, kind, process, version });
+        let writer = Writer::open(Arc::clone(&place), Arc::clone(&on_reserve), opening).await?;
+        let id = writer.id().clone();
+        Ok(Self { place, id, writer: Arc::new(Mutex::new(writer)), on_reserve })
     }
 
     /// Where it lies.

@@ -110,6 +110,28 @@ async fn a_record_is_found_again_and_its_head_stands_in_the_second_file() {
 }
 
 #[tokio::test]
+async fn who_does_nothing_stands_in_no_chain() {
+    let scratch = tempfile::tempdir().unwrap();
+    let quiet = || async {
+        let place = Place::own(scratch.path());
+        Journal::quiet(place, WriterKind::Run, who(1), process(1), at(1)).await.unwrap()
+    };
+    let (one, other) = (quiet().await, quiet().await);
+    one.fresh_run_id().await.unwrap();
+    let reader = Reader::new(Place::own(scratch.path()));
+    assert_eq!(reader.newest(None, 10).await.unwrap(), []);
+    let second = other.append(at(9), acted("looked")).await.unwrap();
+    assert_eq!((second.place, second.seq), (2, 2));
+    let rows = reader.newest(None, 10).await.unwrap();
+    let first = rows[0].clone().entry().unwrap();
+    assert!(matches!(first.record, Record::Opened { .. }));
+    assert_eq!((first.at, rows.len()), (at(1), 2));
+    let kept = Kept::read(&one.place().heads()).unwrap().unwrap();
+    assert_eq!((kept.heads.len(), kept.heads[0].seq), (1, 2));
+    assert_eq!(reader.verify(&[]).await.unwrap().wrong, [""; 0]);
+}
+
+#[tokio::test]
 async fn looking_makes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let reader = Reader::new(Place::own(scratch.path()));

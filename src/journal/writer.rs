@@ -99,19 +99,19 @@ pub(super) struct Writer {
     /// The files that were opened: device and inode.
     files: [(u64, u64); 2],
     on_reserve: Arc<AtomicBool>,
+    /// What its chain begins with, until something is recorded.
+    opening: Option<(Timestamp, Record)>,
 }
 
 impl Writer {
-    /// Opens the journal and enters a new chain into its heads.
+    /// Opens the journal for a new chain that begins with `opening`. Nothing of
+    /// that chain is written before something is recorded.
     pub(super) async fn open(
         place: Arc<Place>,
         on_reserve: Arc<AtomicBool>,
+        opening: (Timestamp, Record),
     ) -> Result<Self, JournalError> {
-        let folder = place.folder.clone();
-        let bad = move |error: io::Error| JournalError::Place {
-            folder: folder.clone(),
-            why: super::words::reason(&error),
-        };
+        let bad = cannot_be_used(&place);
         let heads = {
             let place = Arc::clone(&place);
             blocking(move || {
@@ -126,16 +126,17 @@ impl Writer {
             .map_err(&bad)?
         };
         lock(&heads).await.map_err(&bad)?;
-        let opened = Self::enter(&place, heads.clone(), on_reserve, &bad).await;
+        let opened = Self::connect(&place, heads.clone(), on_reserve, opening, &bad).await;
         heads.unlock().map_err(&bad)?;
         opened
     }
 
     /// All that only one does at a time.
-    async fn enter(
+    async fn connect(
         place: &Arc<Place>,
-        mut heads: Heads,
+        heads: Heads,
         on_reserve: Arc<AtomicBool>,
+        opening: (Timestamp, Record),
         bad: &impl Fn(io::Error) -> JournalError,
     ) -> Result<Self, JournalError> {
         place.open_file(&place.database()).map_err(bad)?;
@@ -152,22 +153,45 @@ impl Writer {
         };
         let head = Head { writer: id.clone(), seq: 0, hash: BEFORE_ALL.into() };
         on_reserve.store(!reserve::is_whole(place), Ordering::Relaxed);
-        let enter = {
-            let (head, journal) = (head.clone(), journal.clone());
-            let place = Arc::clone(place);
-            blocking(move || {
-                loop {
-                    match heads.enter(&journal, &head) {
-                        Err(error) if no_room(&error) && reserve::release(&place) => {}
-                        entered => return entered.map(|()| heads),
-                    }
-                }
-            })
-        };
-        let heads = enter.await.map_err(bad)?;
         let files = files(place).map_err(bad)?;
         let place = Arc::clone(place);
-        Ok(Self { place, db, id: id.into(), heads, journal, head, lags: false, files, on_reserve })
+        let (id, lags, opening) = (id.into(), false, Some(opening));
+        Ok(Self { place, db, id, heads, journal, head, lags, files, on_reserve, opening })
+    }
+
+    /// Enters its chain into the heads.
+    async fn enter(&mut self) -> Result<(), JournalError> {
+        self.check_files()?;
+        let bad = cannot_be_used(&self.place);
+        lock(&self.heads).await.map_err(&bad)?;
+        let (head, journal) = (self.head.clone(), self.journal.clone());
+        let (place, mut heads) = (Arc::clone(&self.place), self.heads.clone());
+        let entered = blocking(move || {
+            loop {
+                match heads.enter(&journal, &head) {
+                    Err(error) if no_room(&error) && reserve::release(&place) => {}
+                    entered => return entered.map(|()| heads),
+                }
+            }
+        })
+        .await;
+        self.heads.unlock().map_err(&bad)?;
+        self.heads = entered.map_err(&bad)?;
+        Ok(())
+    }
+
+    /// Begins its chain where that was not done yet.
+    pub(super) async fn begin(&mut self) -> Result<(), JournalError> {
+        let Some((at, opening)) = self.opening.clone() else { return Ok(()) };
+        // Not twice, where the record could not be written then.
+        if !self.heads.is_entered() {
+            self.enter().await?;
+        }
+        let begun = self.append_one(at, opening, Guard::None).await?;
+        // Nothing is asked of a record without a guard.
+        begun.map_err(|_| JournalError::Write("it was refused".into()))?;
+        self.opening = None;
+        Ok(())
     }
 
     pub(super) fn id(&self) -> &WriterId {
@@ -180,6 +204,16 @@ impl Writer {
 
     /// Appends a record if its guard lets it in.
     pub(super) async fn append(
+        &mut self,
+        at: Timestamp,
+        record: Record,
+        guard: Guard,
+    ) -> Result<Result<Entry, Refusal>, JournalError> {
+        self.begin().await?;
+        self.append_one(at, record, guard).await
+    }
+
+    async fn append_one(
         &mut self,
         at: Timestamp,
         record: Record,
@@ -315,15 +349,12 @@ impl Writer {
     }
 
     pub(super) async fn fresh_run_id(&mut self) -> Result<RunId, JournalError> {
-        let bad = |error: io::Error| JournalError::Place {
-            folder: self.place.folder.clone(),
-            why: super::words::reason(&error),
-        };
+        let bad = cannot_be_used(&self.place);
         let runs = self.place.folder.join("runs");
-        self.place.make_folder(&runs).map_err(bad)?;
+        self.place.make_folder(&runs).map_err(&bad)?;
         // Where most short names are taken, longer ones are not.
         for tried in 0..100 {
-            let run = RunId::from(random_name(4 + tried / 10).map_err(bad)?);
+            let run = RunId::from(random_name(4 + tried / 10).map_err(&bad)?);
             let known = "SELECT EXISTS (SELECT 1 FROM records WHERE run = ?)";
             let known = sqlx::query_scalar::<_, bool>(known).bind(run.as_str());
             if known.fetch_one(&mut self.db).await.map_err(read_error)? {
@@ -334,7 +365,7 @@ impl Writer {
                 Ok(()) => {
                     use std::os::unix::fs::PermissionsExt;
                     let mode = std::fs::Permissions::from_mode(self.place.folder_mode());
-                    std::fs::set_permissions(&folder, mode).map_err(bad)?;
+                    std::fs::set_permissions(&folder, mode).map_err(&bad)?;
                     return Ok(run);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -399,6 +430,12 @@ impl Writer {
             tracing::warn!(%error, "syslog was not told the head of the journal");
         }
     }
+}
+
+/// Says of which folder it is that it cannot be used.
+fn cannot_be_used(place: &Place) -> impl Fn(io::Error) -> JournalError + use<> {
+    let folder = place.folder.clone();
+    move |error| JournalError::Place { folder: folder.clone(), why: super::words::reason(&error) }
 }
 
 /// Device and inode of the database and of its heads.

@@ -61,6 +61,10 @@ async fn a_run_that_nobody_starts_leaves_nothing_behind() {
     let run = house.conduct(&House::ten()).await.unwrap();
     let mut follower = house.follow(&run).await;
     follower.planned().await;
+    // A line that breaks is no wish to leave: who comes back finds the plan.
+    drop(follower);
+    let mut follower = house.follow(&run).await;
+    follower.planned().await;
     drop(follower);
     let id = run.run.clone();
     run.ends().await;

@@ -88,6 +88,8 @@ struct Follower {
 struct Seen {
     /// It was connected at least once.
     met: bool,
+    /// So many things were told, refusals aside.
+    count: u64,
     /// The place of its last record.
     place: i64,
     /// The process that carries it out.
@@ -100,6 +102,7 @@ struct Seen {
 
 impl Seen {
     fn take(&mut self, told: &Told) {
+        self.count += u64::from(!matches!(told, Told::Refused(_)));
         match told {
             Told::Entry(entry) => self.entry(entry),
             Told::Output { from, text, .. } => {
@@ -130,7 +133,7 @@ impl Follower {
             self.read_journal().await?;
         }
         while !self.known.over {
-            let place = self.known.place;
+            let (place, count) = (self.known.place, self.known.count);
             let why = match self.connect().await {
                 Ok(stream) => {
                     self.known.met = true;
@@ -147,7 +150,9 @@ impl Follower {
             if self.known.over {
                 break;
             }
-            let lives = self.known.process.as_ref().is_some_and(process::is_alive);
+            // No record tells the process of a run that was not begun: that it spoke does.
+            let spoke = self.known.count > count;
+            let lives = self.known.process.as_ref().map_or(spoke, process::is_alive);
             if !lives {
                 let why = self.why_nobody_is_there();
                 return self.say(Heard::Died(why)).await;

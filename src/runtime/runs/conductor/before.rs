@@ -16,7 +16,7 @@ use crate::journal::{BeginError, Journal, Place};
 use crate::runbook::plan::{param_fits, parameters, plan, settled};
 use crate::runbook::{Book, Hidden, Order, ParamAsk, Run, RunRequest, Setting, Told};
 use crate::runtime::assemble::Assembled;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{self, Clock};
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
@@ -33,6 +33,8 @@ use tokio::time::{sleep, timeout};
 
 /// Whoever asked for the run follows it within this time, or nobody does.
 const FIRST_FOLLOWER: Duration = Duration::from_mins(1);
+/// A follower whose line broke comes back within this time, or nobody does.
+const COMES_BACK: Duration = Duration::from_secs(10);
 /// Why it cannot be run is read within this time.
 const TO_BE_READ: Duration = Duration::from_mins(1);
 /// Followers are told how it ended within this time.
@@ -92,7 +94,8 @@ async fn begin(
     let own = process::own().map_err(|error| error.to_string())?;
     let lies = place::place(&assembled.config, &assembled.path, state.as_ref());
     let lies = lies.map_err(|error| error.to_string())?;
-    let journal = Journal::open(lies, WriterKind::Run, who.clone(), own.clone(), clock.now());
+    // Who only looks at a plan has done nothing.
+    let journal = Journal::quiet(lies, WriterKind::Run, who.clone(), own.clone(), clock.now());
     let journal = journal.await.map_err(|error| error.to_string())?;
     let mut past = None;
     let run = match &request.take_up {
@@ -424,12 +427,20 @@ impl Stage {
         let alone = sleep(FIRST_FOLLOWER);
         tokio::pin!(alone);
         loop {
-            let nobody_came = self.floor.is_alone();
+            let is_alone = self.floor.is_alone();
             let (from, order) = tokio::select! {
-                () = &mut alone, if nobody_came => return None,
+                () = &mut alone, if is_alone => {
+                    tracing::info!(run = %self.run, "nobody follows it: it is not begun");
+                    return None;
+                }
                 heard = self.floor.hear() => match heard {
                     Heard::Order { from, order } => (from, order),
-                    Heard::Alone | Heard::Asked => return None,
+                    Heard::Alone => {
+                        // A line that broke is no wish to leave.
+                        alone.as_mut().reset(clock::instant() + COMES_BACK);
+                        continue;
+                    }
+                    Heard::Asked => return None,
                 },
             };
             let own = self.house.who.uid;

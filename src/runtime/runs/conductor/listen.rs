@@ -141,23 +141,25 @@ async fn follow(stream: UnixStream, id: u64, served: Arc<Served>) {
     if served.events.send(Event::Joined { id, peer }).await.is_err() {
         return;
     }
-    tokio::select! {
-        () = tell(&mut writing, Reader::from(hello.output_from), refused, &served) => {
+    let why = tokio::select! {
+        why = tell(&mut writing, Reader::from(hello.output_from), refused, &served) => {
             let _ = writing.shutdown().await;
+            why
         }
-        () = hear(&mut reading, id, &served) => {}
-    }
+        why = hear(&mut reading, id, &served) => why,
+    };
+    tracing::info!(run = %served.run, follower = id, why, "a follower has gone");
     // Where nobody attends any more, nobody counts either.
     let _ = served.events.send(Event::Left { id }).await;
 }
 
-/// Tells a follower everything in order; returns when it is over or nobody listens.
+/// Tells a follower everything in order; gives why it is told no more.
 async fn tell(
     writing: &mut OwnedWriteHalf,
     mut reader: Reader,
     mut refused: mpsc::Receiver<String>,
     served: &Served,
-) {
+) -> String {
     let mut version = served.board.watch();
     let mut may_be_refused = true;
     loop {
@@ -179,11 +181,11 @@ async fn tell(
                     }
                 }
             }
-            Piece::Over => return,
+            Piece::Over => return "it was told all".into(),
             Piece::Nothing => tokio::select! {
                 changed = version.changed() => {
                     if changed.is_err() {
-                        return;
+                        return "the run's process ends".into();
                     }
                     continue;
                 }
@@ -196,23 +198,23 @@ async fn tell(
                 }
             },
         };
-        if writing.write_all(lines.as_bytes()).await.is_err() {
-            return;
+        if let Err(error) = writing.write_all(lines.as_bytes()).await {
+            return format!("it takes nothing: {error}");
         }
     }
 }
 
-/// Takes a follower's orders until it goes.
-async fn hear(reading: &mut BufReader<OwnedReadHalf>, id: u64, served: &Served) {
+/// Takes a follower's orders until it goes; gives why.
+async fn hear(reading: &mut BufReader<OwnedReadHalf>, id: u64, served: &Served) -> String {
     while let Some(line) = read_line(reading).await {
         let Ok(order) = serde_json::from_slice::<Order>(&line) else {
-            tracing::warn!(run = %served.run, "a follower's order is not understood");
-            return;
+            return "its order is not understood".into();
         };
         if served.events.send(Event::Ordered { id, order }).await.is_err() {
-            return;
+            return "the run's process ends".into();
         }
     }
+    "it has closed the line".into()
 }
 
 /// A line without its end; none where there is no more, or it is too long.
