@@ -129,6 +129,8 @@ impl<'t> Reader<'t> {
         match event {
             Event::Start(tag) => self.begin(&tag, range),
             Event::End(tag) => self.end(tag),
+            // The item's text is a heading: that is what it is read as.
+            Event::TaskListMarker(_) if matches!(self.open, Open::Heading { .. }) => {}
             Event::TaskListMarker(_) => {
                 self.close_task();
                 self.open = Open::Task { line: self.lines.index(range.start), text: None };
@@ -218,10 +220,15 @@ impl<'t> Reader<'t> {
     }
 
     fn close_code(&mut self) {
-        let Open::Code { kind, range, content } = std::mem::replace(&mut self.open, Open::Nothing)
+        let Open::Code { kind, range, mut content } =
+            std::mem::replace(&mut self.open, Open::Nothing)
         else {
             return;
         };
+        // Indented code is whole lines, also where the text ends with it.
+        if kind == BlockKind::Indented && !content.ends_with('\n') {
+            content.push('\n');
+        }
         let first = self.lines.index(range.start);
         let held = content.matches('\n').count()
             + usize::from(!content.is_empty() && !content.ends_with('\n'));
@@ -341,6 +348,13 @@ mod tests {
     #[test]
     fn indented_code_ends_with_its_last_line() {
         assert_eq!(blocks("a\n\n    b\n\n    c\n\n\nd\n"), [block(3, 5, "", "b\n\nc\n")]);
+        assert_eq!(blocks("a\n\n    b\n    c"), [block(3, 4, "", "b\nc\n")]);
+    }
+
+    #[test]
+    fn a_heading_in_a_task_is_a_heading() {
+        let read = read("- [ ] Tell\n  ===\n");
+        assert_eq!((read.document.headings.len(), read.tasks.len()), (1, 0));
     }
 
     #[test]

@@ -20,7 +20,8 @@ fn number(value: &Value, key: &str) -> u32 {
 /// the first heading of its file, whose links it may name.
 fn plain(raw: &str, level: u64, file: &str) -> String {
     let marks = "#".repeat(usize::try_from(level).unwrap());
-    let mut document = markdown::document(&format!("{marks} {}\n\n{file}", raw.replace('\n', " ")));
+    let raw = raw.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let mut document = markdown::document(&format!("{marks} {raw}\n\n{file}"));
     document.headings.remove(0).text
 }
 

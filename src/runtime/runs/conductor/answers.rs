@@ -104,6 +104,11 @@ fn is_second(starter: &Who, own: u32, who: &Who) -> Result<(), String> {
         (Some(starter), Some(login)) if starter == login => {
             Err("the same login started the run: a second person approves".to_owned())
         }
+        // This kernel tells of logins. Whoever has none is a service, or hides it: a
+        // process that connects and is gone before it is looked at.
+        (Some(_), None) => Err("it cannot be told whose login this is (it has none, or /proc \
+                                hides it): approve from a login of your own"
+            .to_owned()),
         _ => Ok(()),
     }
 }
@@ -198,8 +203,10 @@ mod tests {
         // `sudo -u other` is the same person.
         assert!(!approves(&who(1001, Some(1000))));
         assert!(!approves(&who(0, Some(1000))));
-        // Where the kernel tells of no login, the user is all that is known.
-        assert!(approves(&who(1001, None)));
+        // A login that cannot be told may be the starter's own.
+        assert!(!approves(&who(1001, None)));
+        // Where the kernel tells of no logins, the user is all that is known.
+        assert!(is_second(&who(1000, None), 1000, &who(1001, None)).is_ok());
         assert!(is_second(&who(1000, None), 1000, &who(1001, Some(1000))).is_ok());
     }
 
