@@ -16,7 +16,7 @@ use crate::journal::{BeginError, Journal, Place};
 use crate::runbook::plan::{param_fits, parameters, plan, settled};
 use crate::runbook::{Book, Hidden, Order, ParamAsk, Run, RunRequest, Setting, Told};
 use crate::runtime::assemble::Assembled;
-use crate::runtime::clock::{self, Clock};
+use crate::runtime::clock::Clock;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
@@ -424,24 +424,11 @@ impl Stage {
         secrets: &mut BTreeMap<String, Hidden>,
         seen: Option<&(Plan, Open)>,
     ) -> Option<Said> {
-        let alone = sleep(FIRST_FOLLOWER);
-        tokio::pin!(alone);
         loop {
-            let is_alone = self.floor.is_alone();
-            let (from, order) = tokio::select! {
-                () = &mut alone, if is_alone => {
-                    tracing::info!(run = %self.run, "nobody follows it: it is not begun");
-                    return None;
-                }
-                heard = self.floor.hear() => match heard {
-                    Heard::Order { from, order } => (from, order),
-                    Heard::Alone => {
-                        // A line that broke is no wish to leave.
-                        alone.as_mut().reset(clock::instant() + COMES_BACK);
-                        continue;
-                    }
-                    Heard::Asked => return None,
-                },
+            let heard = self.floor.order_of_somebody(FIRST_FOLLOWER, COMES_BACK).await;
+            let Some((from, order)) = heard else {
+                tracing::info!(run = %self.run, "nobody follows it: it is not begun");
+                return None;
             };
             let own = self.house.who.uid;
             if self.floor.who(from).is_none_or(|who| who.uid != own && who.uid != 0) {

@@ -5,7 +5,7 @@ use super::board::Board;
 use super::listen::{Event, Peer};
 use crate::domain::runs::{ProofLine, StepId, Who};
 use crate::runbook::{Answer, Ask, AskKind, Doing, Order};
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{self, Clock};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -160,6 +160,39 @@ impl Floor {
         }
     }
 
+    /// Waits for an order while somebody follows. None where nobody does: nobody
+    /// has come within `first`, or again within `back` after the last line broke,
+    /// or this process was asked to end.
+    pub(super) async fn order_of_somebody(
+        &mut self,
+        first: Duration,
+        back: Duration,
+    ) -> Option<(u64, Order)> {
+        let alone = tokio::time::sleep(first);
+        tokio::pin!(alone);
+        let mut waits = self.is_alone();
+        loop {
+            tokio::select! {
+                // Whoever has come meanwhile was counted, and not told of here.
+                () = &mut alone, if waits => {
+                    if self.is_alone() {
+                        return None;
+                    }
+                    waits = false;
+                }
+                heard = self.hear() => match heard {
+                    Heard::Order { from, order } => return Some((from, order)),
+                    Heard::Asked => return None,
+                    Heard::Alone => {
+                        // A line that broke is no wish to leave.
+                        alone.as_mut().reset(clock::instant() + back);
+                        waits = true;
+                    }
+                },
+            }
+        }
+    }
+
     fn count(&mut self) {
         self.doing.followers = u32::try_from(self.followers.len()).unwrap_or(u32::MAX);
         self.tell();
@@ -251,5 +284,57 @@ pub(super) fn not_now(order: &Order) -> &'static str {
         Order::Answer { .. } => "nothing is asked at the moment",
         Order::Cancel { .. } => "no such step runs",
         Order::Input(_) | Order::Resize(..) => "no step runs in a terminal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use tokio::signal::unix::{SignalKind, signal};
+    use tokio::time::{sleep, timeout};
+
+    const FIRST: Duration = Duration::from_mins(1);
+    const BACK: Duration = Duration::from_secs(10);
+
+    fn floor() -> (Floor, mpsc::Sender<Event>) {
+        let (events, heard) = mpsc::channel(8);
+        let clock = Clock::following_tokio(Timestamp::from_millis(0));
+        let terms = signal(SignalKind::user_defined2()).unwrap();
+        (Floor::new(Arc::new(Board::new()), clock, heard, terms), events)
+    }
+
+    async fn joins(events: &mpsc::Sender<Event>, id: u64) {
+        let peer = Peer { who: Who::default(), listens: false, refusals: mpsc::channel(1).0 };
+        events.send(Event::Joined { id, peer }).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_reads_a_plan_for_long_is_waited_for() {
+        let (mut floor, events) = floor();
+        let follower = async {
+            sleep(FIRST / 2).await;
+            joins(&events, 1).await;
+            sleep(20 * FIRST).await;
+            // Its line breaks, and it comes back.
+            events.send(Event::Left { id: 1 }).await.unwrap();
+            sleep(BACK / 2).await;
+            joins(&events, 2).await;
+            sleep(20 * FIRST).await;
+            events.send(Event::Ordered { id: 2, order: Order::Resize(1, 1) }).await.unwrap();
+        };
+        let (heard, ()) = tokio::join!(floor.order_of_somebody(FIRST, BACK), follower);
+        assert_eq!(heard, Some((2, Order::Resize(1, 1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whom_nobody_follows_ends_by_itself() {
+        let (mut floor, events) = floor();
+        let heard = timeout(FIRST + BACK, floor.order_of_somebody(FIRST, BACK)).await;
+        assert_eq!(heard, Ok(None));
+        joins(&events, 1).await;
+        events.send(Event::Left { id: 1 }).await.unwrap();
+        let heard = timeout(2 * BACK, floor.order_of_somebody(FIRST, BACK)).await;
+        assert_eq!(heard, Ok(None));
     }
 }
