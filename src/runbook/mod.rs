@@ -2,6 +2,7 @@
 //! state machine. Pure: no clock, no file, no process.
 
 pub mod attributes;
+pub mod beside;
 pub mod book;
 pub mod built_in;
 mod commands;

@@ -2,7 +2,7 @@
 
 use crate::domain::harmless;
 use crate::domain::runs::{Decision, Plan, Step, StepId, StepKind};
-use crate::runbook::{Answer, Ask, AskKind};
+use crate::runbook::{Answer, Ask, AskKind, Run, beside};
 
 /// What a line means.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,22 +16,21 @@ pub(super) enum Meant {
 }
 
 /// What is asked, line by line. The last line says what can be typed.
-pub(super) fn question(ask: &Ask, plan: &Plan) -> Vec<String> {
+pub(super) fn question(ask: &Ask, run: &Run) -> Vec<String> {
+    let plan = &run.plan;
     let step = plan.step(ask.step);
+    let undo = if run.can_undo(ask.step) { ", undo WHY" } else { "" };
     let title = titled(plan, ask.step);
     let mut lines = Vec::new();
     match &ask.kind {
         AskKind::Confirm { typed, preview } => {
             lines.push(format!("?? {title}{}", changes(step, plan)));
-            lines.push("   exactly this will run:".to_owned());
-            push_text(&mut lines, preview);
-            lines.push(match typed {
-                Some(word) => format!(
-                    "   type {} to run it; or: skip WHY, abandon WHY, undo WHY",
-                    harmless(word)
-                ),
-                None => "   type y to run it; or: skip WHY, abandon WHY, undo WHY".to_owned(),
-            });
+            push_exactly(&mut lines, run, ask.step, preview);
+            let word = typed.as_deref().unwrap_or("y");
+            lines.push(format!(
+                "   type {} to run it; or: skip WHY, abandon WHY{undo}",
+                harmless(word)
+            ));
         }
         AskKind::Manual => {
             lines.push(format!("?? {title}  by hand"));
@@ -85,10 +84,10 @@ pub(super) fn question(ask: &Ask, plan: &Plan) -> Vec<String> {
             for line in difference {
                 push_text(&mut lines, line);
             }
-            lines.push(
-                "   type again to look again, anyway to go on where that is possible; or: skip WHY, abandon WHY, undo WHY"
-                    .to_owned(),
-            );
+            lines.push(format!(
+                "   type again to look again, anyway to go on where that is possible; \
+                 or: skip WHY, abandon WHY{undo}"
+            ));
         }
     }
     lines
@@ -185,6 +184,17 @@ fn ways(choices: &[Decision], skip: bool) -> String {
         ways.push("s and why to leave it out");
     }
     ways.join(", ")
+}
+
+/// Exactly what will run, with which values, and what it is held to.
+pub(super) fn push_exactly(lines: &mut Vec<String>, run: &Run, step: StepId, script: &str) {
+    lines.push("   exactly this will run:".to_owned());
+    push_text(lines, script);
+    if let Some(StepKind::Command(command)) = run.plan.step(step).map(|step| &step.kind) {
+        let values = beside::values(run, command);
+        let beside = values.into_iter().chain(beside::limits(command, &run.plan));
+        lines.extend(beside.map(|words| format!("   {words}")));
+    }
 }
 
 /// A text of many lines, set in.

@@ -170,7 +170,7 @@ impl Session<'_> {
             self.draw().await;
             return None;
         }
-        let mut lines = ask::question(&ask, &run.plan);
+        let mut lines = ask::question(&ask, run);
         if let Some(since) = self.since() {
             lines.insert(0, format!("   asked {since} ago"));
         }

@@ -10,6 +10,7 @@ mod pour;
 mod prompt;
 mod say;
 pub(super) mod second;
+mod set;
 
 pub(super) use opened::{Opened, run_to_end};
 
@@ -80,20 +81,21 @@ pub(super) async fn attend(opened: &Opened, run: RunId, options: Options) -> Res
     tokio::spawn(follow(wanted, ordered, tells));
     let terminal = if options.watch { None } else { Plain::take()? };
     let now = monotonic();
-    let bounded = std::io::stdout().is_terminal();
+    let is_shown = std::io::stdout().is_terminal();
     let mut session = Session {
         given: Given::new(options.given.clone()),
         options,
         id: run,
         out: Out::start()?,
         terminal,
+        is_shown,
         raw: false,
         orders,
         run: None,
         plan: None,
         doing: Doing::default(),
         started: false,
-        pour: Pour::new(bounded, now),
+        pour: Pour::new(is_shown, now),
         asking: None,
         answered: None,
         unflagged: None,
@@ -117,6 +119,8 @@ struct Session<'a> {
     id: RunId,
     out: Out,
     terminal: Option<Plain>,
+    /// What is printed goes to a terminal.
+    is_shown: bool,
     /// A step has the terminal.
     raw: bool,
     orders: Sender<Order>,
@@ -289,8 +293,9 @@ impl Session<'_> {
             self.withdraw().await;
             self.out.data(format!("{json}\n")).await;
         } else if !lines.is_empty() {
+            let text = lines.join("\n") + "\n";
             self.withdraw().await;
-            self.out.data(lines.join("\n") + "\n").await;
+            self.out.data(self.set(&text)).await;
         }
         ended
     }
@@ -321,7 +326,15 @@ impl Session<'_> {
     async fn say(&mut self, text: &str) {
         let open = self.pour.end_line();
         self.data(&open).await;
-        self.out.message(format!("{text}\n")).await;
+        self.out.message(self.set(&format!("{text}\n"))).await;
+    }
+
+    /// The text as it fits the terminal; as it is where it goes somewhere else.
+    fn set(&self, text: &str) -> String {
+        match &self.terminal {
+            Some(terminal) if self.is_shown => set::set(text, terminal.size().0.into()),
+            _ => text.to_owned(),
+        }
     }
 
     async fn say_findings(&mut self) {
@@ -361,7 +374,7 @@ impl Session<'_> {
             let json = serde_json::to_string_pretty(&plan).unwrap_or_default();
             format!("{json}\n")
         } else {
-            plan::text(&plan)
+            self.set(&plan::text(&plan))
         };
         self.withdraw().await;
         if self.options.json && !self.options.dry_run {

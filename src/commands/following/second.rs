@@ -1,6 +1,6 @@
 //! What a second person sees and says.
 
-use super::ask::{push_text, titled};
+use super::ask::{push_exactly, titled};
 use super::opened::Opened;
 use super::prompt::{Came, Prompt};
 use super::{plan, say};
@@ -102,8 +102,7 @@ fn shown(run: &Run, ask: &Ask) -> String {
         crate::domain::runs::StepKind::Command(command) => Some(command.script.clone()),
         _ => None,
     });
-    lines.push("   exactly this will run:".to_owned());
-    push_text(&mut lines, &script.unwrap_or_default());
+    push_exactly(&mut lines, run, ask.step, &script.unwrap_or_default());
     lines.push(format!(
         "   asked by {} ({}), on {} as {}",
         harmless(&run.who.user),

@@ -3,14 +3,13 @@
 
 use super::Scene;
 use super::steps::finding;
-use crate::domain::runs::{CommandStep, Held, Origin, Plan, Step, StepId, StepKind, Value};
+use crate::domain::runs::{Step, StepId, StepKind};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
-use crate::runbook::{Ask, AskKind, Run, StepState};
+use crate::runbook::{Ask, AskKind, Run, StepState, beside};
 use crate::ui::text;
 use ratatui::style::Style;
-use std::time::Duration;
 
 /// So many lines of output stand beside a step that runs or failed.
 const TAIL: usize = 12;
@@ -220,22 +219,14 @@ fn script_of(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {
 /// What the text of a step does not say: values, time, undo.
 fn around(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {
     let StepKind::Command(command) = &step.kind else { return Vec::new() };
-    let mut told = Vec::new();
-    for name in &command.uses {
-        let value = run.plan.values.iter().find(|value| value.name == *name);
-        let captured = run.captured.get(name).map(String::as_str);
-        let words = value.map(|value| in_words(value, captured));
-        let words = words.or_else(|| captured.map(|value| format!("{name}={value}")));
-        told.extend(words.map(|words| harmless_within(&words, 400)));
-    }
-    let mut lines = beside(scene, told, scene.theme.text());
-    let limits = limits(command, run.plan.timeout, &run.plan);
-    lines.extend(beside(scene, limits, scene.theme.faint()));
+    let mut lines = in_line(scene, beside::values(run, command), scene.theme.text());
+    let limits = beside::limits(command, &run.plan);
+    lines.extend(in_line(scene, limits, scene.theme.faint()));
     lines
 }
 
 /// Several things in a line where there is room for them.
-fn beside(scene: &Scene<'_>, things: Vec<String>, style: Style) -> Vec<Parts> {
+fn in_line(scene: &Scene<'_>, things: Vec<String>, style: Style) -> Vec<Parts> {
     let room = scene.width.saturating_sub(3);
     let mut lines: Vec<String> = Vec::new();
     for thing in things {
@@ -248,40 +239,4 @@ fn beside(scene: &Scene<'_>, things: Vec<String>, style: Style) -> Vec<Parts> {
         }
     }
     lines.iter().flat_map(|line| scene.verbatim(line, 3, style)).collect()
-}
-
-/// `RELEASE=v141 (you chose)`
-pub(super) fn in_words(value: &Value, captured: Option<&str>) -> String {
-    let origin = match value.origin {
-        Origin::Chosen => "you chose",
-        Origin::Default => "the runbook's default",
-        Origin::Label => "a label of the alert",
-        Origin::Service => "from the config",
-        Origin::Step => "from a step",
-    };
-    match (&value.held, captured) {
-        (Held::Text(text), _) => format!("{}={text} ({origin})", value.name),
-        (Held::Secret, _) => format!("{}: a secret, not shown ({origin})", value.name),
-        (Held::Captured(step), Some(text)) => {
-            format!("{}={text} (from step {step})", value.name)
-        }
-        (Held::Captured(step), None) => format!("{}: what step {step} will say", value.name),
-    }
-}
-
-/// `timeout 2m, then: outcome unknown`, `undo: deployctl promote "$SERVICE"`
-pub(super) fn limits(command: &CommandStep, usual: Duration, plan: &Plan) -> Vec<String> {
-    let limit = units::duration(command.timeout.unwrap_or(usual));
-    let then = if command.changes { "outcome unknown" } else { "failed" };
-    let mut words = vec![format!("timeout {limit}, then: {then}")];
-    if let Some(undo) = command.undo.and_then(|undo| plan.step(undo)) {
-        let what = match &undo.kind {
-            StepKind::Command(of) => of.script.lines().next().unwrap_or_default().to_owned(),
-            _ => undo.title.clone(),
-        };
-        words.push(harmless_within(&format!("undo: {what}"), 400));
-    } else if command.changes && !command.undoes {
-        words.push("nothing undoes it".to_owned());
-    }
-    words
 }

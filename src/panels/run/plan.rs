@@ -3,12 +3,12 @@
 
 use super::Scene;
 use super::head::shell;
-use super::middle::{in_words, limits};
 use super::steps::kind;
 use crate::domain::runs::{CommandStep, Expect, Origin, Plan, Step, StepKind};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
+use crate::runbook::beside::{in_words, limits};
 use crate::ui::text;
 
 const NAME: usize = 12;
@@ -127,7 +127,7 @@ fn of_step(scene: &Scene<'_>, plan: &Plan, step: &Step) -> Vec<Parts> {
     };
     match &step.kind {
         StepKind::Command(command) => {
-            let limits = limits(command, plan.timeout, plan);
+            let limits = limits(command, plan);
             let (limit, undo) = limits.split_at(1);
             let mut more = asked(command);
             more.extend_from_slice(limit);

@@ -27,11 +27,16 @@ impl Run {
     /// whether it can be left out.
     pub fn choices(&self, step: StepId) -> (Vec<Decision>, bool) {
         let mut choices = vec![Decision::Retry];
-        if self.course == Course::Forward && !self.to_undo(step).is_empty() {
+        if self.can_undo(step) {
             choices.push(Decision::Undo);
         }
         choices.push(Decision::Abandon);
         (choices, true)
+    }
+
+    /// Whether there is something that could be undone at `step`.
+    pub fn can_undo(&self, step: StepId) -> bool {
+        self.course == Course::Forward && !self.to_undo(step).is_empty()
     }
 
     /// The steps that would be undone if that were decided at `step`, the first one

@@ -5,7 +5,7 @@ use super::floor::Over;
 use crate::domain::ServiceName;
 use crate::domain::runs::{Decision, Record, StepId, StepKind, Who};
 use crate::runbook::plan::value_fits;
-use crate::runbook::{Answer, Ask, AskKind, Course, Run};
+use crate::runbook::{Answer, Ask, AskKind, Run};
 use crate::runtime::runs::people::{May, allowed, groups_of};
 use std::pin::Pin;
 
@@ -162,8 +162,7 @@ pub(super) fn fits(
             Ok(())
         }
         (_, Answer::Decide { decision: Decision::Undo, .. }) => {
-            let can_be_undone = run.course == Course::Forward && !run.to_undo(step).is_empty();
-            only_if(can_be_undone, || "there is nothing to undo".to_owned())
+            only_if(run.can_undo(step), || "there is nothing to undo".to_owned())
         }
         _ => Err("that is no answer to what is asked".to_owned()),
     }
