@@ -14,7 +14,7 @@ use super::texts::{Parts, draw};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx};
 use crate::domain::runs::{RunId, StepId};
 use crate::domain::{Num, Timestamp, harmless, harmless_within};
-use crate::runbook::{Next, Run, StepState};
+use crate::runbook::{Next, Run, Standing, StepState};
 use crate::store::{Action, Effect, Followed};
 use crate::ui::layout::Need;
 use crate::ui::table::rule;
@@ -29,6 +29,8 @@ pub const KIND: Kind = Kind { name: "run", filtered: false, build: || Box::new(O
 
 /// So many values of a signal are remembered for its row of heights.
 const REMEMBERED: usize = 120;
+/// So many lines of what commands said are worth signals and other steps.
+const SAID: usize = 6;
 /// Text from outside in one line.
 const LONGEST: usize = 2_000;
 
@@ -88,19 +90,31 @@ impl Scene<'_> {
     }
 
     fn title(&self, title: &str) -> Parts {
+        self.titled(title, "")
+    }
+
+    /// A title with something to be said at the other end of its line.
+    fn titled(&self, title: &str, right: &str) -> Parts {
         let rule = self.theme.glyphs.rule;
         let lead = rule.repeat(2);
         let title = harmless_within(title, 200);
-        let title = text::cut(&title, self.width.saturating_sub(6), self.theme.glyphs.cut);
-        let used = 4 + text::width(&title);
-        vec![
+        let told = if right.is_empty() { 0 } else { text::width(right) + 4 };
+        let room = self.width.saturating_sub(6 + told);
+        let title = text::cut(&title, room, self.theme.glyphs.cut);
+        let used = 4 + text::width(&title) + told;
+        let mut parts: Parts = vec![
             (format!("{lead} ").into(), self.theme.faint()),
             (title.into_owned().into(), self.theme.title()),
             (
                 format!(" {}", rule.repeat(self.width.saturating_sub(used))).into(),
                 self.theme.faint(),
             ),
-        ]
+        ];
+        if !right.is_empty() {
+            parts.push((format!(" {right} ").into(), self.theme.key()));
+            parts.push((lead.into(), self.theme.faint()));
+        }
+        parts
     }
 }
 
@@ -118,9 +132,17 @@ fn current(followed: &Followed) -> Option<StepId> {
 }
 
 /// The steps that stand in the list: those that undo only once they are needed.
-fn listed(run: &Run) -> Vec<StepId> {
-    let shown = run.steps.iter().filter(|of| of.state != StepState::Reserve);
-    shown.map(|of| of.step).collect()
+fn listed(run: &Run, at: Option<StepId>) -> Vec<StepId> {
+    let is_needed = |of: &&Standing| of.state != StepState::Reserve || at == Some(of.step);
+    run.steps.iter().filter(is_needed).map(|of| of.step).collect()
+}
+
+/// The step that the one which is next undoes.
+fn undoing(run: &Run) -> Option<StepId> {
+    match run.next() {
+        Next::Step { undoing, .. } => undoing,
+        _ => None,
+    }
 }
 
 impl OneRun {
@@ -327,27 +349,40 @@ impl OneRun {
 
     fn going(&self, scene: &Scene<'_>, run: &Run, room: usize) -> Vec<Parts> {
         let at = current(scene.followed);
-        let mut middle = middle::lines(scene, run, at, &self.output);
+        let middle::Middle { title, mut lines, said } = middle::lines(scene, run, at);
         let live = steps::live(scene, run, &self.history);
-        let listed = listed(run);
-        // What will run matters most, then the signals, then the other steps.
+        let listed = listed(run, at);
+        // What will run matters most, then what the commands said, then the signals
+        // and the other steps.
         let least_steps = listed.len().min(3);
-        let for_live = live.len().min(room.saturating_sub(least_steps + 4)).min(room / 3);
-        let for_middle = middle.len().min(room.saturating_sub(least_steps + for_live));
-        let for_steps = listed.len().min(room.saturating_sub(for_live + for_middle));
-        if middle.len() > for_middle && for_middle > 1 {
-            let hidden = middle.len() - for_middle + 1;
-            middle.truncate(for_middle - 1);
-            let words = format!("   {hidden} more lines: t shows the full text");
-            middle.push(Scene::styled(words, scene.theme.key()));
+        let mut for_live = live.len().min(room.saturating_sub(least_steps + 4)).min(room / 3);
+        let for_lines = (lines.len() + 1).min(room.saturating_sub(least_steps + for_live));
+        let mut for_steps = listed.len().min(room.saturating_sub(for_live + for_lines));
+        let wanted = said.lines.len() + usize::from(said.title.is_some());
+        let spare = |of: usize| room.saturating_sub(of + for_lines);
+        while spare(for_live + for_steps) < wanted.min(SAID) && (for_live > 4 || for_steps > 4) {
+            if for_live > 4 {
+                for_live -= 1;
+            } else {
+                for_steps -= 1;
+            }
         }
-        middle.truncate(for_middle);
-        let spare = room.saturating_sub(for_live + for_middle + for_steps);
-        let mut lines = steps::lines(scene, run, &listed, at, for_steps);
-        lines.extend(middle);
-        lines.extend(std::iter::repeat_n(Vec::new(), spare));
-        lines.extend(live.into_iter().take(for_live));
-        lines
+        let for_said = wanted.min(spare(for_live + for_steps));
+        if lines.len() >= for_lines && for_lines > 1 {
+            let hidden = lines.len() - for_lines + 2;
+            lines.truncate(for_lines - 2);
+            let words = format!("   {hidden} more lines: t shows the full text");
+            lines.push(Scene::styled(words, scene.theme.key()));
+        }
+        let (list, hidden) = steps::lines(scene, run, &listed, at, for_steps);
+        let mut shown = list;
+        shown.push(scene.titled(&title, &hidden));
+        shown.extend(lines);
+        shown.truncate(for_steps + for_lines);
+        shown.extend(said.within(scene, for_said));
+        shown.resize(room.saturating_sub(for_live).max(shown.len()), Vec::new());
+        shown.extend(live.into_iter().take(for_live));
+        shown
     }
 }
 

@@ -2,8 +2,8 @@
 //! what is proved looks well.
 
 use super::Scene;
-use super::steps::{holds, is_asked, is_proof, kind, word, words};
-use crate::domain::runs::{ProofLine, RunOutcome};
+use super::steps::{holds, is_asked, is_condition, is_proof, kind, unnamed, word, words};
+use crate::domain::runs::{Holds, ProofLine, RunOutcome};
 use crate::domain::{harmless_within, units};
 use crate::panels::offers::outcome_status;
 use crate::panels::texts::Parts;
@@ -41,13 +41,29 @@ pub(super) fn lines(scene: &Scene<'_>, run: &Run, room: usize) -> Vec<Parts> {
     let left = room.saturating_sub(lines.len());
     if done.len() > left && left > 1 {
         let hidden = done.len() - left + 1;
-        lines.extend(done.into_iter().take(left - 1));
+        lines.extend(most_telling(done, left - 1));
         let words = format!("   {hidden} more; w writes all of it, t shows the plan");
         lines.push(Scene::styled(words, theme.key()));
     } else {
-        lines.extend(done);
+        lines.extend(done.into_iter().map(|(_, line)| line));
     }
     lines
+}
+
+/// As many as there is room for, in their order: what changed something or did
+/// not go well before what only looked.
+fn most_telling(done: Vec<(bool, Parts)>, room: usize) -> Vec<Parts> {
+    let telling = done.iter().filter(|(tells, _)| *tells).count();
+    let mut others = room.saturating_sub(telling);
+    let shown = done.into_iter().filter(|(tells, _)| {
+        if *tells {
+            return true;
+        }
+        let is_shown = others > 0;
+        others = others.saturating_sub(1);
+        is_shown
+    });
+    shown.map(|(_, line)| line).take(room).collect()
 }
 
 fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
@@ -63,7 +79,7 @@ fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
     let beside = |name: &str| is_asked(run, name) && !is_proof(run, name);
     names.retain(|name| !beside(name));
     // What proves it comes before what was watched beside.
-    names.sort_by_key(|name| !asked(name));
+    names.sort_by_key(|name| (!asked(name), !is_condition(run, name)));
     // Beside each other where that fits, else the line above its two values.
     let half = scene.width.saturating_sub(12) / 2;
     let widest = run.before.iter().map(|of| text::width(&of.finding.words) + 2).max();
@@ -72,9 +88,13 @@ fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
     for name in names {
         let of = |list: &[ProofLine]| {
             let found = list.iter().find(|of| of.line == *name)?;
-            let words = harmless_within(&found.finding.words, 200);
-            if !asked(name) {
-                return Some((format!("  {words}"), theme.text()));
+            let words = unnamed(&found.finding.words, name);
+            if !is_condition(run, name) {
+                let nobody_knows = found.finding.holds == Holds::Unknown
+                    && found.finding.value.is_none()
+                    && !words.is_empty();
+                let lead = if nobody_knows { "unknown: " } else { "" };
+                return Some((format!("  {lead}{words}"), theme.text()));
             }
             let (glyph, _, style) = holds(scene, found.finding.holds);
             Some((format!("{glyph} {words}"), style))
@@ -104,7 +124,8 @@ fn before_and_after(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
     lines
 }
 
-fn what_was_done(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
+/// A line for each step, and whether it changed something or did not go well.
+fn what_was_done(scene: &Scene<'_>, run: &Run) -> Vec<(bool, Parts)> {
     let theme = scene.theme;
     let mut lines = Vec::new();
     for standing in &run.steps {
@@ -120,14 +141,20 @@ fn what_was_done(scene: &Scene<'_>, run: &Run) -> Vec<Parts> {
         let title = text::pad(&harmless_within(&step.title, 300), title_room, false, cut);
         let told = words(scene, run, step, standing, false);
         let told = if standing.state == StepState::Waiting { String::new() } else { told };
-        lines.push(vec![
-            (format!(" {:>2} ", step.id.0).into(), theme.text()),
-            (format!("{state:<4} ").into(), style),
-            (format!("{title} ").into(), theme.text()),
-            (format!("{:<9}", kind(step)).into(), theme.faint()),
-            (text::pad(&told, room, false, cut).into(), theme.text()),
-            (format!("{:>7}", took.unwrap_or_default()).into(), theme.faint()),
-        ]);
+        let went_well =
+            matches!(standing.state, StepState::Ok | StepState::Ticked | StepState::Waiting);
+        let tells = !went_well || (run.changes(step.id) && standing.attempts > 0);
+        lines.push((
+            tells,
+            vec![
+                (format!(" {:>2} ", step.id.0).into(), theme.text()),
+                (format!("{state:<4} ").into(), style),
+                (format!("{title} ").into(), theme.text()),
+                (format!("{:<9}", kind(step)).into(), theme.faint()),
+                (text::pad(&told, room, false, cut).into(), theme.text()),
+                (format!("{:>7}", took.unwrap_or_default()).into(), theme.faint()),
+            ],
+        ));
     }
     lines
 }

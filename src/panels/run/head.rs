@@ -5,7 +5,7 @@ use crate::domain::harmless_within;
 use crate::domain::runs::{Plan, Shell, Step, StepKind};
 use crate::panels::desk::plan;
 use crate::panels::texts::Parts;
-use crate::runbook::StepState;
+use crate::runbook::{RunRequest, StepState};
 use crate::ui::text;
 
 pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
@@ -15,6 +15,8 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
         if scene.followed.run.as_ref().is_none_or(|run| run.ended.is_none()) {
             lines.push(pins(scene, plan));
         }
+    } else if let Some(request) = &scene.followed.request {
+        lines.push(about(scene, request));
     }
     if let Some(trouble) = &scene.followed.doing.trouble {
         let words = format!("it waits: {}", harmless_within(trouble, 500));
@@ -38,9 +40,10 @@ fn first(scene: &Scene<'_>) -> Parts {
     };
     let title = harmless_within(&title, 200);
     let step = followed.run.as_ref().map_or_else(String::new, |run| {
-        let steps = listed(run);
+        let at = current(followed);
+        let steps = listed(run, at);
         let over = |state| !matches!(state, StepState::Waiting | StepState::Running);
-        let at = current(followed).and_then(|at| steps.iter().position(|step| *step == at));
+        let at = at.and_then(|at| steps.iter().position(|step| *step == at));
         let done = run.steps.iter().filter(|of| over(of.state) && of.state != StepState::Reserve);
         match (&run.ended, at) {
             (Some(_), _) => format!("{} of {} steps", done.count(), steps.len()),
@@ -73,6 +76,27 @@ fn first(scene: &Scene<'_>) -> Parts {
         (format!("{before}{step}").into(), theme.text()),
         (format!("{between}{leave}").into(), theme.faint()),
     ]
+}
+
+/// What a run is about, before its plan stands.
+fn about(scene: &Scene<'_>, request: &RunRequest) -> Parts {
+    let known = &scene.cx.act.known.inventory;
+    let environment = harmless_within(&known.environment, 40).to_uppercase();
+    let of = match &request.service {
+        Some(service) => harmless_within(service.as_str(), 60),
+        None => "this host".to_owned(),
+    };
+    let mut parts: Parts = vec![
+        ("for ".into(), scene.theme.text()),
+        (of.into(), scene.theme.strong()),
+        (format!(" in {environment}").into(), scene.theme.text()),
+    ];
+    if let Some(alert) = &request.alert {
+        let name = alert.labels.get("alertname").unwrap_or("an alert without a name");
+        let words = format!(", from {name}: {}", alert.reason);
+        parts.push((harmless_within(&words, 300).into(), scene.theme.faint()));
+    }
+    parts
 }
 
 /// The shell and its folder for a step.

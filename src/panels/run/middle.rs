@@ -3,7 +3,7 @@
 
 use super::Scene;
 use super::steps::finding;
-use crate::domain::runs::{Step, StepId, StepKind};
+use crate::domain::runs::{OutputRange, Step, StepId, StepKind};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::desk;
 use crate::panels::texts::Parts;
@@ -12,24 +12,59 @@ use crate::ui::text;
 use ratatui::style::Style;
 
 /// So many lines of output stand beside a step that runs or failed.
-const TAIL: usize = 12;
+const TAIL: usize = 40;
+/// They are looked for in so many bytes at its end.
+const LOOKED_AT: usize = 32 * 1024;
 
-pub(super) fn lines(
-    scene: &Scene<'_>,
-    run: &Run,
-    at: Option<StepId>,
-    output: &[String],
-) -> Vec<Parts> {
+/// What stands in the middle of a run's page.
+pub(super) struct Middle {
+    pub(super) title: String,
+    /// What has to be seen.
+    pub(super) lines: Vec<Parts>,
+    /// What commands said: as much as there is room for.
+    pub(super) said: Said,
+}
+
+/// The end of what commands said.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) title: Option<String>,
+    pub(super) lines: Vec<Parts>,
+}
+
+impl Said {
+    /// Its end, in so many lines with its title.
+    pub(super) fn within(self, scene: &Scene<'_>, room: usize) -> Vec<Parts> {
+        if room == 0 || (self.title.is_some() && room == 1) {
+            return Vec::new();
+        }
+        let left = room - usize::from(self.title.is_some());
+        let hidden = self.lines.len().saturating_sub(left);
+        let above = if hidden == 0 { "" } else { "o shows all of it" };
+        let mut lines: Vec<Parts> =
+            self.title.map(|title| scene.titled(&title, above)).into_iter().collect();
+        lines.extend(self.lines.into_iter().skip(hidden));
+        lines
+    }
+}
+
+impl From<(String, Vec<Parts>)> for Middle {
+    fn from((title, lines): (String, Vec<Parts>)) -> Self {
+        Self { title, lines, said: Said::default() }
+    }
+}
+
+pub(super) fn lines(scene: &Scene<'_>, run: &Run, at: Option<StepId>) -> Middle {
     let Some(step) = at.and_then(|at| run.plan.step(at)) else {
-        return vec![scene.title("it goes on")];
+        return ("it goes on".to_owned(), Vec::new()).into();
     };
     if let Some(ask) = desk::ask(scene.followed) {
-        return asked(scene, run, step, ask, output);
+        return asked(scene, run, step, ask);
     }
     let standing = run.standing(step.id);
     let since = standing.and_then(|of| of.started).map(|at| super::ago(scene, at));
     if standing.is_none_or(|of| of.state != StepState::Running) {
-        return vec![scene.title(&format!("step {} is next", step.id))];
+        return (format!("step {} is next", step.id), Vec::new()).into();
     }
     let for_so_long = since.map_or(String::new(), |since| format!(" for {since}"));
     match &step.kind {
@@ -38,22 +73,17 @@ pub(super) fn lines(
                 .within
                 .map_or(String::new(), |within| format!(", at most {}", units::duration(within)));
             let title = format!("step {} is asked{for_so_long}{within}", step.id);
-            let mut lines = vec![scene.title(&title)];
-            lines.extend(findings(scene, check.lines.iter().map(|(line, _)| line.as_str())));
-            lines
+            let lines = findings(scene, check.lines.iter().map(|(line, _)| line.as_str()));
+            (title, lines).into()
         }
         StepKind::Command(command) => {
             let limit = command.timeout.unwrap_or(run.plan.timeout);
             let limit = units::duration(limit);
             let title = format!("step {} runs{for_so_long}, at most {limit}", step.id);
-            let mut lines = vec![scene.title(&title)];
-            if command.tty {
-                lines.extend(terminal(scene, run, step));
-            }
-            lines.extend(tail(scene, output));
-            lines
+            let lines = if command.tty { terminal(scene, run, step) } else { Vec::new() };
+            Middle { title, lines, said: tail(scene, run, step) }
         }
-        StepKind::Manual { .. } => vec![scene.title("by hand")],
+        StepKind::Manual { .. } => ("by hand".to_owned(), Vec::new()).into(),
     }
 }
 
@@ -72,14 +102,61 @@ fn terminal(scene: &Scene<'_>, run: &Run, step: &Step) -> Vec<Parts> {
     lines
 }
 
-/// The end of the output.
-fn tail(scene: &Scene<'_>, output: &[String]) -> Vec<Parts> {
+/// The end of what a step has written: of one that runs, all behind what the
+/// steps before it have.
+fn text_of<'a>(scene: &'a Scene<'_>, run: &Run, step: StepId) -> &'a str {
+    let output = &scene.followed.output;
+    let ended = |of: &crate::runbook::Standing| of.end.as_ref().and_then(|(_, end)| end.output);
+    let own = run.standing(step).and_then(ended);
+    let before = run.steps.iter().filter_map(ended).map(|range| range.to).max();
+    let behind = OutputRange { from: before.unwrap_or(0), to: u64::MAX, dropped: 0 };
+    let text = output.of(own.unwrap_or(behind));
+    &text[text.ceil_char_boundary(text.len().saturating_sub(LOOKED_AT))..]
+}
+
+/// The end of the output of a step.
+fn tail(scene: &Scene<'_>, run: &Run, step: &Step) -> Said {
+    let output = super::output::lines(text_of(scene, run, step.id));
     let from = output.len().saturating_sub(TAIL);
-    if output.is_empty() {
-        return vec![Scene::styled("   no output yet", scene.theme.faint())];
+    let lines = if output.is_empty() {
+        vec![Scene::styled("   no output yet", scene.theme.faint())]
+    } else {
+        let lines = output[from..].iter().map(|line| format!("   {line}"));
+        lines.map(|line| scene.plain(line)).collect()
+    };
+    Said { title: None, lines }
+}
+
+/// What the reads before a change have said: that is what it is decided by.
+fn said_before(scene: &Scene<'_>, run: &Run, step: &Step) -> Said {
+    let theme = scene.theme;
+    let mut lines = Vec::new();
+    let before = run.plan.steps.iter().take_while(|of| of.id != step.id);
+    let mut names = Vec::new();
+    for read in before {
+        if run.changes(read.id) && run.standing(read.id).is_some_and(|of| of.attempts > 0) {
+            (lines, names) = (Vec::new(), Vec::new());
+        }
+        if run.changes(read.id) || run.standing(read.id).is_none_or(|of| of.end.is_none()) {
+            continue;
+        }
+        let said = super::output::lines(text_of(scene, run, read.id));
+        if said.is_empty() {
+            continue;
+        }
+        names.push(read.id.to_string());
+        let from = said.len().saturating_sub(TAIL);
+        for (i, line) in said[from..].iter().enumerate() {
+            let number = if i == 0 { format!("{:>2} ", read.id.0) } else { "   ".to_owned() };
+            lines.push(vec![(number.into(), theme.faint()), (line.clone().into(), theme.text())]);
+        }
     }
-    let lines = output[from..].iter().map(|line| format!("   {line}"));
-    lines.map(|line| scene.plain(line)).collect()
+    let title = match names.as_slice() {
+        [] => return Said::default(),
+        [one] => format!("step {one} said"),
+        more => format!("steps {} said", more.join(", ")),
+    };
+    Said { title: Some(title), lines }
 }
 
 fn findings<'a>(scene: &Scene<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<Parts> {
@@ -96,22 +173,25 @@ fn findings<'a>(scene: &Scene<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<
     shown
 }
 
-fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask, output: &[String]) -> Vec<Parts> {
+fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask) -> Middle {
     let theme = scene.theme;
     let id = step.id;
     match &ask.kind {
         AskKind::Confirm { preview, .. } => {
-            let mut lines = vec![scene.title("exactly this will run")];
-            lines.extend(scene.verbatim(preview, 3, theme.strong()));
+            let title = match super::undoing(run) {
+                Some(undone) => format!("exactly this will run, to undo step {undone}"),
+                None => "exactly this will run".to_owned(),
+            };
+            let mut lines = scene.verbatim(preview, 3, theme.strong());
             lines.extend(around(scene, run, step));
-            lines
+            Middle { title, lines, said: said_before(scene, run, step) }
         }
         AskKind::Manual => {
-            let mut lines = vec![scene.title(&format!("step {id} is done by hand"))];
-            if let StepKind::Manual { text } = &step.kind {
-                lines.extend(scene.wrapped(text, 3, theme.strong()));
-            }
-            lines
+            let lines = match &step.kind {
+                StepKind::Manual { text } => scene.wrapped(text, 3, theme.strong()),
+                _ => Vec::new(),
+            };
+            (format!("step {id} is done by hand"), lines).into()
         }
         AskKind::Failed { .. } => {
             let standing = run.standing(id);
@@ -119,22 +199,21 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask, output: &[String]
             let end = standing.and_then(|of| of.end.as_ref());
             let why = end.map_or("", |(_, end)| end.words.as_str());
             let what = if unproved { "is not proved" } else { "failed" };
-            let mut lines = vec![scene.title(&format!("step {id} {what}: {why}"))];
+            let title = format!("step {id} {what}: {why}");
             match (&step.kind, end) {
                 (StepKind::Check(check), Some((_, end))) => {
-                    for ((line, _), of) in check.lines.iter().zip(&end.findings) {
-                        lines.extend(finding(scene, line, of));
-                    }
+                    let found = check.lines.iter().zip(&end.findings);
+                    let lines = found.flat_map(|((line, _), of)| finding(scene, line, of));
+                    (title, lines.collect()).into()
                 }
-                _ => lines.extend(tail(scene, output)),
+                _ => Middle { title, lines: Vec::new(), said: tail(scene, run, step) },
             }
-            lines
         }
         AskKind::Unknown { alive } => {
             let end = run.standing(id).and_then(|of| of.end.as_ref());
             let why = end.map_or("", |(_, end)| end.words.as_str());
             let title = if *alive { "it still runs" } else { "outcome unknown" };
-            let mut lines = vec![scene.title(&format!("step {id}: {title} {why}"))];
+            let title = format!("step {id}: {title} {why}");
             let words = if *alive {
                 "Its command was cut off from its run and still runs. Look again until it has \
                  ended; then find out what it has done."
@@ -142,54 +221,48 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask, output: &[String]
                 "Nobody saw how it ended: it may have been done, in part or not at all. Look for \
                  yourself before you say which. Nothing else runs on this target meanwhile."
             };
-            lines.extend(scene.wrapped(words, 3, theme.status(Status::Unknown)));
+            let mut lines = scene.wrapped(words, 3, theme.status(Status::Unknown));
             lines.extend(script_of(scene, run, step));
-            lines.extend(tail(scene, output));
-            lines
+            Middle { title, lines, said: tail(scene, run, step) }
         }
         AskKind::Edit { why, .. } => {
-            let mut lines = vec![scene.title("edit the text before it can run")];
-            lines.extend(scene.wrapped(why, 3, theme.status(Status::Warning)));
+            let mut lines = scene.wrapped(why, 3, theme.status(Status::Warning));
             lines.extend(editor(scene));
-            lines
+            ("edit the text before it can run".to_owned(), lines).into()
         }
         AskKind::Secret { ask, name } => {
-            let mut lines = vec![scene.title("a secret is needed")];
             let words = if ask.is_empty() { name } else { ask };
-            lines.extend(scene.wrapped(words, 3, theme.text()));
+            let mut lines = scene.wrapped(words, 3, theme.text());
             let words = "It is not shown, not recorded, and held in memory alone.";
             lines.extend(scene.wrapped(words, 3, theme.faint()));
-            lines
+            ("a secret is needed".to_owned(), lines).into()
         }
         AskKind::Arm => {
             let environment = harmless_within(&run.plan.environment, 40).to_uppercase();
             let title = format!("{environment} is read-only until it is armed");
-            let mut lines = vec![scene.title(&title)];
-            lines.extend(script_of(scene, run, step));
+            let mut lines = script_of(scene, run, step);
             lines.extend(around(scene, run, step));
-            lines
+            Middle { title, lines, said: said_before(scene, run, step) }
         }
         AskKind::Approve { until } => {
             let left = until.since(scene.cx.act.now);
             let title = format!("a second person approves step {id}");
-            let mut lines = vec![scene.title(&title)];
             let words = format!(
                 "From their own login: opsroom approve {}. Nobody within {} is a no.",
                 run.id,
                 units::age(left)
             );
-            lines.extend(scene.wrapped(&words, 3, theme.key()));
+            let mut lines = scene.wrapped(&words, 3, theme.key());
             lines.extend(script_of(scene, run, step));
             lines.extend(around(scene, run, step));
-            lines
+            Middle { title, lines, said: said_before(scene, run, step) }
         }
         AskKind::Changed { difference } => {
-            let mut lines = vec![scene.title("something changed meanwhile: step held")];
-            for line in difference {
-                lines.extend(scene.verbatim(line, 3, theme.status(Status::Warning)));
-            }
+            let warning = theme.status(Status::Warning);
+            let told = difference.iter().flat_map(|line| scene.verbatim(line, 3, warning));
+            let mut lines: Vec<Parts> = told.collect();
             lines.extend(script_of(scene, run, step));
-            lines
+            ("something changed meanwhile: step held".to_owned(), lines).into()
         }
     }
 }

@@ -124,7 +124,11 @@ fn choices(scene: &Scene<'_>) -> Parts {
     let mut words = String::new();
     match &ask.kind {
         AskKind::Confirm { .. } => {
-            words = format!("Run step {}?", ask.step);
+            let undone = scene.followed.run.as_ref().and_then(super::undoing);
+            words = match undone {
+                Some(undone) => format!("Run step {} to undo step {undone}?", ask.step),
+                None => format!("Run step {}?", ask.step),
+            };
             keys.extend([("y", "runs it"), ("S", "leaves it out"), ("X", "abandons the run")]);
         }
         AskKind::Manual => {

@@ -11,19 +11,28 @@ use crate::ui::{sparkline, text};
 use ratatui::style::Style;
 use std::collections::BTreeMap;
 
-/// As many as there is room for, the one that the run is at among them.
+/// As many as there is room for, the one that the run is at among them; and how
+/// many are not shown, in words.
 pub(super) fn lines(
     scene: &Scene<'_>,
     run: &Run,
     listed: &[StepId],
     at: Option<StepId>,
     room: usize,
-) -> Vec<Parts> {
+) -> (Vec<Parts>, String) {
     let place = at.and_then(|at| listed.iter().position(|step| *step == at)).unwrap_or(0);
     let last = listed.len().saturating_sub(room);
     let from = (place + 2).saturating_sub(room).min(last).min(place);
     let shown = listed.iter().skip(from).take(room);
-    shown.map(|step| row(scene, run, *step, at == Some(*step))).collect()
+    let rows = shown.map(|step| row(scene, run, *step, at == Some(*step))).collect();
+    let steps = |count| if count == 1 { "step" } else { "steps" };
+    let hidden = match (from, listed.len().saturating_sub(from + room)) {
+        (0, 0) => String::new(),
+        (0, below) => format!("{below} more {} below", steps(below)),
+        (above, 0) => format!("{above} more {} above", steps(above)),
+        (above, below) => format!("{above} more above, {below} below"),
+    };
+    (rows, hidden)
 }
 
 fn row(scene: &Scene<'_>, run: &Run, id: StepId, is_at: bool) -> Parts {
@@ -122,6 +131,10 @@ pub(super) fn words(
         return harmless_within(&captured.unwrap_or(plain), 200);
     }
     if is_at && super::head::changes_something(step) {
+        if let Some(undone) = super::undoing(run) {
+            let target = harmless_within(short_target(&run.plan), 60);
+            return format!("undoes step {undone}, {target}");
+        }
         let environment = harmless_within(&run.plan.environment, 40).to_uppercase();
         return format!("{} in {environment}", harmless_within(short_target(&run.plan), 60));
     }
@@ -207,6 +220,13 @@ pub(super) fn is_asked(run: &Run, line: &str) -> bool {
     })
 }
 
+/// Whether a line is a yes or a no: a check asks it, or it is about the alert or
+/// the service that the run is of.
+pub(super) fn is_condition(run: &Run, line: &str) -> bool {
+    let is_of = |kind| line.starts_with(kind) && line.contains(" is ");
+    is_asked(run, line) || is_of("alert ") || is_of("service ")
+}
+
 /// Whether a check that proves the run asks this line.
 pub(super) fn is_proof(run: &Run, line: &str) -> bool {
     run.plan.steps.iter().any(|step| match &step.kind {
@@ -240,13 +260,14 @@ pub(super) fn live(
     // What is measured says more than the lines of the proof, which say yes or no;
     // what a check asked before the change is no matter now.
     let (asked, measured): (Vec<&ProofLine>, Vec<&ProofLine>) =
-        signals.iter().partition(|signal| is_asked(run, &signal.line));
+        signals.iter().partition(|signal| is_condition(run, &signal.line));
     let named = measured.iter().map(|signal| text::width(&signal.line)).max().unwrap_or(0);
     let named = named.clamp(6, if scene.width >= 100 { 44 } else { 24 });
     for signal in measured {
         lines.push(measured_line(scene, signal, named, history));
     }
-    for signal in asked.into_iter().filter(|signal| is_proof(run, &signal.line)) {
+    let beside = |line: &str| is_asked(run, line) && !is_proof(run, line);
+    for signal in asked.into_iter().filter(|signal| !beside(&signal.line)) {
         lines.push(proof_line(scene, signal));
     }
     lines
@@ -255,6 +276,12 @@ pub(super) fn live(
 fn seen_ago(scene: &Scene<'_>, signal: &ProofLine) -> String {
     let age = signal.finding.seen.map_or_else(|| "-".to_owned(), |at| super::ago(scene, at));
     format!("{age:>8}")
+}
+
+/// What was found, without the name that stands before it already.
+pub(super) fn unnamed(words: &str, name: &str) -> String {
+    let short = words.strip_prefix(name).map(|rest| rest.trim_start_matches([':', ' ']));
+    harmless_within(short.filter(|rest| !rest.is_empty()).unwrap_or(words), 200)
 }
 
 /// `5xx  5xx 30% > 5%, 36 req/s  ▇▇██  <10s`
@@ -269,10 +296,8 @@ fn measured_line(
     let style =
         if found.holds == Holds::Unknown { theme.status(Status::Unknown) } else { theme.text() };
     let name = harmless_within(&signal.line, 200);
-    let words = harmless_within(&found.words, 200);
-    // Its name stands before it already.
-    let short = words.strip_prefix(&*name).map(|rest| rest.trim_start_matches([':', ' ']));
-    let words = short.filter(|rest| !rest.is_empty()).unwrap_or(&words);
+    let words = unnamed(&found.words, &signal.line);
+    let words = words.as_str();
     let told = 30.max(scene.width.saturating_sub(3 + named + 2 + 1 + 8 + 40)).min(60);
     let known = history.get(&signal.line).map_or(&[][..], Vec::as_slice);
     let values: Vec<Option<f64>> =

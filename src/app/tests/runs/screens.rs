@@ -2,8 +2,10 @@
 
 use super::super::house::{ago, press, text_of, unicode_of};
 use super::house::*;
-use crate::domain::runs::{Arming, Decision, Holds, RunOutcome, RunRecord, StepId, StepOutcome};
-use crate::runbook::AskKind;
+use crate::domain::runs::{
+    Arming, Decision, Holds, OutputRange, RunOutcome, RunRecord, Step, StepId, StepOutcome,
+};
+use crate::runbook::{AskKind, RunRequest};
 use crate::store::Followed;
 use std::time::Duration;
 
@@ -54,6 +56,18 @@ screens!(parameters_are_asked, |w, h| {
     on_page(Followed { parameters: params(), ..Followed::default() }, w, h)
 });
 
+screens!(parameters_say_what_they_are_for, |w, h| {
+    let alert = plan().alert;
+    let request = RunRequest {
+        book: "rollback-api".into(),
+        service: Some("api".into()),
+        alert,
+        ..RunRequest::default()
+    };
+    let request = Some(Box::new(request));
+    on_page(Followed { parameters: params(), request, ..Followed::default() }, w, h)
+});
+
 screens!(the_plan_before_the_start, |w, h| {
     let doing = doing(None, 0);
     on_page(Followed { plan: Some(Box::new(plan())), doing, ..Followed::default() }, w, h)
@@ -69,6 +83,62 @@ screens!(a_step_runs, |w, h| {
         Followed { run: Some(run(records)), doing: doing(None, 0), ..Followed::default() };
     followed.output.take(0, "pulling v141\n\u{1b}[32mswitching\u{1b}[0m traffic\n");
     on_page(followed, w, h)
+});
+
+/// Steps 1 and 2 are done, the second has said this, and what came then.
+fn two_said(text: &str, more: Vec<(u64, RunRecord)>, followed: Followed) -> Followed {
+    let to = text.len() as u64;
+    let mut records = two_done();
+    for (_, record) in &mut records {
+        if let RunRecord::StepEnded { step: StepId(2), end, .. } = record {
+            end.output = Some(OutputRange { from: 0, to, dropped: 0 });
+        }
+    }
+    records.extend(more);
+    let mut followed = Followed { run: Some(run(records)), ..followed };
+    followed.output.take(0, text);
+    followed
+}
+
+const RELEASES: &str = "v142  by ci, 3s before the first error  runs now\nv141  by ci, ran for two \
+                        days\nv140  by li\nv139  by li\nv138  by ci\nv137  by ci\nv142\n";
+
+screens!(what_was_read_stands_beside_the_question, |w, h| {
+    on_page(two_said(RELEASES, Vec::new(), asking(confirm(), two_done(), 3)), w, h)
+});
+
+screens!(a_step_that_runs_shows_the_end_of_its_own_output, |w, h| {
+    let followed = Followed { doing: doing(None, 0), ..Followed::default() };
+    let mut followed = two_said(RELEASES, vec![running(3, 12)], followed);
+    for line in 1..=60 {
+        let to = followed.output.to();
+        followed.output.take(to, &format!("layer {line} of 60\n"));
+    }
+    on_page(followed, w, h)
+});
+
+screens!(an_undo_is_asked, |w, h| {
+    let unproved = did(5, 30, ended(StepOutcome::Unproved, "5xx 12.4% > 5%", 15));
+    let who = li();
+    let (decision, reason) = (Decision::Undo, "no better".to_owned());
+    let undo = (20, RunRecord::Decided { step: StepId(5), who, decision, reason });
+    let kind = AskKind::Confirm {
+        typed: None,
+        preview: "deployctl promote \"$SERVICE\" \"$PREVIOUS\"".into(),
+    };
+    on_page(asking(kind, [three_done(), unproved, vec![undo]].concat(), 4), w, h)
+});
+
+screens!(steps_that_are_not_shown_are_counted, |w, h| {
+    let mut plan = plan();
+    let reads = |id: u32| {
+        let of = plan.steps[1].clone();
+        Step { id: StepId(id), title: format!("look at part {id}"), ..of }
+    };
+    let more: Vec<Step> = (7..=40).map(reads).collect();
+    plan.steps.extend(more);
+    let asked = asking(confirm(), two_done(), 3);
+    on_page(Followed { run: Some(run_of(plan, two_done())), ..asked }, w, h)
 });
 
 screens!(a_proof_is_asked_for, |w, h| {
