@@ -150,6 +150,32 @@ const REFUSED_FAMILIES: &[&str] = &[
     "SSH_",
 ];
 
+/// Names of such a family that runbooks use, and that no program acts upon.
+const FREE: &[&str] = &[
+    "GIT_BRANCH",
+    "GIT_COMMIT",
+    "GIT_REF",
+    "GIT_REPO",
+    "GIT_SHA",
+    "GIT_TAG",
+    "GIT_URL",
+    "GIT_VERSION",
+    "NODE_ADDRESS",
+    "NODE_GROUP",
+    "NODE_HOST",
+    "NODE_ID",
+    "NODE_IP",
+    "NODE_NAME",
+    "NODE_POOL",
+    "NODE_PORT",
+    "NODE_ROLE",
+    "NODE_TYPE",
+    "NODE_ZONE",
+    "SSH_HOST",
+    "SSH_PORT",
+    "SSH_USER",
+];
+
 /// Names that bash sets by itself: a step that uses them needs nobody to give them.
 const OF_BASH: &[&str] = &[
     "BASHPID",
@@ -210,11 +236,20 @@ pub fn refused(name: &str) -> Option<String> {
     if own {
         return Some(format!("`{name}` is a name that opsroom gives by itself"));
     }
-    let proxy = name.to_ascii_lowercase().ends_with("_proxy");
-    let steers = proxy
+    steers(name).then(|| format!("`{name}` is reserved: it steers the shell or programs"))
+}
+
+/// Whether a runbook that declares nothing may be asked for this name, where
+/// nobody gives it: fields of the service among them.
+pub fn can_be_asked(name: &str) -> bool {
+    refused(name).is_none() || (is_identifier(name) && name.starts_with("SERVICE_"))
+}
+
+fn steers(name: &str) -> bool {
+    let of_family = || REFUSED_FAMILIES.iter().any(|family| name.starts_with(family));
+    name.to_ascii_lowercase().ends_with("_proxy")
         || REFUSED.contains(&name)
-        || REFUSED_FAMILIES.iter().any(|family| name.starts_with(family));
-    steers.then(|| format!("`{name}` is reserved: it steers the shell or programs"))
+        || (of_family() && !FREE.contains(&name))
 }
 
 /// Whether a step has this variable without anybody giving it.
@@ -247,6 +282,8 @@ mod tests {
             "PYTHONPATH",
             "PERL5OPT",
             "GIT_SSH_COMMAND",
+            "NODE_OPTIONS",
+            "SSH_ASKPASS",
             "LESSOPEN",
             "http_proxy",
             "HTTPS_PROXY",
@@ -278,6 +315,8 @@ mod tests {
             "HOST",
             "SERVICES",
             "LABEL",
+            "NODE_NAME",
+            "GIT_SHA",
         ] {
             assert_eq!(refused(name), None, "{name}");
         }

@@ -1,7 +1,7 @@
 //! From a runbook and what it is asked for to the plan of a run.
 
 use super::book::{Book, Level, Param};
-use super::given::{is_given, is_identifier};
+use super::given::{can_be_asked, is_given, is_identifier};
 use super::live::{Hidden, ParamAsk, RunRequest};
 use super::naming;
 use super::needs::{Need, held_to, need_in};
@@ -90,7 +90,8 @@ pub fn parameters(book: &Book, request: &RunRequest, setting: &Setting) -> Vec<P
             .and_then(|command| asking_environment(book, request, setting, command).err());
         ParamAsk { choices: param.choices.clone(), failure, value, mistake, param }
     };
-    asked(book).into_iter().map(ask).collect()
+    let around = around(request, setting, &mut Vec::new());
+    asked(book, &around).into_iter().map(ask).collect()
 }
 
 /// Whether all that is asked was answered, and well.
@@ -168,7 +169,8 @@ pub fn asking_environment(
 ) -> Result<BTreeMap<String, String>, String> {
     let mut warnings = Vec::new();
     let mut known = around(request, setting, &mut warnings);
-    known.extend(asked(book).into_iter().filter_map(|param| given(&param, request)));
+    let asked = asked(book, &known);
+    known.extend(asked.into_iter().filter_map(|param| given(&param, request)));
     let mut all = environ(setting);
     all.remove("TERM");
     let uses = variables(command);
@@ -252,7 +254,7 @@ pub fn plan(
 /// The parameters that are asked for. One that a step captures is only
 /// declared, for its `match`. A runbook that was written for people declares
 /// nothing: what its commands use and nobody sets is asked for.
-fn asked(book: &Book) -> Vec<Param> {
+fn asked(book: &Book, around: &[Value]) -> Vec<Param> {
     let captured = captures(&book.steps);
     let mut asked: Vec<Param> = book
         .front
@@ -265,9 +267,10 @@ fn asked(book: &Book) -> Vec<Param> {
         for (step, command) in commands(&book.steps) {
             for name in &command.uses {
                 let known = asked.iter().any(|param| param.name == *name)
+                    || around.iter().any(|value| value.name == *name)
                     || captured.contains_key(name.as_str())
                     || is_given(name, command.shell == Shell::Bash, command.tty);
-                if !known && super::given::refused(name).is_none() {
+                if !known && can_be_asked(name) {
                     let ask = format!("{name}, which step {} uses", step.id);
                     asked.push(Param { name: name.clone(), ask, ..Param::default() });
                 }
@@ -409,7 +412,7 @@ impl Making<'_> {
     /// All variables that have a value, or will have one.
     fn values(&mut self, secrets_given: &BTreeSet<String>) -> Vec<Value> {
         let mut values = around(self.request, self.setting, &mut self.warnings);
-        let asked = asked(self.book);
+        let asked = asked(self.book, &values);
         for param in &asked {
             let value = if param.secret {
                 secrets_given.contains(&param.name).then(|| Value {
@@ -486,7 +489,7 @@ impl Making<'_> {
             }
             Some(_) => return,
             // It was said that this one has no value.
-            None if asked(self.book).iter().any(|param| param.name == name) => return,
+            None if asked(self.book, values).iter().any(|param| param.name == name) => return,
             None => match (name.strip_prefix("LABEL_"), &self.request.alert) {
                 (Some(label), Some(_)) => {
                     format!("{who} uses ${name}, and the alert has no label {label}")

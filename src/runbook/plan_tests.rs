@@ -340,6 +340,18 @@ fn what_a_runbook_for_people_uses_and_does_not_set_is_asked() {
     assert_eq!(asks.len(), 1);
     assert_eq!(asks[0].param.ask, "NS, which step 1 uses");
     assert!(planned(&book, &about("", &[("NS", "shop")])).is_ok());
+    // A field that the service has is given; one that it lacks is asked.
+    let uses = ["SERVICE_UNIT", "SERVICE_NAME", "LD_PRELOAD"];
+    let mut book = one(command("systemctl status $SERVICE_UNIT $SERVICE_NAME", &uses[..2]));
+    book.foreign = true;
+    let asks = parameters(&book, &about("api", &[]), &setting());
+    let names: Vec<&str> = asks.iter().map(|ask| ask.param.name.as_str()).collect();
+    assert_eq!(names, ["SERVICE_NAME"]);
+    assert!(planned(&book, &about("api", &[("SERVICE_NAME", "x")])).is_ok());
+    // What steers the loader is nobody's to give.
+    let mut book = one(command("echo $LD_PRELOAD", &uses[2..]));
+    book.foreign = true;
+    assert!(parameters(&book, &about("api", &[]), &setting()).is_empty());
 }
 
 #[test]
