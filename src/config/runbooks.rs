@@ -34,6 +34,7 @@ pub(super) const JOURNAL: Keys = &[&[
     key("sockets", Shape::Path, "Where the sockets of runs lie instead.").like("/run/opsroom"),
     key("group", Shape::Name, "The group that shares it.").or("opsroom"),
     key("syslog", Shape::Bool, "Tell syslog the heads of the chains: what is cut off here is noticed there.").or("false"),
+    key("syslog_socket", Shape::Path, "The socket on which syslog takes them.").or("/dev/log"),
 ]];
 
 /// `[role.NAME]`
@@ -96,6 +97,8 @@ pub struct Journal {
     pub group: String,
     /// Heads go to syslog.
     pub syslog: bool,
+    /// Its socket.
+    pub syslog_socket: String,
 }
 
 /// Who may do what.
@@ -145,6 +148,7 @@ pub(super) fn journal(root: &Table) -> Journal {
         sockets: table.optional_text("sockets"),
         group: table.text("group"),
         syslog: table.flag("syslog"),
+        syslog_socket: table.text("syslog_socket"),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Runs of runbooks, carried out by the real program: to their end, killed at
 //! any moment and taken up, on a full disk, after a power cut.
 
+mod clock;
 pub(crate) mod house;
 mod kills;
 mod places;
+mod syslog;
 
 use house::{House, Said};
 use opsroom::domain::runs::{Decision, Record, RunOutcome, RunRecord, StepOutcome};
@@ -297,7 +299,8 @@ async fn a_secret_lives_in_memory_alone() {
 #[tokio::test]
 async fn a_slow_follower_keeps_nobody_waiting() {
     let house = House::new("environment = 'staging'\n");
-    house.book("much", "# Much\n```sh {reads}\nseq 1 200000\n```\n- [ ] look\n");
+    // More than ten million bytes.
+    house.book("much", "# Much\n```sh {reads}\nseq 1 1500000\n```\n- [ ] look\n");
     let run = house.conduct(&House::request("much")).await.unwrap();
     let mut follower = house.follow(&run).await;
     let plan = follower.planned().await;
@@ -305,7 +308,11 @@ async fn a_slow_follower_keeps_nobody_waiting() {
     let slow = house.follow(&run).await;
     follower.order(Order::Start(plan.hash())).await;
     let Said::Asked(ask) = follower.until_asked().await else { panic!("it ended") };
-    assert!(follower.output.ends_with("199999\n200000\n"), "{}", follower.output.len());
+    assert!(follower.output.ends_with("1499999\n1500000\n"), "{}", follower.output.len());
+    // What nobody takes is kept in the file, not in memory.
+    assert!(run.peak_kib() < 200 * 1024, "{} KiB", run.peak_kib());
+    let late = house.listen(&run).await.until_ask().await;
+    assert_eq!(late.output, follower.output);
     follower.answer(ask.number, Answer::Tick { note: String::new() }).await;
     follower.until_over().await;
     drop(slow);

@@ -2,6 +2,7 @@
 //! conditions name, with the same poller, engines and rules as a console's.
 
 mod alerts;
+mod course;
 mod expr;
 mod finding;
 mod firing;
@@ -10,7 +11,7 @@ mod parts;
 mod seen;
 
 use super::super::assemble::Assembled;
-use super::super::clock::Clock;
+use super::super::clock::{self, Clock};
 use super::super::event_loop::Execute;
 use super::super::isolate::isolated;
 use super::super::world::{MESSAGES, World};
@@ -21,6 +22,7 @@ use crate::domain::{
 use crate::runbook::Evidence;
 use crate::store::{Ask, AskId, Effect, Known, Msg};
 use alerts::{Alerts, Say};
+use course::Course;
 use expr::{AskEngine, Question, Says};
 use finding::{Part, together};
 pub use firing::{Absent, absent};
@@ -44,19 +46,29 @@ const ANSWER: Duration = Duration::from_secs(20);
 
 /// What a run sees by itself. It looks as long as this lives.
 pub struct Eyes {
+    /// What is polled and scraped.
+    part: Assembled,
+    subject: Subject,
+    clock: Clock,
+    looking: Mutex<Looking>,
+}
+
+/// What was seen since the clock was set last: that it is set anew begins another one.
+struct Looking {
+    course: Course,
     inner: Arc<Inner>,
-    tasks: Vec<AbortHandle>,
+    watching: AbortHandle,
 }
 
 impl std::fmt::Debug for Eyes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Eyes").field("subject", &self.inner.subject).finish_non_exhaustive()
+        f.debug_struct("Eyes").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 
-impl Drop for Eyes {
+impl Drop for Looking {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.watching.abort();
     }
 }
 
@@ -89,53 +101,89 @@ impl Eyes {
     ) -> std::io::Result<Self> {
         let subject = Subject { service: plan.service.clone(), alert: plan.alert.clone() };
         let part = assembled.part(needs::reduced(&assembled.inventory, conditions, &subject));
-        let inventory = Arc::clone(&part.inventory);
-        let server = part.server.clone();
-        let limits = part.limits();
-        let (out, messages) = mpsc::channel(MESSAGES);
-        let (world, _engine) = World::start(part, clock, out, None)?;
-        if let Some(window) = window {
-            world.load_window(window, limits);
-        }
-        let engine = world.engine().clone();
-        let ask: AskEngine = Arc::new(move |expr, kind, at| {
-            let (engine, server) = (engine.clone(), server.clone());
-            Box::pin(async move {
-                match (kind, server) {
-                    (EngineKind::Server, Some(server)) => {
-                        let answer = server.instant(&expr, at).await;
-                        let told = answer.outcome.map_err(|error| error.message)?;
-                        Ok((told.data, crate::store::Coverage::Whole))
-                    }
-                    (EngineKind::Server, None) => Err("no metrics server is set".to_owned()),
-                    (EngineKind::Embedded, _) => {
-                        let id = AskId("evidence".into());
-                        let ask = Ask { id, expr, split: None, range: None, at, engine: kind };
-                        let answer = engine.answer(ask).await;
-                        let answer = answer.ok_or("the metrics engine has ended")?;
-                        let data = answer.outcome.clone().map_err(|error| error.message)?;
-                        Ok((data, answer.coverage))
-                    }
-                }
-            })
-        });
-        let execute = move |effect: Effect, at: Timestamp| world.clone().execute(effect, at);
-        let inner = Inner::of(inventory, subject, clock, ask, Box::new(execute));
-        let watching = tokio::spawn(watch(Arc::clone(&inner), messages));
-        Ok(Self { inner, tasks: vec![watching.abort_handle()] })
+        let course = Course::at(clock.now(), clock::monotonic());
+        let (inner, watching) = look(&part, &subject, clock, window, BTreeMap::new())?;
+        let looking = Mutex::new(Looking { course, inner, watching });
+        Ok(Self { part, subject, clock, looking })
     }
 
     /// The signals of the run's service, or its checks where it has none: what
     /// they say at the moment.
     pub fn signals(&self) -> Vec<ProofLine> {
-        self.inner.signals()
+        self.looking().map_or_else(|_| Vec::new(), |(inner, _)| inner.signals())
     }
+
+    /// What is seen, and how the clock goes. Where that was set meanwhile, all is
+    /// looked at anew: ages and windows of before cannot be told any more.
+    fn looking(&self) -> std::io::Result<(Arc<Inner>, Course)> {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, monotonic) = (self.clock.now(), clock::monotonic());
+        if let Some(course) = looking.course.set_since(now, monotonic) {
+            tracing::warn!("the clock was set: all is looked at anew");
+            let learnt = looking.inner.seen().expressions.clone();
+            let (inner, watching) = look(&self.part, &self.subject, self.clock, None, learnt)?;
+            *looking = Looking { course, inner, watching };
+        }
+        Ok((Arc::clone(&looking.inner), looking.course))
+    }
+}
+
+/// Begins to poll and scrape.
+fn look(
+    part: &Assembled,
+    subject: &Subject,
+    clock: Clock,
+    window: Option<PathBuf>,
+    learnt: BTreeMap<String, String>,
+) -> std::io::Result<(Arc<Inner>, AbortHandle)> {
+    let inventory = Arc::clone(&part.inventory);
+    let server = part.server.clone();
+    let (out, messages) = mpsc::channel(MESSAGES);
+    let (world, _engine) = World::start(part.part(Inventory::clone(&inventory)), clock, out, None)?;
+    if let Some(window) = window {
+        world.load_window(window, part.limits());
+    }
+    let engine = world.engine().clone();
+    let ask: AskEngine = Arc::new(move |expr, kind, at| {
+        let (engine, server) = (engine.clone(), server.clone());
+        Box::pin(async move {
+            match (kind, server) {
+                (EngineKind::Server, Some(server)) => {
+                    let answer = server.instant(&expr, at).await;
+                    let told = answer.outcome.map_err(|error| error.message)?;
+                    Ok((told.data, crate::store::Coverage::Whole))
+                }
+                (EngineKind::Server, None) => Err("no metrics server is set".to_owned()),
+                (EngineKind::Embedded, _) => {
+                    let id = AskId("evidence".into());
+                    let ask = Ask { id, expr, split: None, range: None, at, engine: kind };
+                    let answer = engine.answer(ask).await;
+                    let answer = answer.ok_or("the metrics engine has ended")?;
+                    let data = answer.outcome.clone().map_err(|error| error.message)?;
+                    Ok((data, answer.coverage))
+                }
+            }
+        })
+    });
+    let execute = move |effect: Effect, at: Timestamp| world.clone().execute(effect, at);
+    let inner = Inner::of(inventory, subject.clone(), clock, ask, Box::new(execute));
+    inner.seen().expressions = learnt;
+    let watching = tokio::spawn(watch(Arc::clone(&inner), messages));
+    Ok((inner, watching.abort_handle()))
 }
 
 impl Evidence for Eyes {
     fn ask<'a>(&'a self, condition: &'a Condition, after: Timestamp) -> BoxFuture<'a, Finding> {
         Box::pin(async move {
-            let asked = tokio::time::timeout(ANSWER, self.inner.find(condition, after));
+            let (inner, course) = match self.looking() {
+                Ok(looking) => looking,
+                Err(error) => {
+                    let words = format!("nothing can be polled: {error}");
+                    return Part::unknown(words, None).finding(Holds::Unknown);
+                }
+            };
+            let after = course.after(after, self.clock.now());
+            let asked = tokio::time::timeout(ANSWER, inner.find(condition, after));
             let words = match isolated(asked).await {
                 Ok(Ok(finding)) => return finding,
                 Ok(Err(_)) => "no answer in time".to_owned(),
@@ -146,7 +194,9 @@ impl Evidence for Eyes {
     }
 
     fn hurry(&self, conditions: &[&Condition]) {
-        self.inner.hurry(conditions);
+        if let Ok((inner, _)) = self.looking() {
+            inner.hurry(conditions);
+        }
     }
 }
 

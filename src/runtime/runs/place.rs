@@ -65,7 +65,7 @@ pub fn place(
     let journal = &config.journal;
     let folder = journal.folder.as_deref().map(home_path);
     let sockets = journal.sockets.as_deref().map(home_path);
-    let syslog = journal.syslog.then(|| PathBuf::from("/dev/log"));
+    let syslog = journal.syslog.then(|| home_path(&journal.syslog_socket));
     if journal.shared {
         is_of_root(file).map_err(PlaceError::Shared)?;
         let folder = folder.unwrap_or_else(|| SHARED_FOLDER.into());

@@ -26,13 +26,15 @@ const LONGEST: Duration = Duration::from_mins(1);
 pub(crate) struct House {
     scratch: tempfile::TempDir,
     state: PathBuf,
+    /// What the process of a run gets into its environment, beside the rest.
+    env: Vec<(&'static str, PathBuf)>,
 }
 
 impl House {
     pub(crate) fn new(config: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let state = scratch.path().join("state");
-        let house = Self { scratch, state };
+        let house = Self { scratch, state, env: Vec::new() };
         let books = house.scratch().join("runbooks");
         std::fs::create_dir(&books).unwrap();
         std::fs::set_permissions(&books, PermissionsExt::from_mode(0o700)).unwrap();
@@ -43,6 +45,12 @@ impl House {
     /// Its state lies there instead.
     pub(crate) fn with_state(mut self, state: &Path) -> Self {
         self.state = state.to_path_buf();
+        self
+    }
+
+    /// The processes of its runs have this in their environment.
+    pub(crate) fn with_env(mut self, env: Vec<(&'static str, PathBuf)>) -> Self {
+        self.env = env;
         self
     }
 
@@ -133,17 +141,23 @@ impl House {
 
     /// Arms production for a minute.
     pub(crate) async fn arm(&self) {
+        self.arm_for(Duration::from_mins(1)).await;
+    }
+
+    /// Arms production; gives when that ends, as time since the boot.
+    pub(crate) async fn arm_for(&self, time: Duration) -> Duration {
         let now = clock::moment().unwrap();
-        let end = now.since_boot + Duration::from_mins(1);
+        let end = now.since_boot + time;
         let arming = Arming {
             who: process::who(),
             environment: "production".into(),
             reason: "a test".into(),
             at: now.at,
-            until: now.at + Duration::from_mins(1),
+            until: now.at + time,
             boot: (now.boot.to_string(), u64::try_from(end.as_millis()).unwrap()),
         };
         self.journal().await.append(now.at, Record::Armed(arming)).await.unwrap();
+        end
     }
 
     pub(crate) async fn disarm(&self) {
@@ -172,6 +186,16 @@ impl House {
         }
     }
 
+    /// What the program prints with these arguments, and its exit code.
+    pub(crate) fn program(&self, arguments: &[&str]) -> (String, i32) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_opsroom"));
+        command.arg("--config").arg(self.scratch().join("config.toml")).args(arguments);
+        command.env("XDG_STATE_HOME", &self.state).env("HOME", self.scratch());
+        let out = command.stdin(Stdio::null()).output().unwrap();
+        let text = [out.stdout, out.stderr].concat();
+        (String::from_utf8_lossy(&text).into_owned(), out.status.code().unwrap())
+    }
+
     /// Starts the process of a run, or says why there is none.
     pub(crate) async fn conduct(&self, request: &RunRequest) -> Result<Conducted, String> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_opsroom"))
@@ -180,6 +204,7 @@ impl House {
             .arg("conduct")
             .env("XDG_STATE_HOME", &self.state)
             .env("HOME", self.scratch())
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -224,6 +249,14 @@ impl Conducted {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let _ = kill_process(pid.unwrap(), signal);
+    }
+
+    /// The most memory that it has had.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub(crate) async fn kill(&mut self) {
@@ -302,7 +335,7 @@ impl Follower {
     }
 
     /// Takes in one line; false where the line is cut. Can be dropped at any moment.
-    async fn hear(&mut self) -> bool {
+    pub(crate) async fn hear(&mut self) -> bool {
         let read = timeout(LONGEST, self.reading.read_until(b'\n', &mut self.line)).await;
         match read.unwrap() {
             Ok(1..) if self.line.ends_with(b"\n") => {}
@@ -367,6 +400,12 @@ impl Follower {
                 return Said::Cut;
             }
         }
+    }
+
+    /// As it is when something is asked.
+    pub(crate) async fn until_ask(mut self) -> Self {
+        assert!(matches!(self.until_asked().await, Said::Asked(_)));
+        self
     }
 
     pub(crate) async fn until_over(&mut self) {
