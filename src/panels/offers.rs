@@ -70,8 +70,9 @@ pub(crate) fn fitting(known: &Known, about: &About) -> Vec<BookLine> {
 /// The runbook that fits for certain, where it is one alone; it need not be the only one offered.
 pub(crate) fn certain(known: &Known, about: &About) -> Option<BookId> {
     let fitting = fitting(known, about);
-    let first = fitting.first().filter(|line| !line.fit.is_guess())?;
-    let alone = fitting.get(1).is_none_or(|second| second.fit > first.fit);
+    let first = fitting.first().filter(|line| !line.is_guess())?;
+    let is_worse = |second: &BookLine| second.fit > first.fit || !second.lacks.is_empty();
+    let alone = fitting.get(1).is_none_or(is_worse);
     alone.then(|| first.book.clone())
 }
 
@@ -153,7 +154,24 @@ impl Offers {
         let (Some(book), past) = (library.books.get(chosen), library.past.get(chosen)) else {
             return vec![Toned::new("", "it is not there any more")];
         };
-        facts_of(book, past, cx.now)
+        let mut facts = facts_of(book, past, cx.now);
+        if let Some(words) = self.lacking() {
+            facts.insert(1, Toned::new("needs", words).of(Status::Warning));
+        }
+        facts
+    }
+
+    /// What the service lacks for the chosen one, in words.
+    fn lacking(&self) -> Option<String> {
+        let line = self.list.get(self.at()?)?;
+        let named: Vec<String> = line.lacks.iter().map(|name| format!("`{name}`")).collect();
+        let service = self.about.as_ref()?.service.as_ref()?;
+        (!named.is_empty()).then(|| {
+            format!(
+                "the config has no {} for {service}: [service.{service}] vars gives it",
+                named.join(", ")
+            )
+        })
     }
 
     /// The parts of its area: the list and the details of what is chosen.
@@ -278,7 +296,7 @@ impl Panel for Offers {
             self.chosen = None;
         }
         if fresh && self.chosen.is_none() {
-            let first = self.list.first().filter(|line| !line.fit.is_guess());
+            let first = self.list.first().filter(|line| !line.is_guess());
             self.chosen = first.map(|line| line.book.clone());
         }
         self.scroll.turn_to(self.chosen.clone());
@@ -366,10 +384,13 @@ fn offer(cx: &ViewCx<'_>, line: &BookLine) -> Vec<Cell<'static>> {
     let (run, run_status) = last_run(past, cx.act.now);
     let (tried, tried_status) = rehearsed(past, cx.act.now);
     let sound = book.is_none_or(|book| book.is_sound());
-    let (why, why_style) = if sound {
-        (why(line.fit), if line.fit.is_guess() { cx.theme.faint() } else { plain })
+    let (why, why_style) = if !sound {
+        ("cannot be run: mistakes".to_owned(), cx.theme.status(Status::Critical))
+    } else if let Some(first) = line.lacks.first() {
+        let more = if line.lacks.len() > 1 { " …" } else { "" };
+        (harmless_within(&format!("needs vars.{first}{more}"), 60), cx.theme.faint())
     } else {
-        ("cannot be run: mistakes", cx.theme.status(Status::Critical))
+        (why(line.fit).to_owned(), if line.fit.is_guess() { cx.theme.faint() } else { plain })
     };
     let title = book.map_or(String::new(), |book| harmless_within(&book.title, cells::LONGEST));
     let name = harmless_within(line.book.as_str(), cells::LONGEST);

@@ -148,12 +148,16 @@ fn books(cx: &ViewCx<'_>, line: Rect, buf: &mut Buffer, first: &BookLine, more: 
     };
     let name = harmless_within(first.book.as_str(), 60);
     let more = if more > 0 { format!(" {} +{more} more", theme.glyphs.bar) } else { String::new() };
+    let why = match first.lacks.first() {
+        Some(lacks) => harmless_within(&format!("needs vars.{lacks}"), 60),
+        None => why(first.fit).to_owned(),
+    };
     let run = if run == "never" { "never run".to_owned() } else { format!("last run {run}") };
     let tried =
         if tried == "never" { "never rehearsed".into() } else { format!("rehearsed {tried} ago") };
     let parts: Vec<(Cow<'static, str>, Style)> = vec![
         (name.into(), theme.strong()),
-        (format!(": {}, ", why(first.fit)).into(), theme.text()),
+        (format!(": {why}, ").into(), theme.text()),
         (run.into(), look(status)),
         (", ".into(), theme.text()),
         (tried.into(), look(tried_status)),

@@ -2,10 +2,10 @@
 
 use super::Book;
 use crate::domain::alert::ALERT_NAME;
-use crate::domain::runs::{BookId, RunOutcome};
+use crate::domain::runs::{BookId, RunOutcome, StepKind};
 use crate::domain::{Alert, Timestamp, glob};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All runbooks that were found.
@@ -19,6 +19,8 @@ pub struct Library {
     pub urls: Vec<(String, String)>,
     /// Folders and files that could not be read, and why.
     pub failures: Vec<String>,
+    /// The `SERVICE_…` variables that each service has; empty where nobody knows.
+    pub fields: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What was done with a runbook before.
@@ -37,6 +39,21 @@ pub struct BookLine {
     pub book: BookId,
     /// Why it is offered.
     pub fit: Fit,
+    /// What the service lacks to be dealt with by it: names of its `vars`.
+    pub lacks: Vec<String>,
+}
+
+impl BookLine {
+    /// One that was searched for.
+    fn found(book: &BookId) -> Self {
+        Self { book: book.clone(), fit: Fit::Search, lacks: Vec::new() }
+    }
+
+    /// Whether it is only a guess, or cannot be run as things are: then it is not
+    /// preselected.
+    pub fn is_guess(&self) -> bool {
+        self.fit.is_guess() || !self.lacks.is_empty()
+    }
 }
 
 /// Why a runbook is offered: the best first.
@@ -86,9 +103,10 @@ const MOST_FOUND: usize = 10;
 
 impl Library {
     /// The runbooks that fit an alert, a service, or both: the best first, in an
-    /// order that stays. One whose front matter names services is for those alone.
+    /// order that stays. One whose front matter names services is for those alone;
+    /// one that needs what the service does not have comes behind all others.
     pub fn fits(&self, alert: Option<&Firing<'_>>, service: Option<&str>) -> Vec<BookLine> {
-        let mut found: Vec<(Fit, bool, &BookId)> = Vec::new();
+        let mut found: Vec<(bool, Fit, bool, &BookId, Vec<String>)> = Vec::new();
         for (id, book) in &self.books {
             let services = &book.front.services;
             let named =
@@ -102,15 +120,41 @@ impl Library {
                 let of_service = service.is_some_and(|name| is_about(book, name));
                 (!for_others && (of_alert || of_service)).then_some(Fit::Search)
             });
-            found.extend(fit.map(|fit| (fit, !named, id)));
+            let Some(fit) = fit else { continue };
+            let lacks = service.map_or_else(Vec::new, |service| self.lacks(book, service));
+            found.push((!lacks.is_empty(), fit, !named, id, lacks));
         }
         found.sort();
         let mut searched = 0;
-        found.retain(|(fit, ..)| {
+        found.retain(|(_, fit, ..)| {
             searched += usize::from(*fit == Fit::Search);
             *fit != Fit::Search || searched <= MOST_FOUND
         });
-        found.into_iter().map(|(fit, _, id)| BookLine { book: id.clone(), fit }).collect()
+        let lines = found.into_iter();
+        lines.map(|(_, fit, _, id, lacks)| BookLine { book: id.clone(), fit, lacks }).collect()
+    }
+
+    /// What the steps of a book use of a service and it does not have, as it
+    /// would be called in its `vars`.
+    fn lacks(&self, book: &Book, service: &str) -> Vec<String> {
+        if self.fields.is_empty() {
+            return Vec::new();
+        }
+        let has = self.fields.get(service);
+        let is_asked = |name: &str| book.front.params.iter().any(|param| param.name == name);
+        let mut lacks = Vec::new();
+        for step in &book.steps {
+            let StepKind::Command(command) = &step.kind else { continue };
+            for name in &command.uses {
+                let Some(field) = name.strip_prefix("SERVICE_") else { continue };
+                let field = field.to_lowercase();
+                let is_there = has.is_some_and(|has| has.contains(name)) || is_asked(name);
+                if !is_there && !lacks.contains(&field) {
+                    lacks.push(field);
+                }
+            }
+        }
+        lacks
     }
 
     fn fit_of_alert(&self, book: &Book, alert: &Firing<'_>, for_others: bool) -> Option<Fit> {
@@ -176,7 +220,7 @@ impl Library {
             found.extend(place.map(|place| (place, id)));
         }
         found.sort();
-        found.into_iter().map(|(_, id)| BookLine { book: id.clone(), fit: Fit::Search }).collect()
+        found.into_iter().map(|(_, id)| BookLine::found(id)).collect()
     }
 }
 
@@ -264,6 +308,43 @@ mod tests {
         let of_service = library.fits(None, Some("web"));
         assert_eq!(told(&of_service), [("others", Fit::Service)]);
         assert_eq!(library.fits(None, None), []);
+    }
+
+    #[test]
+    fn what_a_service_lacks_comes_last_and_is_never_preselected() {
+        let shipped = |id: &str| {
+            let found = crate::runbook::built_in::BOOKS.iter().find(|(name, _)| *name == id);
+            let (id, text) = found.unwrap();
+            (BookId::from(*id), Arc::new(Book::read(id, "built in", text)))
+        };
+        let mut library = library(vec![
+            shipped("restart-pm2"),
+            shipped("restart-supervisor"),
+            shipped("restart-systemd"),
+            shipped("payment-failures"),
+            book("zz-notes", front(&[], &["web"]), ""),
+            book("a-speaks", Front::default(), "CheckFailing"),
+        ]);
+        let fields = BTreeSet::from(["SERVICE_PM2".to_owned(), "SERVICE_OWNER".to_owned()]);
+        library.fields = BTreeMap::from([("web".to_owned(), fields)]);
+        let alert = Firing { name: "CheckFailing", runbook_url: None };
+        let fits = library.fits(Some(&alert), Some("web"));
+        let told: Vec<(&str, String, bool)> = fits
+            .iter()
+            .map(|line| (line.book.as_str(), line.lacks.join(" "), line.is_guess()))
+            .collect();
+        let told: Vec<(&str, &str, bool)> =
+            told.iter().map(|(id, lacks, guess)| (*id, lacks.as_str(), *guess)).collect();
+        let last = told.iter().position(|(_, lacks, _)| !lacks.is_empty()).unwrap();
+        assert!(told[..last].iter().any(|(id, ..)| *id == "restart-pm2"), "{told:?}");
+        assert!(told[..last].iter().any(|(id, ..)| *id == "a-speaks"), "{told:?}");
+        assert_eq!(
+            told[last..],
+            [("restart-supervisor", "supervisor", true), ("restart-systemd", "unit", true)]
+        );
+        // Of whom nothing is known nothing is said.
+        library.fields = BTreeMap::new();
+        assert!(library.fits(None, Some("web")).iter().all(|line| line.lacks.is_empty()));
     }
 
     #[test]

@@ -555,8 +555,15 @@ impl Making<'_> {
                     let made = naming::with_values(line, condition, values).and_then(|made| {
                         naming::known(&made.1, &self.setting.names).map(|()| made)
                     });
+                    // One that has no other name is called by its first line.
+                    let is_title = harmless_within(line, 120) == step.title;
                     match made {
-                        Ok((said, resolved)) => (*line, *condition) = (said, resolved),
+                        Ok((said, resolved)) => {
+                            if is_title {
+                                step.title = harmless_within(&said, 120);
+                            }
+                            (*line, *condition) = (said, resolved);
+                        }
                         Err(why) => {
                             let line = harmless_within(line, 60);
                             self.wrong(format!("{who}, `{line}`: {why}"));

@@ -364,7 +364,10 @@ fn check_lines_are_resolved_and_what_they_name_is_there() {
             proof: true,
         })
     };
-    let plan = planned(&book(vec![line("$SERVICE")]), &about("api", &[])).unwrap();
+    let mut checked = book(vec![line("$SERVICE")]);
+    checked.steps[0].title = "service $SERVICE is ok".into();
+    let plan = planned(&checked, &about("api", &[])).unwrap();
+    assert_eq!(plan.steps[0].title, "service api is ok");
     let StepKind::Check(check) = &plan.steps[0].kind else { panic!() };
     assert_eq!(check.lines[0].0, "service api is ok");
     let said = planned(&book(vec![line("apo")]), &about("api", &[])).unwrap_err();

@@ -117,7 +117,7 @@ fn done(out: &mut String, run: &Run, entries: &[Entry]) -> std::fmt::Result {
 
 fn record(out: &mut String, plan: &Plan, at: Timestamp, what: &RunRecord) -> std::fmt::Result {
     match what {
-        RunRecord::Started { .. } | RunRecord::Ended { .. } => Ok(()),
+        RunRecord::Started { .. } | RunRecord::Seen { .. } | RunRecord::Ended { .. } => Ok(()),
         RunRecord::TakenUp { who, .. } => {
             writeln!(out, "\n{at}: taken up by {}, its process had died", person(who))
         }

@@ -47,6 +47,7 @@ pub(super) fn who(record: &Record) -> Option<&Who> {
             | RunRecord::Decided { who, .. } => Some(who),
             RunRecord::Approved { who, .. } => who.as_ref(),
             RunRecord::PinsAsked { .. }
+            | RunRecord::Seen { .. }
             | RunRecord::StepStarted { .. }
             | RunRecord::StepEnded { .. }
             | RunRecord::Ended { .. } => None,
@@ -103,6 +104,11 @@ fn of_run(what: &RunRecord) -> String {
             plan.book.id, plan.target, plan.environment, process.pid
         ),
         RunRecord::TakenUp { process, .. } => format!("taken up by process {}", process.pid),
+        RunRecord::Seen { before } => {
+            let lines: Vec<String> =
+                before.iter().map(|of| format!("{}: {}", of.line, of.finding.words)).collect();
+            format!("before the first change: {}", lines.join("; "))
+        }
         RunRecord::PinsAsked { step, pins } => {
             let pin = |pin: &crate::domain::runs::PinAsked| match &pin.is {
                 Ok(is) if *is == pin.was => format!("{} = {is}", pin.name),

@@ -38,6 +38,7 @@ pub(super) fn record(entry: &Entry, run: &Run) -> Vec<String> {
         RunRecord::TakenUp { who, .. } => {
             line(format!("taken up by {}: the process before it had died", by(who)))
         }
+        RunRecord::Seen { .. } => Vec::new(),
         RunRecord::PinsAsked { pins, .. } => {
             let changed: Vec<_> =
                 pins.iter().filter(|pin| pin.is.as_ref() != Ok(&pin.was)).collect();

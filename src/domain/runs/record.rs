@@ -197,6 +197,12 @@ pub enum RunRecord {
         /// What will run instead.
         script: String,
     },
+    /// What conditions said right before the first change, where it was too early
+    /// to tell when the run began.
+    Seen {
+        /// Those that can be told now.
+        before: Vec<ProofLine>,
+    },
     /// A step begins: nothing of it has run before this record stood.
     StepStarted {
         /// The step.

@@ -23,6 +23,14 @@ impl Run {
     fn fold(&mut self, at: Timestamp, what: &RunRecord) {
         match what {
             RunRecord::Started { .. } => {}
+            RunRecord::Seen { before } => {
+                for seen in before {
+                    let known = self.before.iter_mut().find(|known| known.line == seen.line);
+                    if let Some(known) = known {
+                        known.finding = seen.finding.clone();
+                    }
+                }
+            }
             RunRecord::TakenUp { process, .. } => {
                 self.process = process.clone();
                 self.cut_off();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::runs::{
-    BookRef, CheckStep, CommandStep, Decision, Expect, Shell, StepOutcome, WriterId,
+    BookRef, CheckStep, CommandStep, Decision, Expect, Finding, Holds, Shell, StepOutcome, WriterId,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -152,6 +152,23 @@ impl Told {
     fn next(&self) -> Next {
         self.run().next()
     }
+}
+
+#[test]
+fn what_was_seen_before_the_first_change_fills_what_was_not_known_at_the_start() {
+    let line = |words: &str| {
+        let finding = Finding { holds: Holds::No, words: words.into(), seen: None, value: None };
+        ProofLine { line: "p95".into(), finding }
+    };
+    let mut told = Told::of(vec![command(1, true)]);
+    let Record::Run { what: RunRecord::Started { before, .. }, .. } = &mut told.entries[0].record
+    else {
+        panic!("not started")
+    };
+    before.push(line("1s of 10s seen"));
+    let other = ProofLine { line: "other".into(), ..line("x") };
+    told.say(RunRecord::Seen { before: vec![line("1.5s > 500ms"), other] });
+    assert_eq!(told.run().before, [line("1.5s > 500ms")]);
 }
 
 fn started(step: u32, attempt: u32, undoing: Option<u32>) -> RunRecord {

@@ -2,6 +2,7 @@
 //! as a message; nothing here is waited for by the loop.
 
 use super::follow::{Heard, Wanted, follow};
+use super::names::names;
 use super::place::place;
 use super::{arming, library, process, records, start};
 use crate::config::Config;
@@ -12,7 +13,7 @@ use crate::runtime::clock::{Clock, moment};
 use crate::runtime::isolate::isolated;
 use crate::runtime::paths::StateFolder;
 use crate::store::{Msg, RunsEffect, RunsMsg};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,11 +138,15 @@ impl Desk {
 
     async fn library(&self) -> Library {
         let (config, path) = (self.config(), self.0.path.clone());
+        let fields = names(&config).services;
         let read = tokio::task::spawn_blocking(move || library::read(&path, &config.runbooks));
         let mut library = match read.await {
             Ok(library) => library,
             Err(error) => Library { failures: vec![error.to_string()], ..Library::default() },
         };
+        let names_of = |fields: BTreeMap<String, String>| fields.into_keys().collect();
+        library.fields =
+            fields.into_iter().map(|(service, fields)| (service, names_of(fields))).collect();
         let texts = library.books.iter().map(|(id, book)| (id.clone(), book.hash.clone()));
         let texts = texts.collect();
         let past = match self.reader() {

@@ -59,7 +59,7 @@ impl Mask {
     /// in it is a secret by name.
     pub(super) fn record(&self, record: &mut RunRecord) {
         match record {
-            RunRecord::Started { before, .. } => self.lines(before),
+            RunRecord::Started { before, .. } | RunRecord::Seen { before } => self.lines(before),
             RunRecord::PinsAsked { pins, .. } => self.pins(pins),
             RunRecord::Edited { script: text, .. }
             | RunRecord::StepStarted { preview: text, .. }

@@ -2,7 +2,9 @@
 
 use super::Conductor;
 use super::floor::{Heard, Over, not_now};
-use crate::domain::runs::{RunRecord, Step, StepEnd, StepId, StepKind, StepOutcome};
+use crate::domain::runs::{
+    Holds, ProofLine, RunRecord, Step, StepEnd, StepId, StepKind, StepOutcome,
+};
 use crate::runbook::plan::{environment, value_fits};
 use crate::runbook::words::variables;
 use crate::runbook::{Evidence, Order, Run};
@@ -39,6 +41,9 @@ impl Conductor {
     ) -> Result<(), Over> {
         let planned = as_edited(&self.run, step);
         let id = step.id;
+        if self.run.changes(id) && !self.run.has_changed() && !self.see_before().await? {
+            return Ok(());
+        }
         let attempt = self.run.standing(id).map_or(1, |it| it.attempts + 1);
         let (cx, line) = self.surroundings(&planned);
         let prepared = match steps::step(&planned) {
@@ -79,6 +84,19 @@ impl Conductor {
         self.floor.doing.terminal = None;
         self.floor.tell();
         self.surely(RunRecord::StepEnded { step: id, attempt, end }).await
+    }
+
+    /// What the conditions say before anything is changed, where it was too early
+    /// to tell when the run began. Gives whether that is recorded.
+    async fn see_before(&mut self) -> Result<bool, Over> {
+        let tells =
+            |it: &&ProofLine| it.finding.holds != Holds::Unknown || it.finding.value.is_some();
+        let open = |it: &&ProofLine| {
+            self.run.before.iter().any(|known| known.line == it.line && !tells(&known))
+        };
+        let signals = self.floor.doing.signals.iter();
+        let before: Vec<ProofLine> = signals.filter(tells).filter(open).cloned().collect();
+        if before.is_empty() { Ok(true) } else { self.note(RunRecord::Seen { before }).await }
     }
 
     fn surroundings(&self, step: &Step) -> (StepCx, Line) {

@@ -57,7 +57,10 @@ impl View<'_> {
         let wanted = role.confirm.saturating_add(1);
         let good = self.polls.good_since(id, self.after);
         if good < wanted {
-            return Part::unknown(format!("ok, seen {good} of {wanted} times"), part.seen);
+            return Part::unknown(
+                format!("not sure yet: {good} of {wanted} ok answers"),
+                part.seen,
+            );
         }
         part
     }

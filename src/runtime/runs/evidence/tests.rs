@@ -187,7 +187,10 @@ async fn a_check_is_ok_when_it_was_as_often_as_a_change_has_to_be_seen() {
         bench.second(0.0).await;
         bench.check("check/api/health", Status::Ok);
         let (holds, words) = bench.find(&condition, after).await;
-        assert_eq!((holds, words), (Holds::Unknown, format!("ok, seen {seen} of 3 times")));
+        assert_eq!(
+            (holds, words),
+            (Holds::Unknown, format!("not sure yet: {seen} of 3 ok answers"))
+        );
     }
     bench.second(0.0).await;
     bench.check("check/api/health", Status::Ok);
