@@ -4,7 +4,7 @@ use super::complain;
 use super::following::{Opened, REFUSED};
 use crate::cli::USAGE;
 use crate::domain::runs::AlertSeen;
-use crate::domain::{Alert, harmless, units};
+use crate::domain::{Alert, ServiceName, harmless, units};
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::{Absent, absent};
@@ -21,12 +21,12 @@ const LOOK: Duration = Duration::from_secs(20);
 /// seen yet: where it takes longer, that is said at once.
 const LONGEST: Duration = Duration::from_mins(11);
 
-/// Looks at everything until it is known whether the alert fires; its exit
-/// code and words where it is not the one alert that does.
+/// Looks at everything until it is known whether the alert fires, and the service
+/// that it speaks of; its exit code and words where it is not the one alert that does.
 pub(super) fn alert(
     config: Option<&Path>,
     wanted: &str,
-) -> Result<Result<AlertSeen, (u8, String)>> {
+) -> Result<Result<(AlertSeen, Option<ServiceName>), (u8, String)>> {
     let Some((name, labels)) = parsed(wanted) else {
         let why = format!("{}: write NAME or 'NAME{{label=\"value\"}}'", harmless(wanted));
         return Ok(Err((USAGE, why)));
@@ -59,7 +59,7 @@ pub(super) fn alert(
     let found: Vec<&Alert> = known.alerts.iter().filter(is_wanted).collect();
     Ok(match found.as_slice() {
         [] => Err((REFUSED, why_not(&known, &name, &labels))),
-        [alert] => Ok(seen(alert)),
+        [alert] => Ok((seen(alert), alert.service.clone())),
         many => {
             let all: Vec<String> =
                 many.iter().map(|alert| format!("\n  {}", written(alert))).collect();

@@ -2,9 +2,9 @@
 
 use super::following::{Opened, Options, REFUSED, attend, run_to_end};
 use super::{complain, firing};
-use crate::domain::ServiceName;
+use crate::domain::{ServiceName, glob};
 use crate::runbook::RunRequest;
-use crate::runtime::runs::start;
+use crate::runtime::runs::{library, start};
 use color_eyre::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,25 +26,22 @@ pub(super) struct Asked<'a> {
 
 /// Runs a runbook on this terminal.
 pub(super) fn run(config: Option<&Path>, asked: &Asked<'_>) -> Result<ExitCode> {
-    let alert = match asked.alert.map(|wanted| firing::alert(config, wanted)).transpose()? {
-        None => None,
-        Some(Ok(alert)) => Some(alert),
-        Some(Err((code, why))) => {
-            complain(&format!("opsroom: {why}"));
-            return Ok(ExitCode::from(code));
-        }
-    };
+    let (alert, its_service) =
+        match asked.alert.map(|wanted| firing::alert(config, wanted)).transpose()? {
+            None => (None, None),
+            Some(Ok((alert, service))) => (Some(alert), service),
+            Some(Err((code, why))) => {
+                complain(&format!("opsroom: {why}"));
+                return Ok(ExitCode::from(code));
+            }
+        };
     let opened = Opened::at(config)?;
+    let book = whole_path(asked.book);
+    let named = asked.service.map(ServiceName::from).or(its_service);
+    let service = named.or_else(|| only_service(&opened, &book));
     let values: BTreeMap<String, String> = asked.set.iter().cloned().collect();
     let given: BTreeSet<String> = values.keys().cloned().collect();
-    let request = RunRequest {
-        take_up: None,
-        book: whole_path(asked.book),
-        hash: None,
-        service: asked.service.map(ServiceName::from),
-        alert,
-        values,
-    };
+    let request = RunRequest { take_up: None, book, hash: None, service, alert, values };
     let options = Options {
         yes: asked.yes,
         no_wait: asked.no_wait,
@@ -64,6 +61,19 @@ pub(super) fn run(config: Option<&Path>, asked: &Asked<'_>) -> Result<ExitCode> 
         };
         Ok(ExitCode::from(code))
     })
+}
+
+/// The one service that the runbook is for, where there is no other.
+fn only_service(opened: &Opened, book: &str) -> Option<ServiceName> {
+    let assembled = &opened.assembled;
+    let known = library::read(&assembled.path, &assembled.config.runbooks);
+    // Where there is no such runbook, the run's process says so.
+    let book = library::find(&known, book).ok()?;
+    let meant = |name: &str| book.front.services.iter().any(|pattern| glob(pattern, name));
+    let services = assembled.inventory.services.iter().map(|service| &service.name);
+    let mut meant = services.filter(|name| meant(name.as_str()));
+    let only = meant.next()?;
+    meant.next().is_none().then(|| only.clone())
 }
 
 /// A file is named as it is called from anywhere: the run's process is elsewhere.

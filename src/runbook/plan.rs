@@ -10,7 +10,7 @@ use super::words::{optional, variables};
 use crate::domain::runs::{
     BookRef, CommandStep, Held, Origin, Plan, Shell, Step, StepId, StepKind, Value,
 };
-use crate::domain::{glob, harmless_within, nearest};
+use crate::domain::{ServiceName, glob, harmless_within, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -209,6 +209,10 @@ pub fn plan(
     }
     let mut making = Making { errors: Vec::new(), warnings: Vec::new(), book, request, setting };
     making.look_around();
+    // The rest would say the same again for each step.
+    if !making.errors.is_empty() {
+        return Err(making.errors);
+    }
     let values = making.values(secrets_given);
     making.hold_together(&values);
     let steps: Vec<Step> = book.steps.iter().map(|step| making.step(step, &values)).collect();
@@ -394,7 +398,12 @@ impl Making<'_> {
             let allowed = harmless_within(&book.front.hosts.join(", "), 200);
             self.wrong(format!("it may run on {allowed}, and this is {}", setting.host));
         }
-        let Some(service) = &request.service else { return };
+        let Some(service) = &request.service else {
+            if self.is_about_a_service() {
+                self.wrong("it is about a service: name one");
+            }
+            return;
+        };
         let name = service.as_str();
         if !setting.names.services.contains_key(name) {
             let known = setting.names.services.keys().map(String::as_str);
@@ -407,6 +416,26 @@ impl Making<'_> {
             let meant = harmless_within(&services.join(", "), 200);
             self.warnings.push(format!("it was written for {meant}, not for {name}"));
         }
+    }
+
+    /// Whether it cannot be said what the runbook does without a service.
+    fn is_about_a_service(&self) -> bool {
+        // A runbook for people that speaks of fields is asked for them.
+        let foreign = self.book.foreign;
+        let is_of_service =
+            |name: &String| name == "SERVICE" || (!foreign && name.starts_with("SERVICE_"));
+        let pins = self.book.pins.iter().flat_map(|pin| variables(&pin.command));
+        if pins.into_iter().any(|name| is_of_service(&name)) {
+            return true;
+        }
+        self.book.steps.iter().any(|step| match &step.kind {
+            StepKind::Command(command) => {
+                let asks = command.confirm.as_deref() == Some("service");
+                asks || command.uses.iter().any(is_of_service)
+            }
+            StepKind::Check(check) => check.lines.iter().any(|(line, _)| line.contains("$SERVICE")),
+            StepKind::Manual { .. } => false,
+        })
     }
 
     /// All variables that have a value, or will have one.
@@ -455,63 +484,68 @@ impl Making<'_> {
     }
 
     /// Every variable that is used has a value by then, an undo's before the
-    /// step that it undoes.
+    /// step that it undoes. What several steps lack is told once.
     fn hold_together(&mut self, values: &[Value]) {
         let book = self.book;
+        let mut lacks: Vec<(String, Vec<String>)> = Vec::new();
+        let mut lack = |who: &str, words: Option<String>| {
+            let Some(words) = words else { return };
+            match lacks.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, all)) => all.push(who.to_owned()),
+                None => lacks.push((words, vec![who.to_owned()])),
+            }
+        };
         for (step, command) in commands(&book.steps) {
             let undone = commands(&book.steps)
                 .filter(|(_, other)| other.undo == Some(step.id))
                 .map(|(other, _)| other.id);
             // The latest moment at which it has to be known.
             let by = if command.undoes { undone.min().unwrap_or(step.id) } else { step.id };
+            let who = format!("step {} ({})", step.id, harmless_within(&step.title, 40));
             for name in &command.uses {
-                if is_given(name, command.shell == Shell::Bash, command.tty) {
-                    continue;
+                if !is_given(name, command.shell == Shell::Bash, command.tty) {
+                    lack(&who, self.lacks(name, by, values));
                 }
-                let who = format!("step {} ({})", step.id, harmless_within(&step.title, 40));
-                self.has_value(&who, name, by, values);
             }
         }
         for pin in &book.pins {
+            let who = format!("the pin {}", harmless_within(&pin.name, 40));
             for name in variables(&pin.command) {
                 if !is_given(&name, true, false) {
-                    let who = format!("the pin {}", harmless_within(&pin.name, 40));
-                    self.has_value(&who, &name, pin.before, values);
+                    lack(&who, self.lacks(&name, pin.before, values));
                 }
             }
+        }
+        for (words, mut all) in lacks {
+            all.dedup();
+            let uses = if all.len() == 1 { "uses" } else { "use" };
+            self.wrong(format!("{} {uses} {words}", all.join(", ")));
         }
     }
 
-    fn has_value(&mut self, who: &str, name: &str, by: StepId, values: &[Value]) {
-        let words = match values.iter().find(|value| value.name == name) {
+    /// Why a variable has no value by then, from its name on; none where it has one.
+    fn lacks(&self, name: &str, by: StepId, values: &[Value]) -> Option<String> {
+        Some(match values.iter().find(|value| value.name == name) {
             Some(Value { held: Held::Captured(step), .. }) if *step >= by => {
-                format!("{who} uses ${name}, which step {step} captures only later")
+                format!("${name}, which step {step} captures only later")
             }
-            Some(_) => return,
+            Some(_) => return None,
             // It was said that this one has no value.
-            None if asked(self.book, values).iter().any(|param| param.name == name) => return,
+            None if asked(self.book, values).iter().any(|param| param.name == name) => return None,
             None => match (name.strip_prefix("LABEL_"), &self.request.alert) {
-                (Some(label), Some(_)) => {
-                    format!("{who} uses ${name}, and the alert has no label {label}")
-                }
-                (Some(_), None) => format!("{who} uses ${name}, and there is no alert: name one"),
+                (Some(label), Some(_)) => format!("${name}, and the alert has no label {label}"),
+                (Some(_), None) => format!("${name}, and there is no alert: name one"),
                 (None, _) if name == "SERVICE" || name.starts_with("SERVICE_") => {
-                    match &self.request.service {
-                        None => format!("{who} uses ${name}, and there is no service: name one"),
-                        Some(service) => {
-                            let key = name.trim_start_matches("SERVICE_").to_ascii_lowercase();
-                            format!(
-                                "{who} uses ${name}, and {service} has no `{key}` in the config: put it into its `vars`"
-                            )
-                        }
-                    }
+                    let service = self.request.service.as_ref();
+                    let service = service.map_or("it", ServiceName::as_str);
+                    let key = name.trim_start_matches("SERVICE_").to_ascii_lowercase();
+                    format!(
+                        "${name}, and {service} has no `{key}` in the config: put it into its `vars`"
+                    )
                 }
-                (None, _) => format!("{who} uses ${name}, which nobody sets"),
+                (None, _) => format!("${name}, which nobody sets"),
             },
-        };
-        if !self.errors.contains(&words) {
-            self.wrong(words);
-        }
+        })
     }
 
     /// The values that are held to what their places ask for. One that no place
@@ -573,15 +607,11 @@ impl Making<'_> {
             }
             StepKind::Command(command) => {
                 if let Some(word) = &command.confirm {
-                    command.confirm = match (word.as_str(), &self.request.service) {
-                        ("service", Some(service)) => Some(service.as_str().to_owned()),
-                        ("service", None) => {
-                            self.wrong(format!("{who} asks for the service's name to be typed, and there is no service: name one"));
-                            None
-                        }
-                        ("host", _) => Some(self.setting.host.clone()),
-                        (word, _) => Some(word.to_owned()),
-                    };
+                    command.confirm = Some(match (word.as_str(), &self.request.service) {
+                        ("service", Some(service)) => service.as_str().to_owned(),
+                        ("host", _) => self.setting.host.clone(),
+                        (word, _) => word.to_owned(),
+                    });
                 }
                 let id = self.book.id.as_str();
                 command.approve |=

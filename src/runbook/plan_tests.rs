@@ -137,14 +137,16 @@ fn the_target_is_the_host_where_there_is_no_service() {
     let StepKind::Command(step) = &plan.steps[0].kind else { panic!() };
     assert_eq!(step.confirm.as_deref(), Some("bastion-2.shop"));
     let service = CommandStep { confirm: Some("service".into()), ..command("x", &[]) };
-    assert!(planned(&one(service), &about("", &[])).unwrap_err().contains("there is no service"));
+    assert!(planned(&one(service), &about("", &[])).unwrap_err().contains("name one"));
 }
 
 #[test]
 fn what_is_used_and_not_there_is_named_with_its_step() {
+    let twice = [command("x", &["NOWHERE"]), command("y", &["NOWHERE"])];
+    let twice = book(twice.map(StepKind::Command).into());
     for (name, words) in [
         ("NOWHERE", "step 1 (Roll back) uses $NOWHERE, which nobody sets"),
-        ("SERVICE", "step 1 (Roll back) uses $SERVICE, and there is no service: name one"),
+        ("SERVICE", "it is about a service: name one"),
         ("LABEL_job", "step 1 (Roll back) uses $LABEL_job, and there is no alert: name one"),
     ] {
         assert_eq!(planned(&one(command("x", &[name])), &about("", &[])).unwrap_err(), words);
@@ -155,6 +157,10 @@ fn what_is_used_and_not_there_is_named_with_its_step() {
     assert!(
         said.contains("the alert has no label job") && said.contains("api has no `pm2`"),
         "{said}"
+    );
+    assert_eq!(
+        planned(&twice, &about("", &[])).unwrap_err(),
+        "step 1 (Roll back), step 2 (Roll back) use $NOWHERE, which nobody sets"
     );
     let book = with_param(one(command("x", &["RELEASE"])), release());
     assert_eq!(planned(&book, &about("", &[])).unwrap_err(), "RELEASE has no value: Which");
