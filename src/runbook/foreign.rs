@@ -160,7 +160,7 @@ pub(super) fn hand_on(steps: &mut [Step], params: &mut Vec<Param>) {
         let (before, from) = steps.split_at_mut(index);
         let Some(Step { kind: StepKind::Command(step), .. }) = from.first_mut() else { continue };
         let read = shell::read(&step.script);
-        for name in read.needs() {
+        for name in read.variables() {
             let known = params.iter().any(|param| param.name == name);
             let opsroom =
                 name == "SERVICE" || name.starts_with("SERVICE_") || name.starts_with("LABEL_");
@@ -183,13 +183,14 @@ pub(super) fn hand_on(steps: &mut [Step], params: &mut Vec<Param>) {
                 _ => ask(params, &name, &name),
             }
         }
-        step.uses = shell::needs(&step.script);
+        step.uses = shell::variables(&step.script);
         let outlives = read.sets.iter().filter(|set| !set.nested && !set.passing);
         let sets: Vec<Handed> = outlives
             .map(|set| {
                 let text = &step.script;
                 let plain = set.value.as_ref().filter(|value| {
-                    let inner = read.uses.iter().any(|used| value.contains(&used.range.start));
+                    let inner =
+                        read.expansions.iter().any(|used| value.contains(&used.range.start));
                     let held = text.get((*value).clone()).unwrap_or_default();
                     !inner && !held.contains(['$', '`', '(', '\n'])
                 });

@@ -8,8 +8,8 @@ use super::given::is_given;
 use super::naming;
 use super::places::places;
 use super::plan::{Names, captures, commands};
+use super::shell::{self, Command, variables};
 use super::values::{fits, one_of, whole};
-use super::words::{Command, commands as commands_of, optional, variables};
 use crate::domain::runs::{CommandStep, Condition, Shell, Step, StepId, StepKind};
 use crate::domain::{glob, harmless_within};
 use std::collections::BTreeMap;
@@ -97,8 +97,7 @@ impl Lint<'_> {
         let mut all: Vec<String> =
             params.chain(captured.keys().map(|it| (*it).to_owned())).collect();
         for (_, command) in commands(&self.book.steps) {
-            all.extend(variables(&command.script).into_iter().filter(|name| is_around(name)));
-            all.extend(optional(&command.script).into_iter().filter(|name| is_around(name)));
+            all.extend(shell::named(&command.script).into_iter().filter(|name| is_around(name)));
         }
         all.sort();
         all.dedup();
@@ -195,7 +194,7 @@ impl Lint<'_> {
 
     /// `sudo` that asks, downloads that are run, the background, reads that change.
     fn habits(&mut self, step: &Step, command: &CommandStep) {
-        for one in commands_of(&command.script) {
+        for one in shell::read(&command.script).commands {
             let line = self.line_of(step, &command.script, one.line);
             if !command.tty && asks_for_a_password(&one) {
                 let words = "`sudo` would ask for a password, and nobody can type it: write `sudo -n`, or mark the step `tty`";
@@ -239,7 +238,7 @@ impl Lint<'_> {
                     format!("${} stands {}", place.name, place.words),
                 );
             }
-            for one in commands_of(&pin.command) {
+            for one in shell::read(&pin.command).commands {
                 if let Some(what) = reads::change(&one, &pin.command) {
                     self.say(
                         Level::Warning,

@@ -28,10 +28,9 @@ pub mod plan;
 pub mod proof;
 pub mod reading;
 pub mod run;
-pub(crate) mod shell;
+pub mod shell;
 mod terminal;
 pub mod values;
-pub mod words;
 
 pub use book::{Attribute, Block, BlockKind, Book, Document, Front, Heading, Level, Param, Remark};
 pub use evidence::Evidence;

@@ -1,8 +1,8 @@
 //! What a value has to look like in the places where a runbook uses it.
 
 use super::places::unsafe_place;
+use super::shell::{named, read};
 use super::values::{fits, fits_reading};
-use super::words::{optional, variables};
 use crate::domain::runs::{Origin, Step, StepKind};
 
 /// What the places that use a variable ask of its value.
@@ -27,7 +27,7 @@ pub(super) fn need_in<'c>(
     for step in steps {
         let StepKind::Command(command) = &step.kind else { continue };
         let required = command.uses.iter().any(|used| used == name);
-        if !required && !optional(&command.script).iter().any(|used| used == name) {
+        if !required && !read(&command.script).optional().iter().any(|used| used == name) {
             continue;
         }
         if command.changes {
@@ -39,7 +39,7 @@ pub(super) fn need_in<'c>(
         need = Need::Word;
     }
     for command in reads {
-        if variables(command).iter().chain(&optional(command)).any(|used| used == name) {
+        if named(command).iter().any(|used| used == name) {
             if let Some(place) = unsafe_place(command, name) {
                 return Need::Whole(format!(
                     "`{}` uses it {place}",
@@ -87,7 +87,8 @@ mod tests {
         assert_eq!(need_in(&[], ["ls \"${X:-/srv}\""], "X"), Need::Word);
         assert!(matches!(need_in(&[], ["ls ${X:-/srv}"], "X"), Need::Whole(_)));
         let script = "env ${X:+\"A=$X\"} ls \"$Y\"";
-        assert_eq!((variables(script), optional(script)), (vec!["Y".into()], vec!["X".into()]));
+        let script = read(script);
+        assert_eq!((script.variables(), script.optional()), (vec!["Y".into()], vec!["X".into()]));
     }
 
     #[test]

@@ -7,9 +7,10 @@ mod find;
 mod tests;
 
 use super::given;
-use super::shell::{self, Place, Script};
+use super::shell::{self, Code, Place, Script};
 use find::Found;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// A script with expansions in the places of its placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(super) fn fill(text: &str) -> Filled {
     }
     let (marked, places) = mark(text, &found);
     let script = shell::read(&marked);
+    let codes = shell::ranges(&script);
     let names = name_all(&found, &script);
     let mut filled = Filled::default();
     let mut copied = 0;
@@ -48,7 +50,7 @@ pub(super) fn fill(text: &str) -> Filled {
         let end = place + MARK.len();
         filled.script.push_str(&marked[copied..*place]);
         copied = end;
-        let placed = placed(&marked, &script, *place, one);
+        let placed = placed(&marked, &script, &codes, *place, one);
         match placed {
             Placed::Left => filled.script.push_str(one.text(text)),
             Placed::Edit(why) => {
@@ -89,11 +91,10 @@ pub(super) fn angle(text: &str) -> Option<String> {
 /// `...` in a command stands for what everybody knows, and nobody can run.
 fn left_out(text: &str) -> Option<Filled> {
     let script = shell::read(text);
-    let dots = script
-        .commands
-        .iter()
-        .flat_map(|command| &command.words)
-        .any(|word| matches!(text.get(word.clone()), Some("..." | "…" | "[...]" | "[…]")));
+    let dots =
+        script.commands.iter().flat_map(|command| &command.words).any(|word| {
+            matches!(text.get(word.range.clone()), Some("..." | "…" | "[...]" | "[…]"))
+        });
     dots.then(|| Filled {
         script: text.into(),
         asks: Vec::new(),
@@ -131,9 +132,15 @@ enum Placed {
     Edit(String),
 }
 
-fn placed(marked: &str, script: &Script, at: usize, one: &Found) -> Placed {
-    if script.too_deep {
-        return Placed::Edit("in something that is nested too deep to be read".into());
+fn placed(
+    marked: &str,
+    script: &Script,
+    codes: &[(Range<usize>, Code)],
+    at: usize,
+    one: &Found,
+) -> Placed {
+    if script.unsure {
+        return Placed::Edit("in a command that cannot be read for sure".into());
     }
     // A mark within `${…}` is read as part of a name.
     let Some(piece) = script.piece_at(at) else {
@@ -142,8 +149,11 @@ fn placed(marked: &str, script: &Script, at: usize, one: &Found) -> Placed {
     if piece.place == Place::Comment {
         return Placed::Left;
     }
-    if let Some(code) = script.code_at(at) {
-        return if one.sure { Placed::Edit(code.words().into()) } else { Placed::Left };
+    let index = codes.partition_point(|(range, _)| range.end <= at);
+    if let Some((_, code)) = codes.get(index).filter(|(range, _)| range.contains(&at)) {
+        // What is run cannot be a value.
+        let edits = one.sure || *code == Code::Command;
+        return if edits { Placed::Edit(code.words().into()) } else { Placed::Left };
     }
     if piece.around.backticks {
         return Placed::Edit("inside backticks".into());
@@ -169,24 +179,10 @@ fn placed(marked: &str, script: &Script, at: usize, one: &Found) -> Placed {
     if !one.sure && matches!(quotes, Quotes::Single) && !Found::whole_quotes(marked, at) {
         return Placed::Left;
     }
-    // What is run cannot be a value.
-    let names_command = script.commands.iter().any(|command| {
-        command
-            .words
-            .first()
-            .is_some_and(|word| word.contains(&at) && !assigns(&marked[word.clone()]))
-    });
-    if names_command {
-        return Placed::Edit("in the place of a command".into());
-    }
     if one.redirects(marked, at) {
         return Placed::Edit("where it could also mean a file to read from".into());
     }
     Placed::As(quotes)
-}
-
-fn assigns(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| given::is_identifier(name))
 }
 
 /// A name for each placeholder's words: the same for the same words, and none

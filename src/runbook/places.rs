@@ -1,11 +1,12 @@
 //! Where a command makes more of a value than a word: it runs it, evaluates it,
 //! or hands it to something that does.
 
-use super::words::{Command, How, Word, assigned, commands};
-use std::collections::BTreeSet;
+use super::given::refused;
+use super::shell::{self, Code, Coded, Command, How, Script, Use, Via, Word};
+use std::collections::{BTreeSet, HashSet};
 
 /// A place in a script where what a variable holds is more than a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The variable, or one that holds the same.
     pub name: String,
@@ -19,211 +20,98 @@ pub struct Place {
     pub bare: bool,
 }
 
-/// Programs that run or evaluate what they are given.
-const EVALUATE: &[&str] = &[
-    ".",
-    "ansible",
-    "ash",
-    "at",
-    "autossh",
-    "awk",
-    "bash",
-    "batch",
-    "bc",
-    "busybox",
-    "clickhouse-client",
-    "csh",
-    "crontab",
-    "dash",
-    "dc",
-    "ed",
-    "eval",
-    "ex",
-    "expect",
-    "fish",
-    "gawk",
-    "gdb",
-    "knife",
-    "ksh",
-    "lua",
-    "make",
-    "mariadb",
-    "mawk",
-    "mongo",
-    "mongosh",
-    "mosh",
-    "mysql",
-    "nawk",
-    "node",
-    "nsenter",
-    "parallel",
-    "pdsh",
-    "perl",
-    "php",
-    "pssh",
-    "psql",
-    "python",
-    "python2",
-    "python3",
-    "rsync",
-    "ruby",
-    "runuser",
-    "salt",
-    "scp",
-    "sed",
-    "sftp",
-    "sh",
-    "source",
-    "sqlite3",
-    "ssh",
-    "su",
-    "tcsh",
-    "tclsh",
-    "trap",
-    "unset",
-    "vi",
-    "vim",
-    "watch",
-    "xargs",
-    "zsh",
-];
-
-/// Shells, as far as they take a script by `-c`.
-const SHELLS: &[&str] = &["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"];
-
-/// Programs that run the words behind them.
-const PREFIXES: &[&str] = &[
-    "builtin",
-    "chronic",
-    "chroot",
-    "command",
-    "docker",
-    "doas",
-    "env",
-    "exec",
-    "find",
-    "flock",
-    "ionice",
-    "kubectl",
-    "nice",
-    "nohup",
-    "nsenter",
-    "oc",
-    "podman",
-    "setsid",
-    "stdbuf",
-    "strace",
-    "sudo",
-    "systemd-run",
-    "time",
-    "timeout",
-    "watch",
-    "xargs",
-];
-
-/// Operators of `[[` that evaluate what stands beside them.
-const EVALUATING: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"];
+/// Scripts within scripts are looked at so deep.
+const DEEPEST: u8 = 3;
 
 /// All places of these variables, and of those that take their values over.
 pub fn places(script: &str, names: &[String]) -> Vec<Place> {
     let mut found = Vec::new();
     look(script, 1, names, 0, &mut found);
+    let mut seen = HashSet::new();
+    found.retain(|place| seen.insert(place.clone()));
     found
 }
 
-fn look(script: &str, first_line: u32, names: &[String], depth: u8, found: &mut Vec<Place>) {
-    let all = commands(script);
-    let held = holders(script, &all, names);
-    let mut deeper: Vec<(String, u32)> = Vec::new();
-    for (at, command) in all.iter().enumerate() {
-        let mut put = |name: &str, words: String, sure: bool, bare: bool| {
-            let line = first_line + command.line - 1;
-            let place = Place { name: name.into(), line, words, sure, bare };
-            if !found.contains(&place) {
-                found.push(place);
-            }
-        };
-        let of = |words: &mut dyn Iterator<Item = &Word>| -> Vec<(String, How)> {
-            words
-                .flat_map(|word| &word.uses)
-                .filter(|used| held.contains(&used.name) && used.how != How::Tested)
-                .map(|used| (used.name.clone(), used.how))
-                .collect()
-        };
-        for used in command.uses() {
-            if used.how == How::Evaluated && held.contains(&used.name) {
-                let words = "in arithmetic or as a name, which a shell evaluates";
-                put(&used.name, words.into(), true, false);
-            }
+fn look(text: &str, first_line: u32, names: &[String], depth: u8, found: &mut Vec<Place>) {
+    let script = shell::read(text);
+    let held = holders(&script, names);
+    let mut put = |used: &Use, line: u32, words: String, sure: bool, bare: bool| {
+        if held.contains(&used.name) && used.how != How::Tested {
+            let line = first_line + line - 1;
+            found.push(Place { name: used.name.clone(), line, words, sure, bare });
         }
-        for (name, _) in of(&mut command.words.first().into_iter()) {
-            put(&name, "as the program to run".into(), true, false);
+    };
+    let mut deeper: Vec<(&str, u32)> = Vec::new();
+    for command in &script.commands {
+        for used in command.uses().filter(|used| used.how == How::Evaluated) {
+            let words = "in arithmetic or as a name, which a shell evaluates";
+            put(used, command.line, words.into(), true, false);
+        }
+        for set in &command.sets {
+            let number = script.evaluating.contains(&set.name);
+            if number || refused(&set.name).is_some() {
+                let words = format!("in what {} is set to, which a shell acts upon", set.name);
+                set.value
+                    .uses
+                    .iter()
+                    .for_each(|it| put(it, command.line, words.clone(), number, false));
+            }
         }
         let program = command.program().unwrap_or_default();
-        let all_words = || command.words.iter().skip(1);
-        if program == "[[" || program == "test" || program == "[" {
-            let evaluates = |word: &Word| {
-                word.text == "-v" || (program == "[[" && EVALUATING.contains(&word.text.as_str()))
-            };
-            if command.words.iter().any(evaluates) {
-                for (name, _) in of(&mut all_words()) {
-                    put(
-                        &name,
-                        format!("in a comparison of `{program}`, which evaluates it"),
-                        true,
-                        false,
-                    );
-                }
-            }
-        } else if program != "case" {
-            for (name, how) in of(&mut all_words()) {
-                if how == How::Bare {
-                    put(&name, "without quotes".into(), true, true);
-                }
-            }
+        // `declare -a A` once, and then `declare A=…`.
+        if shell::declares(program)
+            && let Some(name) =
+                command.assigned().iter().find(|name| script.evaluating.contains(*name))
+        {
+            let words = format!("in what {name} is set to, which a shell acts upon");
+            let uses = command.words.iter().flat_map(|word| &word.uses);
+            uses.for_each(|used| put(used, command.line, words.clone(), true, false));
         }
-        for (name, words) in declared(command, program, &held) {
-            put(&name, words, true, false);
-        }
-        // What is piped into a program that runs it, too.
-        let behind = all[at..].iter().filter(|other| other.pipeline == command.pipeline);
-        for (place, other) in behind.enumerate() {
-            let Some((index, inner)) = evaluator(other) else { continue };
-            let shown = format!("inside `{inner}`");
-            if place > 0 {
-                if reads_code(other, index, inner) {
-                    for (name, _) in of(&mut command.words.iter()) {
-                        put(&name, format!("in what is piped to `{inner}`"), true, false);
-                    }
-                }
-                continue;
-            }
-            let code = code_words(&other.words[index..], inner);
-            let prefixed = index == 0 || PREFIXES.contains(&program);
-            for (offset, word) in other.words.iter().enumerate().skip(1) {
-                let sure = prefixed && offset > index && code.contains(&(offset - index));
-                for (name, _) in of(&mut std::iter::once(word)) {
-                    put(&name, shown.clone(), sure, false);
-                }
-            }
-            let sure = prefixed && reads_code(other, index, inner);
-            for (name, _) in of(&mut other.input.iter()) {
-                put(&name, shown.clone(), sure, false);
-            }
-            // A shell of its own finds the variables in its environment.
-            let local = SHELLS.contains(&inner) || ["eval", "trap", "watch"].contains(&inner);
-            if local && depth < 3 {
-                let literal = code.iter().filter_map(|at| other.words.get(index + at));
-                let literal =
-                    literal.filter(|word| word.text.contains('$') && word.uses.is_empty());
-                let line = first_line + command.line - 1;
-                deeper.extend(literal.map(|word| (word.text.clone(), line)));
+        if !["[[", "test", "[", "case"].contains(&program) {
+            let bare = command.words.iter().skip(1).flat_map(|word| &word.uses);
+            for used in bare.filter(|used| used.how == How::Bare) {
+                put(used, command.line, "without quotes".into(), true, true);
             }
         }
     }
-    let held: Vec<String> = held.into_iter().collect();
-    for (script, line) in deeper {
-        look(&script, line, &held, depth + 1, found);
+    for coded in shell::coded(&script) {
+        let words = words(&coded);
+        let line = coded.command.line;
+        coded.word.uses.iter().for_each(|used| put(used, line, words.clone(), coded.sure, false));
+        // A shell of its own finds the variables in its environment.
+        let own = matches!(coded.code, Code::Eval | Code::Shell) && coded.via == Via::Argument;
+        if own && coded.sure && coded.word.text.contains('$') && coded.word.uses.is_empty() {
+            deeper.push((&coded.word.text, first_line + line - 1));
+        }
+    }
+    // Nothing can be said for sure about what cannot be read to its end.
+    if script.open || script.unsure {
+        for used in script.commands.iter().flat_map(Command::uses) {
+            put(used, 1, "in a command that cannot be read for sure".into(), false, false);
+        }
+        for name in names {
+            let used = Use { name: name.clone(), how: How::Bare, default: false, at: 0 };
+            if text.contains(name.as_str()) {
+                put(&used, 1, "in a command that cannot be read for sure".into(), false, false);
+            }
+        }
+    }
+    if depth < DEEPEST {
+        let held: Vec<String> = held.iter().cloned().collect();
+        for (script, line) in deeper {
+            look(script, line, &held, depth + 1, found);
+        }
+    }
+}
+
+fn words(coded: &Coded<'_>) -> String {
+    let program = coded.program;
+    match (coded.code, coded.via) {
+        (Code::Command, _) => "as the program to run".into(),
+        (_, Via::Pipe) => format!("in what is piped to `{program}`"),
+        (Code::Arithmetic, _) => format!("in a number of `{program}`, which evaluates it"),
+        (Code::Name, _) => format!("as a name or a number of `{program}`, which evaluates it"),
+        _ => format!("inside `{program}`"),
     }
 }
 
@@ -236,31 +124,31 @@ pub(super) fn unsafe_place(script: &str, name: &str) -> Option<String> {
 }
 
 /// These variables, and all that may hold their values in the script.
-fn holders(script: &str, all: &[Command], names: &[String]) -> BTreeSet<String> {
+fn holders(script: &Script, names: &[String]) -> BTreeSet<String> {
     let mut held: BTreeSet<String> = names.iter().cloned().collect();
-    let functions = functions(script);
+    // What each command sets, found once.
+    let all: Vec<(&Command, Vec<String>)> =
+        script.commands.iter().map(|command| (command, command.assigned())).collect();
     let mut grown = true;
     while grown {
         grown = false;
-        for command in all {
+        for (command, assigned) in &all {
             let holds = |word: &Word| {
                 word.uses.iter().any(|used| held.contains(&used.name) && used.how != How::Tested)
             };
             let mut new: Vec<String> = Vec::new();
-            for (name, value) in &command.sets {
-                if holds(value) {
-                    new.push(name.clone());
-                }
+            for set in command.sets.iter().filter(|set| holds(&set.value)) {
+                new.push(set.name.clone());
             }
             let reads =
                 matches!(command.program(), Some("read" | "mapfile" | "readarray" | "getopts"));
             let given = command.words.iter().any(holds);
             if reads || given {
-                new.extend(assigned(command));
+                new.extend(assigned.iter().cloned());
             }
             // What a function is called with, it has as $1, $2 …
             let calls = match command.program() {
-                Some(program) => program == "set" || functions.contains(program),
+                Some(program) => program == "set" || script.functions.contains(program),
                 None => true,
             };
             if given && calls {
@@ -272,149 +160,6 @@ fn holders(script: &str, all: &[Command], names: &[String]) -> BTreeSet<String> 
         }
     }
     held
-}
-
-/// The functions that a script defines.
-fn functions(script: &str) -> BTreeSet<&str> {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let before = script.match_indices("()").map(|(at, _)| {
-        let text = script[..at].trim_end();
-        let start = text.rfind(|c| !part(c)).map_or(0, |last| last + 1);
-        // What stands before the name may be longer than one byte.
-        text.get(start..).unwrap_or_default()
-    });
-    let behind = script.match_indices("function ").map(|(at, word)| {
-        let text = script[at + word.len()..].trim_start();
-        text.split(|c| !part(c)).next().unwrap_or_default()
-    });
-    before.chain(behind).filter(|name| !name.is_empty()).collect()
-}
-
-/// The first word that evaluates what stands behind it, and its place.
-fn evaluator(command: &Command) -> Option<(usize, &str)> {
-    command.words.iter().enumerate().find_map(|(at, word)| {
-        let name = word.text.rsplit('/').next().unwrap_or_default();
-        EVALUATE.contains(&name).then_some((at, name))
-    })
-}
-
-/// `declare`, `printf -v`, `read`, `unset`: names that are evaluated.
-fn declared(command: &Command, program: &str, held: &BTreeSet<String>) -> Vec<(String, String)> {
-    let words = command.words.get(1..).unwrap_or_default();
-    let holds = |word: &Word| {
-        word.uses.iter().find(|used| held.contains(&used.name)).map(|used| used.name.clone())
-    };
-    let whole = || format!("as a name or a number of `{program}`, which evaluates it");
-    match program {
-        "let" | "unset" | "read" | "mapfile" | "readarray" | "getopts" | "wait" => {
-            words.iter().filter_map(holds).map(|name| (name, whole())).collect()
-        }
-        "declare" | "typeset" | "local" | "export" | "readonly" => {
-            let number =
-                words.iter().any(|word| word.text.starts_with('-') && word.text.contains('i'));
-            let named = |word: &&Word| {
-                let name = word.text.split('=').next().unwrap_or_default();
-                number || name.contains('\u{1}') || name.contains('[')
-            };
-            words.iter().filter(named).filter_map(holds).map(|name| (name, whole())).collect()
-        }
-        "printf" => {
-            let at = words.iter().position(|word| word.text == "-v");
-            let name = at.and_then(|at| words.get(at + 1)).and_then(holds);
-            name.map(|name| (name, whole())).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a program runs what it reads from its input.
-fn reads_code(command: &Command, at: usize, program: &str) -> bool {
-    let words = &command.words[at + 1..];
-    let operand = words.iter().any(|word| !word.text.starts_with('-'));
-    match program {
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "fish" | "csh" | "tcsh" | "python"
-        | "python2" | "python3" | "perl" | "ruby" | "node" | "php" | "lua" => !operand,
-        "psql" | "mysql" | "mariadb" | "sqlite3" | "ssh" | "su" | "runuser" | "parallel" | "at"
-        | "batch" | "bc" | "dc" | "ed" | "ex" | "crontab" | "mongo" | "mongosh" => true,
-        "xargs" => words.iter().any(|word| EVALUATE.contains(&word.text.as_str())),
-        _ => false,
-    }
-}
-
-/// Which words of a program are code to it, by their places in its words.
-fn code_words(words: &[Word], program: &str) -> Vec<usize> {
-    let text = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
-    let all = || (1..words.len()).collect();
-    // Behind an option that takes code, alone or as `--option=code`.
-    let behind = |options: &[&str]| -> Vec<usize> {
-        let mut found = Vec::new();
-        for at in 1..words.len() {
-            let is = |option: &&str| text(at) == *option;
-            if options.iter().any(is) {
-                found.push(at + 1);
-            }
-            if options.iter().any(|option| {
-                option.starts_with("--")
-                    && text(at).strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
-            }) {
-                found.push(at);
-            }
-        }
-        found
-    };
-    let first_operand = |with_value: &[&str]| -> Option<usize> {
-        let mut at = 1;
-        while at < words.len() {
-            let word = text(at);
-            if word == "--" {
-                return Some(at + 1);
-            }
-            if !word.starts_with('-') || word == "-" {
-                return Some(at);
-            }
-            at += if with_value.contains(&word) { 2 } else { 1 };
-        }
-        None
-    };
-    match program {
-        "eval" | "." | "source" | "watch" | "parallel" | "trap" | "pdsh" | "pssh" => all(),
-        "ssh" | "autossh" | "mosh" => {
-            const WITH_VALUE: &[&str] = &[
-                "-B", "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O",
-                "-o", "-p", "-Q", "-R", "-S", "-W", "-w",
-            ];
-            let host = first_operand(WITH_VALUE);
-            host.map_or_else(Vec::new, |host| (host + 1..words.len()).collect())
-        }
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "fish" | "csh" | "tcsh" | "su"
-        | "runuser" => {
-            let option = |word: &str| {
-                word.starts_with('-') && !word.starts_with("--") && word.ends_with('c')
-            };
-            (1..words.len()).filter(|at| option(text(at - 1)) && *at > 1).collect()
-        }
-        "awk" | "gawk" | "mawk" | "nawk" => {
-            first_operand(&["-v", "-F", "-f"]).into_iter().collect()
-        }
-        "sed" => {
-            let given = behind(&["-e", "--expression"]);
-            if given.is_empty() {
-                first_operand(&["-f", "-l"]).into_iter().collect()
-            } else {
-                given
-            }
-        }
-        "perl" | "ruby" => behind(&["-e", "-E", "-ne", "-pe", "-lne", "-lpe"]),
-        "python" | "python2" | "python3" => behind(&["-c"]),
-        "node" => behind(&["-e", "-p", "--eval"]),
-        "php" => behind(&["-r"]),
-        "lua" => behind(&["-e"]),
-        "psql" | "clickhouse-client" => behind(&["-c", "--command", "-q", "--query"]),
-        "mysql" | "mariadb" => behind(&["-e", "--execute"]),
-        "mongo" | "mongosh" => behind(&["--eval"]),
-        "sqlite3" => first_operand(&[]).map(|at| at + 1).into_iter().collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]
@@ -443,6 +188,9 @@ mod tests {
             "kubectl -n \"$X\" get pods",
             "cat <<EOF\n$X\nEOF",
             "export Y=\"$X\"",
+            "case $X in sh) ls;; *) ls;; esac",
+            "declare -a y; y+=(a); ls \"$X\"",
+            "i=0; while (( i < 3 )); do ls \"$X\"; ((i++)); done",
             "ssh host uptime",
             "${X:+sudo -n} ls",
             "ask() { psql \"$@\"; }; ask -c 'select 1'; echo \"$X\"",
@@ -496,6 +244,28 @@ mod tests {
             "bash -c 'eval \"$X\"'",
             "trap 'eval $X' EXIT",
             "set -- \"$X\"; eval \"$1\"",
+            "Y[$X]=1",
+            "Y[X]=1",
+            "Y=([$X]=1)",
+            "declare -i y; y=$X",
+            "declare -n y=\"$X\"; echo \"$y\"",
+            "declare -a \"y=$X\"",
+            "declare -a y; declare y=\"$X\"",
+            "for ((i = 0; i < X; i++)); do ls; done",
+            "printf '%s' \"$X\" |\n  sh",
+            "{ echo \"$X\"; date; } | sh",
+            "for i in 1 2; do echo \"$X\"; done | bash -s",
+            "cat <<EOF | ssh host\nrm $X\nEOF",
+            "f() { echo \"$X\"; }; f | sh",
+            "echo \"$X\" | { read -r y; sh; }",
+            "echo `eval \\$X`",
+            "psql -Atc \"select '$X'\"",
+            "mysql -Ne \"select '$X'\"",
+            "docker exec c psql -c \"select '$X'\"",
+            "ssh -o ProxyCommand=\"nc $X 22\" host",
+            "sudo -n \"$X\"",
+            "jq \".[] | select(.a == \\\"$X\\\")\" f",
+            "case a in ${!X}) ls;; esac",
         ] {
             assert!(!sure(script).is_empty(), "{script}: {:?}", places(script, &["X".to_owned()]));
         }
@@ -512,6 +282,10 @@ mod tests {
             "awk '{print}' \"$X\"",
             "systemctl status ssh \"$X\"",
             "sed -n 1p \"$X\"",
+            "sed -e s/a/b/ \"$X\"",
+            "sqlite3 \"$X\" 'select 1'",
+            "PATH=\"$X\" ls",
+            "ls \"$X",
         ] {
             assert_eq!(sure(script), [""; 0], "{script}");
             assert!(is_unsafe(script), "{script}");

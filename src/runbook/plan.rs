@@ -5,8 +5,8 @@ use super::given::{can_be_asked, is_given, is_identifier};
 use super::live::{Hidden, ParamAsk, RunRequest};
 use super::naming;
 use super::needs::{Need, held_to, need_in};
+use super::shell;
 use super::values::{fits, one_of};
-use super::words::{optional, variables};
 use crate::domain::runs::{
     BookRef, CommandStep, Held, Origin, Plan, Shell, Step, StepId, StepKind, Value,
 };
@@ -173,8 +173,8 @@ pub fn asking_environment(
     known.extend(asked.into_iter().filter_map(|param| given(&param, request)));
     let mut all = environ(setting);
     all.remove("TERM");
-    let uses = variables(command);
-    let spared = optional(command);
+    let script = shell::read(command);
+    let (uses, spared) = (script.variables(), script.optional());
     for name in uses.iter().chain(&spared) {
         if is_given(name, true, false) {
             continue;
@@ -424,7 +424,7 @@ impl Making<'_> {
         let foreign = self.book.foreign;
         let is_of_service =
             |name: &String| name == "SERVICE" || (!foreign && name.starts_with("SERVICE_"));
-        let pins = self.book.pins.iter().flat_map(|pin| variables(&pin.command));
+        let pins = self.book.pins.iter().flat_map(|pin| shell::variables(&pin.command));
         if pins.into_iter().any(|name| is_of_service(&name)) {
             return true;
         }
@@ -510,7 +510,7 @@ impl Making<'_> {
         }
         for pin in &book.pins {
             let who = format!("the pin {}", harmless_within(&pin.name, 40));
-            for name in variables(&pin.command) {
+            for name in shell::variables(&pin.command) {
                 if !is_given(&name, true, false) {
                     lack(&who, self.lacks(&name, pin.before, values));
                 }

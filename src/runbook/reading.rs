@@ -248,7 +248,7 @@ impl Reader {
             );
             self.remark(Level::Warning, block.line, words);
         }
-        step.uses = shell::needs(&typed.script);
+        step.uses = shell::variables(&typed.script);
         step.script = typed.script;
         true
     }

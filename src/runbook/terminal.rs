@@ -28,12 +28,12 @@ pub(super) fn of(text: &str, script: &Script) -> Block {
     let mut block = Block::default();
     let last = script.commands.len().saturating_sub(1);
     for (i, command) in script.commands.iter().enumerate() {
-        let words: Vec<String> =
-            command.words.iter().map(|word| shell::plain(&text[word.clone()])).collect();
-        let wants = if command.fed { Wants::Nothing } else { wants(&words) };
+        let words: Vec<&str> = command.words.iter().map(|word| word.text.as_str()).collect();
+        let wants = if command.is_fed() { Wants::Nothing } else { wants(&words) };
         block.terminal |= wants != Wants::Nothing;
         if wants == Wants::Commands && i < last && block.elsewhere.is_none() {
-            block.elsewhere = Some(words.join(" "));
+            let shown = command.words.iter().filter_map(|word| text.get(word.range.clone()));
+            block.elsewhere = Some(shown.collect::<Vec<_>>().join(" "));
         }
     }
     block
@@ -87,22 +87,22 @@ const DIALOGUES: &[(&str, &[&str])] = &[
     ("irb", &[]),
 ];
 
-fn wants(words: &[String]) -> Wants {
+fn wants(words: &[&str]) -> Wants {
     let Some(start) = shell::behind_wrappers(words) else {
         // `sudo -i`, `sudo -s`
-        let root = words.first().is_some_and(|first| first == "sudo")
-            && words.iter().any(|word| matches!(word.as_str(), "-i" | "-s" | "-si" | "-is"));
+        let root = words.first() == Some(&"sudo")
+            && words.iter().any(|word| matches!(*word, "-i" | "-s" | "-si" | "-is"));
         return if root { Wants::Commands } else { Wants::Nothing };
     };
     let name = words[start].rsplit('/').next().unwrap_or_default();
-    let rest: Vec<&str> = words[start + 1..].iter().map(String::as_str).collect();
+    let rest = &words[start + 1..];
     let has = |options: &[&str]| {
         rest.iter().any(|word| {
             options.iter().any(|option| word == option || word.starts_with(&format!("{option}=")))
         })
     };
     match name {
-        "ssh" | "mosh" => ssh(&rest),
+        "ssh" | "mosh" => ssh(rest),
         "su" | "runuser" if !has(&["-c", "--command"]) => Wants::Commands,
         name if SHELLS.contains(&name) => {
             if rest.iter().all(|word| matches!(*word, "-l" | "-i" | "--login" | "-")) {
@@ -112,7 +112,7 @@ fn wants(words: &[String]) -> Wants {
             }
         }
         "kubectl" | "oc" | "docker" | "podman" | "nerdctl" | "crictl" | "docker-compose"
-        | "kubecolor" => container(&rest),
+        | "kubecolor" => container(rest),
         "redis-cli" if rest.chunks(2).all(|pair| pair.len() == 2 && pair[0].starts_with('-')) => {
             Wants::Commands
         }

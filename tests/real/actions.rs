@@ -144,7 +144,7 @@ impl Hand {
             let name = step.name.clone().unwrap();
             let mut env = opsroom::runbook::plan::environment(
                 &plan,
-                &opsroom::runbook::words::variables(&command.script),
+                &opsroom::runbook::shell::variables(&command.script),
                 false,
                 &went.captured,
                 &BTreeMap::new(),

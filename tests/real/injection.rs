@@ -7,7 +7,7 @@ use opsroom::domain::runs::{AlertSeen, CommandStep, Shell, StepKind};
 use opsroom::domain::{Labels, Timestamp};
 use opsroom::runbook::places::places;
 use opsroom::runbook::plan::{environment, plan};
-use opsroom::runbook::words::{commands, named};
+use opsroom::runbook::shell::{EXPANDED, named, read};
 use opsroom::runbook::{Book, Names, RunRequest, Setting, built_in};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -113,7 +113,7 @@ impl Bench {
         script: &str,
         values: &BTreeMap<String, String>,
     ) -> (bool, Vec<Vec<String>>) {
-        for command in commands(script) {
+        for command in read(script).commands {
             if let Some(name) = command.program() {
                 let plain =
                     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
@@ -385,14 +385,14 @@ fn a_value_put_in_as_text_would_run_the_canary() {
 /// signal, no file outside of its own folder.
 fn is_tame(script: &str) -> bool {
     let outside = |text: &str| text.starts_with('/') && !text.starts_with("/dev/null");
-    commands(script).iter().all(|command| {
+    read(script).commands.iter().all(|command| {
         let program = command.words.first().map_or("", |word| word.text.as_str());
         !outside(program)
             && !["kill", "exec", ".", "source", "cd", "trap", "ulimit"].contains(&program)
             && command
                 .writes
                 .iter()
-                .all(|word| !outside(&word.text) && !word.text.starts_with('\u{1}'))
+                .all(|word| !outside(&word.text) && !word.text.starts_with(EXPANDED))
     })
 }
 
@@ -498,4 +498,134 @@ fn no_value_breaks_out_of_where_it_stands_in_runbooks_of_others() {
     }
     println!("{ran} runs, {refused} would be refused before");
     assert!(ran > 0);
+}
+
+/// Texts put together by chance of what means something to a shell, each with a
+/// placeholder and variables in it.
+fn shapes(count: usize) -> Vec<String> {
+    const PIECES: &[&str] = &[
+        "show ",
+        "give ",
+        "cat ",
+        "<x>",
+        "<x>",
+        "\"$X\"",
+        "\"$X\"",
+        "$X",
+        "${X}",
+        "\"",
+        "\"",
+        "'",
+        "'",
+        "$(",
+        "$(show ",
+        ")",
+        ")",
+        "`",
+        "\\`",
+        "\\",
+        "\n",
+        "\n",
+        " ",
+        " ",
+        ";",
+        "|",
+        "|\n",
+        "&&",
+        "||",
+        "{ ",
+        "; }",
+        "(",
+        "cat <<E\n",
+        "cat <<'E'\n",
+        "cat <<-E\n",
+        "\nE\n",
+        "\nE\n",
+        "<<< ",
+        "${A:-",
+        "${A:+",
+        "${A#",
+        "}",
+        "}",
+        "$((",
+        "))",
+        "((",
+        "[[ ",
+        " ]]",
+        " -gt 1",
+        "case a in ",
+        "a) ",
+        "*) ",
+        ";; esac",
+        "if ",
+        "; then ",
+        "; fi",
+        "for i in ",
+        "; do ",
+        "; done",
+        "A=",
+        "A=(",
+        "B[",
+        "]=",
+        "#",
+        "$'",
+        "$\"",
+        "eval ",
+        "sh -c ",
+        "declare -i ",
+        "declare -a ",
+        "f() ",
+        "f ",
+        "\"$1\"",
+        "\"$A\"",
+        "$A",
+        "read A",
+        "2>",
+        "<(",
+        "test -n ",
+        "set -- ",
+        "printf ",
+        "&",
+        "\\\n",
+    ];
+    let piece = proptest::sample::select(PIECES);
+    let any = proptest::collection::vec(piece, 3..14).prop_map(|pieces| pieces.concat());
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    (0..count).map(|_| any.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn no_value_runs_anything_in_texts_that_chance_has_written() {
+    if program("bash").is_none() {
+        return;
+    }
+    // `OPSROOM_SHAPES=100000` looks at more of them.
+    let count = std::env::var("OPSROOM_SHAPES").ok().and_then(|count| count.parse().ok());
+    let bench = Bench::new();
+    let hostile =
+        ["$(canary)", "; canary;", "'; canary; '", "\"; canary; \"", "a[$(canary)]", "\ncanary\n"];
+    let (mut ran, mut unsafe_ones) = (0, 0);
+    for text in shapes(count.unwrap_or(3_000)) {
+        let book = Book::read("x", "x.md", &format!("```bash\n{text}\n```\n"));
+        for step in steps(&book).filter(|step| step.edit.is_none() && is_tame(&step.script)) {
+            let x = ["X".to_owned()];
+            if !step.script.contains("$X") && !step.script.contains("${X") {
+                continue;
+            }
+            if places(&step.script, &x).iter().any(|place| !place.bare) {
+                unsafe_ones += 1;
+                continue;
+            }
+            for (at, value) in hostile.into_iter().enumerate() {
+                let shell = if at % 2 == 0 { Shell::Bash } else { Shell::Sh };
+                let env = BTreeMap::from([("X".to_owned(), value.to_owned())]);
+                ran += 1;
+                let (canary, calls) = bench.run(shell, &step.script, &env);
+                assert!(!canary, "{value:?} in {shell:?} {:?}: {calls:?}", step.script);
+            }
+        }
+    }
+    println!("{ran} runs, {unsafe_ones} that have to match a pattern");
+    assert!(ran > 100, "{ran}");
 }

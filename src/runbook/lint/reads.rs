@@ -1,6 +1,6 @@
 //! Commands that change something, as far as their words tell.
 
-use crate::runbook::words::{Command, Word, commands};
+use crate::runbook::shell::{self, Command, EXPANDED, Word};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -175,14 +175,14 @@ static PIPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What of a command changes something, in words; none where nothing is known to.
 pub(super) fn change(command: &Command, script: &str) -> Option<String> {
     // What a script makes for itself it may also change.
-    let own = |word: &Word| word.text.starts_with('\u{1}') && script.contains("mktemp");
+    let own = |word: &Word| word.text.starts_with(EXPANDED) && script.contains("mktemp");
     for word in &command.writes {
         let text = word.text.as_str();
         let harmless = ["/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty", "/dev/fd/"]
             .iter()
             .any(|device| text.starts_with(device));
         if !harmless && !own(word) {
-            return Some(if text.contains('\u{1}') {
+            return Some(if text.contains(EXPANDED) {
                 "`>` into a file".to_owned()
             } else {
                 format!("`> {text}`")
@@ -238,7 +238,7 @@ pub(super) fn change(command: &Command, script: &str) -> Option<String> {
             });
             match asked.or(glued) {
                 Some("GET" | "HEAD" | "OPTIONS") => None,
-                Some(method) if !method.contains('\u{1}') => Some(format!("`curl -X {method}`")),
+                Some(method) if !method.contains(EXPANDED) => Some(format!("`curl -X {method}`")),
                 _ => sends.then(|| "`curl` with data".to_owned()),
             }
         }
@@ -258,9 +258,10 @@ pub(super) fn change(command: &Command, script: &str) -> Option<String> {
 
 /// The lines of a script in which a download is run as it comes.
 pub(super) fn piped_downloads(script: &str) -> Vec<u32> {
-    let all = commands(script);
+    let read = shell::read(script);
+    let all = &read.commands;
     let mut found: Vec<u32> = Vec::new();
-    for command in &all {
+    for command in all {
         if !matches!(command.program(), Some("curl" | "wget" | "fetch")) {
             continue;
         }
@@ -274,7 +275,7 @@ pub(super) fn piped_downloads(script: &str) -> Vec<u32> {
                 ["sh", "bash", "zsh", "dash", "ksh", "python", "python3", "perl", "ruby"]
                     .contains(name)
             });
-            other.pipeline == command.pipeline && other != command && shells.next().is_some() && {
+            read.are_piped(command, other) && shells.next().is_some() && {
                 let first = other.program().unwrap_or_default();
                 other.words.len() == 1
                     || PREFIXES.contains(&first)
@@ -298,7 +299,7 @@ mod tests {
     use super::*;
 
     fn changes(script: &str) -> Vec<String> {
-        commands(script).iter().filter_map(|command| change(command, script)).collect()
+        shell::read(script).commands.iter().filter_map(|command| change(command, script)).collect()
     }
 
     #[test]

@@ -108,6 +108,18 @@ fn what_cannot_be_placed_safely_is_edited_by_hand() {
         ("echo ${A:-<x>}", "inside `${…}`"),
         ("echo $'<x>'", "inside `$'…'`"),
         ("<command> a", "in the place of a command"),
+        ("A=1 <command> a", "in the place of a command"),
+        ("sudo <command> a", "in the place of a command"),
+        ("echo <x> | sh", "in what a shell or a program is given to run"),
+        ("bash <<< <x>", "in what a shell or a program is given to run"),
+        ("psql -Atc \"select <x>\"", "inside a program for awk, sed, jq, SQL or the like"),
+        ("docker exec c psql -c \"<x>\"", "inside a program for awk, sed, jq, SQL or the like"),
+        ("A[<x>]=1", "inside arithmetic"),
+        ("for ((i=0; i<{{x}}; i++)); do a; done", "inside arithmetic"),
+        ("declare -i n; n=<x>", "as a name or a number, which a shell evaluates"),
+        ("unset <x>", "as a name or a number, which a shell evaluates"),
+        (". <x>", "as a file that is run"),
+        ("a $(b <<E)\n<x>\nE", "in a command that cannot be read for sure"),
         ("sort <in>out", "where it could also mean a file to read from"),
     ] {
         let filled = fill(text);

@@ -1,7 +1,9 @@
-//! Words of commands that another program reads as code: a value that stands
-//! in one is no longer only a value.
+//! Where another program, or the shell itself, reads a part of a script as code:
+//! a value that stands in one is no longer only a value.
 
-use super::{Place, Script, plain};
+use super::arguments::{RUNNERS, SHELLS, base, behind_wrappers, marks};
+use super::{Command, Script, Word};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// What reads a part of a script as code.
@@ -9,6 +11,8 @@ use std::ops::Range;
 pub(crate) enum Code {
     /// `eval`, `trap`
     Eval,
+    /// `. file`, `source file`
+    Sourced,
     /// `sh -c`, `su -c`, `watch`
     Shell,
     /// The shell of another host: `ssh host …`
@@ -17,6 +21,12 @@ pub(crate) enum Code {
     Program,
     /// Arithmetic, which expands what a variable holds once more.
     Arithmetic,
+    /// The name of a variable, or what a number or an array is set to.
+    Name,
+    /// The program that is run.
+    Command,
+    /// What a program that runs its input reads.
+    Input,
 }
 
 impl Code {
@@ -24,80 +34,220 @@ impl Code {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Eval => "inside `eval`",
+            Self::Sourced => "as a file that is run",
             Self::Shell => "inside `sh -c`",
             Self::Remote => "inside a command for another host's shell",
             Self::Program => "inside a program for awk, sed, jq, SQL or the like",
             Self::Arithmetic => "inside arithmetic",
+            Self::Name => "as a name or a number, which a shell evaluates",
+            Self::Command => "in the place of a command",
+            Self::Input => "in what a shell or a program is given to run",
         }
     }
 }
 
-const SHELLS: &[&str] = &["sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "busybox"];
-/// Commands that run the command behind them, and their options that take a value.
-const WRAPPERS: &[(&str, &[&str])] = &[
-    ("sudo", &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "-D", "-R", "-T"]),
-    ("doas", &["-u", "-C"]),
-    ("env", &["-u", "-C", "-S"]),
-    ("nohup", &[]),
-    ("exec", &["-a"]),
-    ("command", &[]),
-    ("builtin", &[]),
-    ("setsid", &[]),
-    ("stdbuf", &["-i", "-o", "-e"]),
-    ("nice", &["-n"]),
-    ("ionice", &["-c", "-n", "-p"]),
-    ("chronic", &[]),
-    ("unbuffer", &[]),
-    ("strace", &["-o", "-e", "-p", "-s"]),
-    ("xargs", &["-I", "-n", "-P", "-L", "-d", "-s", "-E", "-a"]),
-];
-/// Options of `ssh` that take a value.
-const SSH_OPTIONS: &str = "BbcDEeFIiJLlmOopQRSWw";
-/// Tools that hand all that follows to shells of other hosts.
-const FLEETS: &[&str] = &[
-    "knife",
-    "pdsh",
-    "clush",
-    "dsh",
-    "pssh",
-    "parallel-ssh",
+/// How a program gets its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Argument,
+    Input,
+    Pipe,
+}
+
+/// A word that is code.
+#[derive(Clone, Debug)]
+pub(crate) struct Coded<'s> {
+    pub(crate) command: &'s Command,
+    pub(crate) word: &'s Word,
+    pub(crate) code: Code,
+    pub(crate) via: Via,
+    /// It surely is; else a program that runs what it is given is near.
+    pub(crate) sure: bool,
+    /// What reads it.
+    pub(crate) program: &'s str,
+}
+
+/// Programs that run or evaluate something of what they are given.
+const NEAR: &[&str] = &[
+    ".",
     "ansible",
-    "salt",
-    "parallel",
+    "at",
+    "autossh",
+    "awk",
+    "batch",
+    "bc",
+    "clickhouse-client",
+    "crontab",
+    "dc",
+    "ed",
+    "eval",
+    "ex",
+    "expect",
+    "gawk",
+    "gdb",
+    "gojq",
+    "jq",
+    "knife",
+    "lua",
+    "make",
+    "mariadb",
+    "mawk",
+    "mongo",
+    "mongosh",
     "mosh",
-];
-/// Options behind which code stands, by program.
-const CODE_OPTIONS: &[(&[&str], &[&str])] = &[
-    (
-        &["psql", "vsql", "cockroach", "clickhouse-client"],
-        &["-c", "--command", "-q", "--query", "-e", "--execute"],
-    ),
-    (&["mysql", "mariadb"], &["-e", "--execute"]),
-    (&["mongo", "mongosh", "redis-cli"], &["--eval"]),
-    (&["python", "python2", "python3"], &["-c"]),
-    (&["perl", "ruby", "node", "lua", "osascript", "rails"], &["-e", "-E", "-ne", "-pe", "--eval"]),
-    (&["php"], &["-r"]),
+    "mysql",
+    "nawk",
+    "node",
+    "nsenter",
+    "parallel",
+    "pdsh",
+    "perl",
+    "php",
+    "pssh",
+    "psql",
+    "python",
+    "python2",
+    "python3",
+    "rsync",
+    "ruby",
+    "runuser",
+    "salt",
+    "scp",
+    "sed",
+    "sftp",
+    "source",
+    "sqlite3",
+    "ssh",
+    "su",
+    "tclsh",
+    "trap",
+    "unset",
+    "vi",
+    "vim",
+    "watch",
+    "xargs",
+    "yq",
 ];
 
-/// The parts of a script that something reads as code: disjoint, in order.
-pub(super) fn codes(text: &str, script: &Script) -> Vec<(Range<usize>, Code)> {
-    let mut found: Vec<(Range<usize>, Code)> = Vec::new();
-    for command in &script.commands {
-        let words: Vec<String> =
-            command.words.iter().map(|word| plain(&text[word.clone()])).collect();
-        let mut mark = |index: usize, code: Code| {
-            if let Some(word) = command.words.get(index) {
-                found.push((word.clone(), code));
-            }
-        };
-        of_command(&words, &mut mark);
+/// Whether a word names such a program.
+pub(super) fn is_near(word: &str) -> bool {
+    let name = base(word);
+    NEAR.contains(&name) || SHELLS.contains(&name)
+}
+
+/// All words that are code, or may be, by commands.
+pub(crate) fn coded(script: &Script) -> Vec<Coded<'_>> {
+    let mut found = Vec::new();
+    let piped = piped(script);
+    let called = script.commands.iter().enumerate().find_map(|(at, command)| {
+        let calls = command.program().is_some_and(|name| script.functions.contains(name));
+        piped[at].filter(|_| calls)
+    });
+    for (at, command) in script.commands.iter().enumerate() {
+        of_command(command, &mut found);
+        // What a function writes may stand anywhere in the script.
+        if let Some(program) = piped[at].or(called) {
+            let (code, via, sure) = (Code::Input, Via::Pipe, true);
+            let words = command.words.iter().chain(&command.input);
+            found.extend(words.map(|word| Coded { command, word, code, via, sure, program }));
+        }
     }
-    let arithmetic = script.pieces.iter().filter(|piece| piece.place == Place::Arithmetic);
-    found.extend(arithmetic.map(|piece| (piece.range.clone(), Code::Arithmetic)));
-    let used =
-        script.uses.iter().filter(|used| used.place == Place::Arithmetic || used.around.arithmetic);
-    found.extend(used.map(|used| (used.range.clone(), Code::Arithmetic)));
-    found.sort_by_key(|(range, _)| (range.start, usize::MAX - range.end));
+    found
+}
+
+fn of_command<'s>(command: &'s Command, found: &mut Vec<Coded<'s>>) {
+    let words: Vec<&str> = command.words.iter().map(|word| word.text.as_str()).collect();
+    let mut add = |word: &'s Word, code, via, sure, program| {
+        found.push(Coded { command, word, code, via, sure, program });
+    };
+    let name = behind_wrappers(&words);
+    for at in [Some(0), name.filter(|at| *at > 0)].into_iter().flatten() {
+        if let Some(word) = command.words.get(at) {
+            add(word, Code::Command, Via::Argument, true, "");
+        }
+    }
+    for mark in marks(&words) {
+        if let (Some(word), Some(program)) =
+            (command.words.get(mark.word), command.words.get(mark.program))
+        {
+            add(word, mark.code, Via::Argument, true, program.base());
+        }
+    }
+    let Some((at, program)) = evaluator(command) else { return };
+    for word in &command.words[1..] {
+        add(word, Code::Program, Via::Argument, false, program);
+    }
+    let prefixed = name.is_some_and(|name| name == at || RUNNERS.contains(&base(words[name])));
+    let sure = prefixed && reads_code(command, at, program);
+    for word in &command.input {
+        add(word, Code::Input, Via::Input, sure, program);
+    }
+}
+
+/// The first word that names something that evaluates, and its place.
+fn evaluator(command: &Command) -> Option<(usize, &str)> {
+    let at = command.words.iter().position(|word| is_near(&word.text))?;
+    Some((at, command.words[at].base()))
+}
+
+/// For each command the program behind it in its pipeline that runs what it reads.
+fn piped(script: &Script) -> Vec<Option<&str>> {
+    // Of each pipeline the last stage that is such a program, or holds one.
+    let mut readers: HashMap<usize, (usize, &str)> = HashMap::new();
+    let mut found = vec![None; script.commands.len()];
+    for (at, command) in script.commands.iter().enumerate().rev() {
+        found[at] = script.stages(command).find_map(|stage| {
+            let (member, program) = readers.get(&stage.pipeline)?;
+            (*member > stage.member).then_some(*program)
+        });
+        if let Some((word, program)) = evaluator(command)
+            && reads_code(command, word, program)
+        {
+            for stage in script.stages(command) {
+                readers.entry(stage.pipeline).or_insert((stage.member, program));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a program runs what it reads from its input.
+fn reads_code(command: &Command, at: usize, program: &str) -> bool {
+    let words = &command.words[at + 1..];
+    let operand = words.iter().any(|word| !word.text.starts_with('-'));
+    match program {
+        "python" | "python2" | "python3" | "perl" | "ruby" | "node" | "php" | "lua" => !operand,
+        // `sh -s value` reads its script, too.
+        shell if SHELLS.contains(&shell) => {
+            !operand
+                || words.iter().any(|word| word.text.starts_with('-') && word.text.contains('s'))
+        }
+        "psql" | "mysql" | "mariadb" | "sqlite3" | "ssh" | "su" | "runuser" | "parallel" | "at"
+        | "batch" | "bc" | "dc" | "ed" | "ex" | "crontab" | "mongo" | "mongosh" => true,
+        "xargs" => words.iter().any(|word| is_near(&word.text)),
+        _ => false,
+    }
+}
+
+/// The parts of a script that are surely code: disjoint, in order.
+pub(crate) fn ranges(script: &Script) -> Vec<(Range<usize>, Code)> {
+    let sure = coded(script).into_iter().filter(|it| it.sure);
+    let mut found: Vec<(Range<usize>, Code)> =
+        sure.map(|it| (it.word.range.clone(), it.code)).collect();
+    let arithmetic = script.expansions.iter().filter(|it| it.arithmetic);
+    found.extend(arithmetic.map(|it| (it.range.clone(), Code::Arithmetic)));
+    let pieces = script
+        .pieces
+        .iter()
+        .filter(|piece| piece.place == super::Place::Arithmetic || piece.around.arithmetic);
+    found.extend(pieces.map(|piece| (piece.range.clone(), Code::Arithmetic)));
+    found.extend(script.subscripts.iter().map(|range| (range.clone(), Code::Arithmetic)));
+    let numbers = script.sets.iter().filter(|set| script.evaluating.contains(&set.name));
+    found.extend(numbers.filter_map(|set| Some((set.value.clone()?, Code::Name))));
+    found.sort_by_key(|(range, code)| {
+        // What a program makes of its words says more than that they are piped.
+        (range.start, usize::MAX - range.end, matches!(code, Code::Command | Code::Input))
+    });
     let mut disjoint: Vec<(Range<usize>, Code)> = Vec::with_capacity(found.len());
     for (range, code) in found {
         match disjoint.last_mut() {
@@ -107,175 +257,4 @@ pub(super) fn codes(text: &str, script: &Script) -> Vec<(Range<usize>, Code)> {
         }
     }
     disjoint
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| crate::runbook::given::is_identifier(name))
-}
-
-fn base(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
-}
-
-/// Marks the words of a command that are code.
-fn of_command(words: &[String], mark: &mut dyn FnMut(usize, Code)) {
-    // `sh -c CODE` anywhere: behind `docker exec x`, `find -exec`, `kubectl exec x --`.
-    for (i, word) in words.iter().enumerate() {
-        if SHELLS.contains(&base(word)) {
-            after_shell(words, i, mark);
-        }
-    }
-    let Some(start) = behind_wrappers(words) else { return };
-    let name = base(&words[start]);
-    let rest = start + 1..words.len();
-    match name {
-        "eval" => rest.for_each(|i| mark(i, Code::Eval)),
-        "trap" => mark(start + 1, Code::Eval),
-        "let" => rest.for_each(|i| mark(i, Code::Arithmetic)),
-        "[[" => comparison(words, mark),
-        "ssh" | "autossh" | "rsh" | "sshpass" => ssh(words, start, mark),
-        "gcloud" | "aws" | "az" => {
-            after_options(words, start, &["--command", "--parameters"], Code::Remote, mark);
-        }
-        "su" | "runuser" | "script" | "flock" => {
-            after_options(words, start, &["-c", "--command"], Code::Shell, mark);
-        }
-        "watch" | "at" | "batch" | "entr" => rest.for_each(|i| mark(i, Code::Shell)),
-        "awk" | "gawk" | "mawk" | "nawk" => {
-            after_options(words, start, &["-v", "-f", "--assign", "-e"], Code::Program, mark);
-            operand(words, start, &["-F", "-v", "-f", "-e"], mark);
-        }
-        "sed" | "gsed" => {
-            after_options(words, start, &["-e", "--expression"], Code::Program, mark);
-            operand(words, start, &["-e", "-f", "-l", "--expression"], mark);
-        }
-        "jq" | "yq" | "gojq" => operand(words, start, &["-f", "--indent", "-L"], mark),
-        "sqlite3" => rest.for_each(|i| mark(i, Code::Program)),
-        "expr" | "bc" | "dc" => rest.for_each(|i| mark(i, Code::Program)),
-        name if FLEETS.contains(&name) => rest.for_each(|i| mark(i, Code::Remote)),
-        name => {
-            for (programs, options) in CODE_OPTIONS {
-                if programs.contains(&name) {
-                    after_options(words, start, options, Code::Program, mark);
-                }
-            }
-        }
-    }
-}
-
-/// The word that names the command, behind assignments, `sudo` and the like.
-pub(crate) fn behind_wrappers(words: &[String]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        while is_assignment(words.get(at)?) {
-            at += 1;
-        }
-        let name = base(words.get(at)?);
-        let options: &[&str] = match name {
-            "timeout" => {
-                // The time stands before the command.
-                at += 1;
-                while words.get(at)?.starts_with('-') {
-                    at += 1 + usize::from(matches!(words[at].as_str(), "-s" | "-k"));
-                }
-                at += 1;
-                continue;
-            }
-            name => match WRAPPERS.iter().find(|(wrapper, _)| *wrapper == name) {
-                Some((_, options)) => options,
-                None => return Some(at),
-            },
-        };
-        at += 1;
-        while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
-            at += 1 + usize::from(options.contains(&word.as_str()));
-            if word == "--" {
-                break;
-            }
-        }
-    }
-}
-
-/// `-c` of a shell, alone or among other letters.
-fn after_shell(words: &[String], shell: usize, mark: &mut dyn FnMut(usize, Code)) {
-    let mut at = shell + 1;
-    let mut code = false;
-    while let Some(word) = words.get(at) {
-        let option = word.starts_with(['-', '+']) && word.len() > 1;
-        if !option {
-            break;
-        }
-        code |= word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-        // `-o pipefail`
-        let valued = word.ends_with('o') && !word.starts_with("--");
-        at += 1 + usize::from(valued && words.get(at + 1).is_some_and(|next| next != "-c"));
-    }
-    if code {
-        mark(at, Code::Shell);
-    }
-}
-
-fn ssh(words: &[String], start: usize, mark: &mut dyn FnMut(usize, Code)) {
-    let mut at = start + 1;
-    if base(&words[start]) == "sshpass" {
-        match words.iter().position(|word| base(word) == "ssh") {
-            Some(ssh) => at = ssh + 1,
-            None => return,
-        }
-    }
-    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
-        let last = word.chars().last().unwrap_or('-');
-        at += 1 + usize::from(word.len() == 2 && SSH_OPTIONS.contains(last));
-    }
-    // Behind the host stands what its shell reads.
-    (at + 1..words.len()).for_each(|i| mark(i, Code::Remote));
-}
-
-/// The words behind these options, also `--option=WORD`.
-fn after_options(
-    words: &[String],
-    start: usize,
-    options: &[&str],
-    code: Code,
-    mark: &mut dyn FnMut(usize, Code),
-) {
-    for (i, word) in words.iter().enumerate().skip(start + 1) {
-        if options.contains(&word.as_str()) {
-            mark(i + 1, code);
-        } else if options.iter().any(|option| {
-            let value = word.strip_prefix(option);
-            value.is_some_and(|value| {
-                value.starts_with('=') || (option.len() == 2 && !value.is_empty())
-            })
-        }) {
-            mark(i, code);
-        }
-    }
-}
-
-/// The first word that is no option and no value of one.
-fn operand(words: &[String], start: usize, valued: &[&str], mark: &mut dyn FnMut(usize, Code)) {
-    let mut at = start + 1;
-    while let Some(word) = words.get(at) {
-        if word == "--arg" || word == "--argjson" || word == "--slurpfile" || word == "--rawfile" {
-            at += 3;
-        } else if valued.contains(&word.as_str()) {
-            at += 2;
-        } else if word.starts_with('-') && word.len() > 1 {
-            at += 1;
-        } else {
-            mark(at, Code::Program);
-            return;
-        }
-    }
-}
-
-/// `[[ $A -gt 1 ]]` is arithmetic on both sides.
-fn comparison(words: &[String], mark: &mut dyn FnMut(usize, Code)) {
-    for (i, word) in words.iter().enumerate() {
-        if matches!(word.as_str(), "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge") && i > 0 {
-            mark(i - 1, Code::Arithmetic);
-            mark(i + 1, Code::Arithmetic);
-        }
-    }
 }

@@ -1,206 +1,133 @@
-//! A script to its parts, byte by byte, with a stack of what is open
-//! (POSIX.1-2024, Shell Command Language, 2.2 to 2.10; bash's own forms too).
+//! Lists of commands: what ends one, what joins two, and what keywords open
+//! (POSIX.1-2024, Shell Command Language, 2.3 to 2.10; bash's own forms too).
 
-use super::{Around, Command, Piece, Place, Script, Set, Use};
-use crate::runbook::given::is_identifier;
+use super::input::Waiting;
+use super::sets::assignment;
+use super::{Around, Command, Piece, Place, Script, Stage, Word};
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// How deep quotes and brackets may be nested.
-const DEEPEST: usize = 64;
+const DEEPEST: usize = 40;
+
+/// No part of a command was read yet.
+const FRESH: usize = usize::MAX;
 
 /// Reads a script.
 pub(super) fn read(text: &str) -> Script {
-    let mut lexer = Lexer {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        stack: vec![Frame::commands(Close::Never, Around::default(), false)],
-        waiting: VecDeque::new(),
-        limit: text.len(),
-        found: Script::default(),
-    };
-    lexer.run();
-    lexer.found
+    let mut lexer = Lexer::of(text, 0, Around::default());
+    lexer.list(false, None);
+    let mut found = lexer.found;
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    for command in &mut found.commands {
+        let line = ends.partition_point(|end| *end < command.at) + 1;
+        command.line = u32::try_from(line).unwrap_or(u32::MAX);
+    }
+    found.sets.sort_by_key(|set| set.at);
+    found
 }
 
-/// What ends a list of commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Close {
-    /// The end of the text.
-    Never,
-    /// `)`
-    Bracket,
-    /// A backtick.
-    Backtick,
-}
-
-/// What is open.
-#[derive(Debug)]
-enum Kind {
-    Commands(Commands),
-    Double,
-    Parameter {
-        double: bool,
-    },
-    /// `]` or `))`, and how many brackets are open in it.
-    Arithmetic {
-        square: bool,
-        brackets: u32,
-    },
-    /// It ends here, and its delimiter's line ends there.
-    Heredoc {
-        end: usize,
-        after: usize,
-        limit_before: usize,
-    },
-}
-
-#[derive(Debug)]
-struct Frame {
-    kind: Kind,
-    around: Around,
+pub(super) struct Lexer<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
+    pub(super) at: usize,
+    /// The text is read up to here: the end of the innermost heredoc.
+    pub(super) limit: usize,
+    pub(super) depth: usize,
+    /// In a subshell or a substitution.
+    pub(super) nested: bool,
+    pub(super) around: Around,
+    /// Heredocs whose texts begin in the next line.
+    pub(super) waiting: VecDeque<Waiting>,
+    /// What is being read.
+    pub(super) stage: Stage,
+    pub(super) found: Script,
 }
 
 /// A list of commands that is being read.
-#[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is something that was read before")]
-struct Commands {
-    close: Close,
-    /// In a subshell or a substitution.
-    nested: bool,
-    words: Vec<Range<usize>>,
-    /// Where the word began that is being read.
-    word: Option<usize>,
-    /// The word is the target of a redirection.
-    target: bool,
-    /// `case … in` that no `esac` has ended.
-    cases: u32,
-    /// `if`, `for`, `while`, `{` that nothing has ended.
-    blocks: u32,
-    /// The last thing was `|`, `&&` or `||`.
+pub(super) struct List {
+    pub(super) command: Command,
+    /// What `if`, `{`, `case` and the like have opened.
+    blocks: Vec<Block>,
+    /// The last thing was `|`, `&&`, `||` or the head of a function.
     operator: bool,
-    /// Something is the command's input, and the next one's.
-    fed: bool,
-    piped: bool,
-    /// Words of an array, `A=(…)`: no commands.
-    array: bool,
+    /// `[[` was read, and no `]]` yet.
+    test: bool,
+    /// `)` ends it.
+    bracket: bool,
 }
 
-impl Frame {
-    fn commands(close: Close, around: Around, nested: bool) -> Self {
-        let commands = Commands {
-            close,
-            nested,
-            words: Vec::new(),
-            word: None,
-            target: false,
-            cases: 0,
-            blocks: 0,
-            operator: false,
-            fed: false,
-            piped: false,
-            array: false,
-        };
-        Self { kind: Kind::Commands(commands), around }
+struct Block {
+    /// Where it stands itself.
+    stage: Stage,
+    case: Option<Case>,
+}
+
+/// Where in a `case` one is, and the place of its command.
+#[derive(Clone, Copy)]
+enum Case {
+    Subject,
+    Patterns(usize),
+    Body(usize),
+}
+
+/// What stands behind a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    Done,
+    Background,
+    Pipe,
+}
+
+fn fresh() -> Command {
+    Command { at: FRESH, ..Command::default() }
+}
+
+impl List {
+    fn case(&self) -> Option<Case> {
+        self.blocks.last().and_then(|block| block.case)
     }
-}
 
-/// A heredoc whose text begins in the next line.
-#[derive(Debug)]
-struct Waiting {
-    delimiter: String,
-    quoted: bool,
-    tabs: bool,
-    around: Around,
-}
-
-struct Lexer<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    stack: Vec<Frame>,
-    waiting: VecDeque<Waiting>,
-    /// The text is read up to here: the end of the innermost heredoc.
-    limit: usize,
-    found: Script,
-}
-
-impl Lexer<'_> {
-    fn run(&mut self) {
-        loop {
-            if self.at >= self.limit {
-                if self.leave_heredoc() {
-                    continue;
-                }
-                break;
-            }
-            if self.stack.len() > DEEPEST {
-                self.found.too_deep = true;
-                self.found.open = true;
-                let rest = self.at..self.text.len();
-                self.found.pieces.push(Piece {
-                    range: rest,
-                    place: Place::Bare,
-                    around: Around::default(),
-                });
-                return;
-            }
-            match self.stack.last().map(|frame| &frame.kind) {
-                Some(Kind::Commands(_)) => self.in_commands(),
-                Some(Kind::Double) => self.in_double(),
-                Some(Kind::Parameter { double }) => {
-                    let double = *double;
-                    self.in_parameter(double);
-                }
-                Some(Kind::Arithmetic { .. }) => self.in_arithmetic(),
-                Some(Kind::Heredoc { .. }) => self.in_heredoc(),
-                None => break,
-            }
+    fn set_case(&mut self, case: Case) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.case = Some(case);
         }
-        self.finish();
     }
 
-    fn finish(&mut self) {
-        let open = self.stack.len() > 1 || !self.waiting.is_empty() || self.found.open;
-        self.end_word();
-        let trailing = self
-            .commands()
-            .is_some_and(|commands| commands.cases > 0 || commands.blocks > 0 || commands.operator);
-        while !self.stack.is_empty() {
-            self.end_command();
-            self.stack.pop();
+    /// Something of the command stands at this place.
+    pub(super) fn begin(&mut self, at: usize) {
+        if self.command.at == FRESH {
+            self.command.at = at;
         }
-        self.found.open = open || trailing;
-        self.found.sets.sort_by_key(|set| set.at);
+        self.operator = false;
+    }
+}
+
+impl<'t> Lexer<'t> {
+    pub(super) fn of(text: &'t str, depth: usize, around: Around) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            limit: text.len(),
+            depth,
+            nested: depth > 0,
+            around,
+            waiting: VecDeque::new(),
+            stage: Stage::default(),
+            found: Script::default(),
+        }
     }
 
-    fn peek(&self, ahead: usize) -> u8 {
+    pub(super) fn peek(&self, ahead: usize) -> u8 {
         let at = self.at + ahead;
         if at < self.limit { self.bytes[at] } else { 0 }
     }
 
-    fn around(&self) -> Around {
-        self.stack.last().map(|frame| frame.around).unwrap_or_default()
-    }
-
-    fn commands(&mut self) -> Option<&mut Commands> {
-        match self.stack.last_mut().map(|frame| &mut frame.kind) {
-            Some(Kind::Commands(commands)) => Some(commands),
-            _ => None,
-        }
-    }
-
-    /// The length of the character here.
-    fn width(&self) -> usize {
-        self.text.get(self.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
-    }
-
     /// Takes bytes as they stand.
-    fn literal(&mut self, bytes: usize, place: Place) {
-        let end = (self.at + bytes).min(self.limit).max(self.at + 1).min(self.text.len());
-        let range = self.at..end;
-        let around = self.around();
+    pub(super) fn literal(&mut self, bytes: usize, place: Place) {
+        let end = (self.at + bytes).min(self.limit);
+        let (range, around) = (self.at..end, self.around);
+        self.at = end;
         match self.found.pieces.last_mut() {
             Some(last)
                 if last.range.end == range.start
@@ -209,681 +136,307 @@ impl Lexer<'_> {
             {
                 last.range.end = range.end;
             }
+            _ if range.is_empty() => {}
             _ => self.found.pieces.push(Piece { range, place, around }),
         }
-        self.at = end;
     }
 
-    fn begin_word(&mut self) {
-        let at = self.at;
-        if let Some(commands) = self.commands() {
-            commands.word.get_or_insert(at);
+    /// Up to the first of these bytes.
+    pub(super) fn run(&self, stops: &[u8]) -> usize {
+        let rest = &self.bytes[self.at..self.limit];
+        rest.iter().position(|byte| stops.contains(byte)).unwrap_or(rest.len())
+    }
+
+    /// One level deeper; what is too deep is text to its end.
+    pub(super) fn deeper(&mut self, inner: impl FnOnce(&mut Self)) {
+        if self.depth >= DEEPEST {
+            self.found.unsure = true;
+            self.literal(self.limit - self.at, Place::Bare);
+            return;
         }
+        self.depth += 1;
+        inner(self);
+        self.depth -= 1;
     }
 
-    fn in_commands(&mut self) {
-        let byte = self.peek(0);
+    fn begin_pipeline(&mut self, outer: Option<Stage>) {
+        self.stage = Stage { pipeline: self.found.pipelines.len(), member: 0 };
+        self.found.pipelines.push(outer);
+    }
+
+    /// What stands between brackets, from behind the first: commands of a shell of
+    /// their own.
+    pub(super) fn bracketed(&mut self, outer: Option<Stage>) {
+        let stage = self.stage;
+        let nested = std::mem::replace(&mut self.nested, true);
+        self.deeper(|it| it.list(true, outer));
+        self.stage = stage;
+        self.nested = nested;
+    }
+
+    /// Commands, to a bracket or to the end.
+    pub(super) fn list(&mut self, bracket: bool, outer: Option<Stage>) {
+        let mut list =
+            List { command: fresh(), blocks: Vec::new(), operator: false, test: false, bracket };
+        self.begin_pipeline(outer);
+        let mut closed = false;
+        while self.at < self.limit && !closed {
+            closed = self.token(&mut list);
+        }
+        let open = list.operator || list.test || !list.blocks.is_empty() || closed != bracket;
+        self.end(&mut list, Joint::Done);
+        self.found.open |= open || (self.depth == 0 && !self.waiting.is_empty());
+    }
+
+    /// The next thing of a list. True where it is the bracket that ends it.
+    fn token(&mut self, list: &mut List) -> bool {
+        let (byte, next) = (self.peek(0), self.peek(1));
+        let patterns = matches!(list.case(), Some(Case::Patterns(_)));
         match byte {
-            b'\n' => self.line_end(),
-            b' ' | b'\t' => {
-                self.end_word();
-                self.at += 1;
-            }
-            b'\\' if self.peek(1) == b'\n' => self.at += 2,
-            b'\\' if self.at + 1 >= self.limit => {
-                self.found.open = true;
-                self.at += 1;
-            }
-            b'\\' => {
-                self.begin_word();
-                self.literal(1, Place::Bare);
-                let width = self.width();
-                self.literal(width, Place::Bare);
-            }
-            b'#' if self.commands().is_some_and(|commands| commands.word.is_none()) => {
-                let end = self.line_from(self.at);
-                self.literal(end - self.at, Place::Comment);
-            }
-            b'\'' => {
-                self.begin_word();
-                self.at += 1;
-                self.single();
-            }
-            b'"' => {
-                self.begin_word();
-                self.at += 1;
-                self.push(Kind::Double);
-            }
-            b'$' => {
-                self.begin_word();
-                self.dollar(Place::Bare);
-            }
-            b'`' => {
-                self.begin_word();
-                self.backtick();
-            }
-            b'(' => self.open_bracket(),
-            b')' => self.close_bracket(),
-            b'<' | b'>' => self.redirection(),
-            b'&' if self.peek(1) == b'>' => {
-                self.end_word();
-                self.at += 1;
-                self.redirection();
-            }
-            b';' | b'&' | b'|' => self.operator(byte),
-            _ => {
-                self.begin_word();
-                let width = self.width();
-                self.literal(width, Place::Bare);
-            }
-        }
-    }
-
-    fn line_end(&mut self) {
-        self.end_word();
-        self.end_command();
-        self.at += 1;
-        self.note_whole();
-        self.enter_heredoc();
-    }
-
-    fn operator(&mut self, byte: u8) {
-        self.end_word();
-        self.end_command();
-        let double = self.peek(1) == byte;
-        let goes_on = byte == b'|' || (byte == b'&' && double);
-        self.at += 1 + usize::from(double || (byte == b'|' && self.peek(1) == b'&'));
-        if let Some(commands) = self.commands() {
-            commands.operator = goes_on;
-            commands.piped = byte == b'|' && !double;
-        }
-    }
-
-    fn open_bracket(&mut self) {
-        let Some(commands) = self.commands() else { return };
-        let fresh = commands.word.is_none() && commands.words.is_empty();
-        let text = commands.word;
-        let array = text.is_some_and(|from| self.text[from..self.at].ends_with('='));
-        if fresh && self.peek(1) == b'(' {
-            self.begin_word();
-            self.at += 2;
-            self.push(Kind::Arithmetic { square: false, brackets: 0 });
-            return;
-        }
-        self.begin_word();
-        self.at += 1;
-        let around = self.around();
-        let mut frame = Frame::commands(Close::Bracket, around, true);
-        if let Kind::Commands(commands) = &mut frame.kind {
-            commands.array = array;
-        }
-        self.stack.push(frame);
-    }
-
-    fn close_bracket(&mut self) {
-        self.end_word();
-        self.end_command();
-        self.at += 1;
-        let Some(commands) = self.commands() else { return };
-        commands.operator = false;
-        // Within `case` a bracket ends a pattern.
-        if commands.cases == 0 && commands.close == Close::Bracket {
-            self.stack.pop();
-        }
-    }
-
-    fn redirection(&mut self) {
-        // Digits right before it are the number of a file, no word.
-        let at = self.at;
-        let text = self.text;
-        if let Some(commands) = self.commands() {
-            let number = |from: usize| text[from..at].bytes().all(|b| b.is_ascii_digit());
-            if commands.word.is_some_and(number) {
-                commands.word = None;
-            }
-        }
-        if self.peek(1) == b'(' {
-            // `<(…)` is a word.
-            self.begin_word();
-            self.at += 2;
-            let around = self.around();
-            self.stack.push(Frame::commands(Close::Bracket, around, true));
-            return;
-        }
-        self.end_word();
-        if self.peek(0) == b'<'
-            && let Some(commands) = self.commands()
-        {
-            commands.fed = true;
-        }
-        let rest = &self.text[at..self.limit];
-        if rest.starts_with("<<<") {
-            self.at += 3;
-        } else if rest.starts_with("<<") {
-            self.heredoc();
-            return;
-        } else if [">>", ">&", ">|", "<&", "<>"].iter().any(|operator| rest.starts_with(operator)) {
-            self.at += 2;
-        } else {
-            self.at += 1;
-        }
-        if let Some(commands) = self.commands() {
-            commands.target = true;
-        }
-    }
-
-    /// `<<EOF`, `<<-'EOF'`: what ends the text that begins in the next line.
-    fn heredoc(&mut self) {
-        self.at += 2;
-        let tabs = self.peek(0) == b'-';
-        self.at += usize::from(tabs);
-        while matches!(self.peek(0), b' ' | b'\t') {
-            self.at += 1;
-        }
-        let start = self.at;
-        let mut quote = 0_u8;
-        while self.at < self.limit {
-            let byte = self.bytes[self.at];
-            if quote != 0 {
-                if byte == quote {
-                    quote = 0;
-                } else if byte == b'\n' {
-                    break;
+            b' ' | b'\t' => self.at += 1,
+            b'\\' if next == b'\n' => self.at += 2,
+            b'#' => self.literal(self.run(b"\n"), Place::Comment),
+            b'(' | b')' | b'|' | b';' | b'&' if patterns => {
+                if let (b')', Some(Case::Patterns(command))) = (byte, list.case()) {
+                    list.set_case(Case::Body(command));
                 }
-            } else if matches!(byte, b'\'' | b'"') {
-                quote = byte;
-            } else if byte == b'\\' && self.at + 1 < self.limit {
                 self.at += 1;
-                let width = self.width();
-                self.at += width;
-                continue;
-            } else if matches!(
-                byte,
-                b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'
-            ) {
-                break;
             }
-            self.at += 1;
+            b'\n' if list.test => self.at += 1,
+            b'<' | b'>' if next == b'(' => self.begin_word(list),
+            b'(' | b')' | b'&' | b'|' | b'<' | b'>' if list.test => {
+                let range = self.at..self.at + 1;
+                let text = self.text[range.clone()].to_owned();
+                list.command.words.push(Word { range, text, ..Word::default() });
+                self.literal(1, Place::Bare);
+            }
+            b'\n' => self.line_end(list),
+            b'&' if next == b'>' => {
+                self.at += 1;
+                self.redirection(list);
+            }
+            b';' | b'&' | b'|' => self.operator(list, byte),
+            b'(' => self.open_bracket(list),
+            b')' => {
+                self.end(list, Joint::Done);
+                self.at += 1;
+                list.operator = false;
+                return list.bracket;
+            }
+            b'<' | b'>' => self.redirection(list),
+            _ => self.begin_word(list),
         }
-        self.at = self.at.min(self.limit);
-        let word = &self.text[start..self.at];
-        if word.is_empty() {
-            return;
-        }
-        let quoted = word.contains(['\'', '"', '\\']);
-        let delimiter = super::plain(word);
-        let around = self.around();
-        self.waiting.push_back(Waiting { delimiter, quoted, tabs, around });
+        false
     }
 
-    /// Where the line ends that begins or goes on here.
-    fn line_from(&self, at: usize) -> usize {
-        let rest = &self.bytes[at..self.limit];
-        rest.iter().position(|byte| *byte == b'\n').map_or(self.limit, |end| at + end)
-    }
-
-    /// At the beginning of a line: the texts of heredocs that wait, up to the
-    /// first in which anything can be expanded.
-    fn enter_heredoc(&mut self) {
-        while let Some(waiting) = self.waiting.pop_front() {
-            let (end, after) = self.heredoc_end(&waiting);
-            if !waiting.quoted {
-                let around = Around { heredoc: true, ..waiting.around };
-                let kind = Kind::Heredoc { end, after, limit_before: self.limit };
-                self.stack.push(Frame { kind, around });
-                self.limit = end;
-                return;
-            }
-            if end > self.at {
-                self.literal(end - self.at, Place::QuotedHeredoc);
-            }
-            self.at = after;
-            self.note_whole();
+    fn begin_word(&mut self, list: &mut List) {
+        let word = self.word();
+        // Digits right before it are the number of a file, no word.
+        let redirects = matches!(self.peek(0), b'<' | b'>') && self.peek(1) != b'(';
+        let number = !word.quoted && word.text.bytes().all(|byte| byte.is_ascii_digit());
+        if !(redirects && number) {
+            self.put(list, word);
         }
     }
 
-    /// Where the text ends that begins here, and where its delimiter's line does.
-    fn heredoc_end(&mut self, waiting: &Waiting) -> (usize, usize) {
-        let mut line = self.at;
-        while line < self.limit {
-            let line_end = self.line_from(line);
-            let text = &self.text[line..line_end];
-            let text = if waiting.tabs { text.trim_start_matches('\t') } else { text };
-            if text == waiting.delimiter {
-                return (line, (line_end + 1).min(self.limit));
-            }
-            line = line_end + 1;
+    fn line_end(&mut self, list: &mut List) {
+        // Behind `|` the line's end means nothing.
+        if list.command.at != FRESH || !list.operator {
+            self.end(list, Joint::Done);
         }
-        self.found.open = true;
-        (self.limit, self.limit)
-    }
-
-    /// Behind a line's end: is all whole that has begun?
-    fn note_whole(&mut self) {
-        let top = self.stack.len() == 1 && self.waiting.is_empty() && !self.found.open;
-        let goes_on = |it: &mut Commands| it.operator || it.blocks > 0 || it.cases > 0;
-        let some = !self.found.commands.is_empty();
-        if top && some && self.commands().is_some_and(|it| !goes_on(it)) {
-            let end = self.at.saturating_sub(1);
-            let end = if self.bytes.get(end) == Some(&b'\n') { end } else { self.at };
+        self.at += 1;
+        self.heredoc_texts();
+        let whole = self.depth == 0 && list.blocks.is_empty() && !list.operator && !self.found.open;
+        if whole && !self.found.commands.is_empty() {
+            let last = self.at - 1;
+            let end = if self.bytes.get(last) == Some(&b'\n') { last } else { self.at };
             self.found.whole.get_or_insert(end);
         }
     }
 
-    /// At the limit: what is open in the innermost heredoc ends with it.
-    fn leave_heredoc(&mut self) -> bool {
-        let heredoc = |frame: &Frame| matches!(frame.kind, Kind::Heredoc { .. });
-        let Some(index) = self.stack.iter().rposition(heredoc) else { return false };
-        while self.stack.len() > index + 1 {
-            self.end_word();
-            self.end_command();
-            self.stack.pop();
-        }
-        if let Some(Frame { kind: Kind::Heredoc { end, after, limit_before }, .. }) =
-            self.stack.pop()
+    fn operator(&mut self, list: &mut List, byte: u8) {
+        let double = self.peek(1) == byte;
+        let pipe = byte == b'|' && !double;
+        let joint = match byte {
+            b'|' if pipe => Joint::Pipe,
+            b'&' if !double => Joint::Background,
+            _ => Joint::Done,
+        };
+        self.end(list, joint);
+        self.at += 1 + usize::from(double || (pipe && self.peek(1) == b'&'));
+        list.operator = byte == b'|' || (byte == b'&' && double);
+        // `;;`, `;&`, `;;&`
+        if let (b';', Some(Case::Body(command))) = (byte, list.case())
+            && (double || self.peek(0) == b'&')
         {
-            self.limit = limit_before;
-            self.at = after.max(end);
-            self.note_whole();
+            self.at += usize::from(self.peek(0) == b'&');
+            list.set_case(Case::Patterns(command));
         }
-        self.enter_heredoc();
+    }
+
+    /// `(`: a subshell, `((…))`, or the brackets of a function.
+    fn open_bracket(&mut self, list: &mut List) {
+        let command = &list.command;
+        let counts = command.words.len() == 1 && command.words[0].text == "for";
+        if self.peek(1) == b'(' && (command.at == FRESH || counts) {
+            list.begin(self.at);
+            let mut word = Word { range: self.at..self.at, text: "((".into(), ..Word::default() };
+            self.at += 2;
+            self.deeper(|it| it.arithmetic(&mut word, (b'(', b')'), 2));
+            word.range.end = self.at;
+            list.command.words.push(word);
+            return;
+        }
+        if command.words.len() == 1 && command.sets.is_empty() && self.empty_brackets() {
+            if let Some(name) = list.command.words.pop() {
+                self.found.functions.insert(name.text);
+            }
+            list.command.at = FRESH;
+            list.operator = true;
+            return;
+        }
+        if command.at != FRESH {
+            self.end(list, Joint::Done);
+        }
+        self.at += 1;
+        self.bracketed(Some(self.stage));
+        list.operator = false;
+    }
+
+    /// `()`, with blanks in it: skipped where it stands here.
+    fn empty_brackets(&mut self) -> bool {
+        let rest = self.text[self.at..self.limit].strip_prefix('(');
+        let rest = rest.and_then(|rest| rest.trim_start_matches([' ', '\t']).strip_prefix(')'));
+        if let Some(rest) = rest {
+            self.at = self.limit - rest.len();
+        }
+        rest.is_some()
+    }
+
+    pub(super) fn blanks(&mut self) {
+        while matches!(self.peek(0), b' ' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    fn open_block(&mut self, list: &mut List, case: Option<Case>) {
+        list.blocks.push(Block { stage: self.stage, case });
+        if list.blocks.len() <= DEEPEST {
+            self.begin_pipeline(Some(self.stage));
+        } else {
+            self.found.unsure = true;
+        }
+    }
+
+    fn close_block(&mut self, list: &mut List) {
+        if let Some(block) = list.blocks.pop() {
+            self.stage = block.stage;
+        }
+    }
+
+    /// A word has been read.
+    fn put(&mut self, list: &mut List, mut word: Word) {
+        match list.case() {
+            Some(Case::Patterns(_)) if !word.quoted && word.text == "esac" => {
+                return self.close_block(list);
+            }
+            Some(Case::Patterns(command)) => {
+                if let Some(command) = self.found.commands.get_mut(command) {
+                    command.patterns.push(word);
+                }
+                return;
+            }
+            Some(Case::Subject) if word.text == "in" && list.command.words.len() > 1 => {
+                let command = self.found.commands.len();
+                self.end(list, Joint::Done);
+                return list.set_case(Case::Patterns(command));
+            }
+            _ => {}
+        }
+        list.operator = false;
+        let first = list.command.words.is_empty();
+        if first && list.command.at == FRESH && !word.quoted && self.keyword(list, &word.text) {
+            return;
+        }
+        list.begin(word.range.start);
+        if first && let Some((name, value)) = assignment(self.text, &word.range) {
+            self.subscript(&mut word);
+            let text = word.text.split_once('=').map_or("", |(_, text)| text).to_owned();
+            let (at, uses) = (word.range.start, word.uses);
+            let value = Word { range: value, text, uses, quoted: word.quoted };
+            list.command.sets.push(super::Assignment { name, at, value });
+            return;
+        }
+        if first {
+            list.test = !word.quoted && word.text == "[[";
+        } else if list.test && word.text == "]]" {
+            list.test = false;
+        } else if list.command.program().is_some_and(super::sets::declares) {
+            self.subscript(&mut word);
+        }
+        list.command.words.push(word);
+    }
+
+    /// Whether this word, in the place of a command, is one of the shell's own,
+    /// and no part of any command.
+    fn keyword(&mut self, list: &mut List, text: &str) -> bool {
+        match text {
+            "then" | "else" | "elif" | "do" | "!" | "coproc" => {}
+            "time" => {
+                self.blanks();
+                if self.text[self.at..self.limit].starts_with("-p ") {
+                    self.at += 2;
+                }
+            }
+            "if" | "while" | "until" | "{" => self.open_block(list, None),
+            "fi" | "done" | "}" => self.close_block(list),
+            "esac" => {
+                while list.blocks.last().is_some_and(|block| block.case.is_none()) {
+                    self.close_block(list);
+                }
+                self.close_block(list);
+            }
+            "function" => {
+                self.blanks();
+                let name = self.word();
+                self.found.functions.insert(name.text);
+                self.blanks();
+                self.empty_brackets();
+                list.operator = true;
+            }
+            "for" | "select" => {
+                self.open_block(list, None);
+                return false;
+            }
+            "case" => {
+                self.open_block(list, Some(Case::Subject));
+                return false;
+            }
+            _ => return false,
+        }
         true
     }
 
-    fn single(&mut self) {
-        let rest = &self.bytes[self.at..self.limit];
-        let closing = rest.iter().position(|byte| *byte == b'\'');
-        let length = closing.unwrap_or(rest.len());
-        if length > 0 {
-            self.literal(length, Place::Single);
-        }
-        if closing.is_some() {
-            self.at += 1;
+    /// A command has ended.
+    fn end(&mut self, list: &mut List, joint: Joint) {
+        let next = Command { piped: joint == Joint::Pipe, ..fresh() };
+        let mut done = std::mem::replace(&mut list.command, next);
+        list.test = false;
+        done.stage = self.stage;
+        if joint == Joint::Pipe {
+            self.stage.member += 1;
         } else {
-            self.found.open = true;
+            let outer = self.found.pipelines.get(self.stage.pipeline).copied().flatten();
+            self.begin_pipeline(outer);
         }
-    }
-
-    fn ansi(&mut self) {
-        while self.at < self.limit {
-            match self.bytes[self.at] {
-                b'\'' => {
-                    self.at += 1;
-                    return;
-                }
-                b'\\' => {
-                    self.literal(1, Place::Ansi);
-                    if self.at < self.limit {
-                        let width = self.width();
-                        self.literal(width, Place::Ansi);
-                    }
-                }
-                _ => {
-                    let width = self.width();
-                    self.literal(width, Place::Ansi);
-                }
+        done.background = joint == Joint::Background;
+        if done.at == FRESH {
+            if let Some(last) = self.found.commands.last_mut() {
+                last.background |= done.background;
             }
-        }
-        self.found.open = true;
-    }
-
-    fn in_double(&mut self) {
-        match self.peek(0) {
-            b'"' => {
-                self.at += 1;
-                self.stack.pop();
-            }
-            b'$' => self.dollar(Place::Double),
-            b'`' => self.backtick(),
-            b'\\' => self.escaped(Place::Double),
-            _ => {
-                let width = self.width();
-                self.literal(width, Place::Double);
-            }
-        }
-    }
-
-    fn escaped(&mut self, place: Place) {
-        self.literal(1, place);
-        if self.at < self.limit {
-            let width = self.width();
-            self.literal(width, place);
-        }
-    }
-
-    fn in_heredoc(&mut self) {
-        match self.peek(0) {
-            b'$' => self.dollar(Place::Heredoc),
-            b'`' => self.backtick(),
-            b'\\' => self.escaped(Place::Heredoc),
-            _ => {
-                let width = self.width();
-                self.literal(width, Place::Heredoc);
-            }
-        }
-    }
-
-    fn in_parameter(&mut self, double: bool) {
-        match self.peek(0) {
-            b'}' => {
-                self.at += 1;
-                self.stack.pop();
-            }
-            b'\'' if !double => {
-                self.at += 1;
-                self.single();
-            }
-            b'"' => {
-                self.at += 1;
-                self.push(Kind::Double);
-            }
-            b'$' => self.dollar(Place::Parameter),
-            b'`' => self.backtick(),
-            b'\\' => self.escaped(Place::Parameter),
-            _ => {
-                let width = self.width();
-                self.literal(width, Place::Parameter);
-            }
-        }
-    }
-
-    fn in_arithmetic(&mut self) {
-        let (byte, next) = (self.peek(0), self.peek(1));
-        let Some(Frame { kind: Kind::Arithmetic { square, brackets }, .. }) = self.stack.last_mut()
-        else {
-            return;
-        };
-        match byte {
-            b']' if *square => {
-                self.at += 1;
-                self.stack.pop();
-            }
-            b'(' => {
-                *brackets += 1;
-                self.at += 1;
-            }
-            b')' if *brackets > 0 => {
-                *brackets -= 1;
-                self.at += 1;
-            }
-            b')' if !*square => {
-                self.at += 1 + usize::from(next == b')');
-                self.stack.pop();
-            }
-            b'$' => self.dollar(Place::Arithmetic),
-            b'`' => self.backtick(),
-            b'\\' => self.escaped(Place::Arithmetic),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' => self.arithmetic_name(),
-            _ => {
-                let width = self.width();
-                self.literal(width, Place::Arithmetic);
-            }
-        }
-    }
-
-    fn arithmetic_name(&mut self) {
-        let start = self.at;
-        let end = self.name_end(start);
-        let name = self.text[start..end].to_owned();
-        let rest = self.text[end..self.limit].trim_start_matches(' ');
-        let sets = rest.starts_with('=') && !rest.starts_with("==");
-        // Digits before it: `0xff`, `16#ff` are numbers.
-        let number = start > 0
-            && (self.bytes[start - 1].is_ascii_alphanumeric() || self.bytes[start - 1] == b'#');
-        if sets {
-            self.set(name, start, None, false);
-        } else if !number {
-            let around = self.around();
-            let range = start..end;
-            let place = Place::Arithmetic;
-            self.found.uses.push(Use { name, range, place, around, defaulted: false });
-        }
-        self.literal(end - start, Place::Arithmetic);
-    }
-
-    fn name_end(&self, start: usize) -> usize {
-        let rest = &self.bytes[start..self.limit];
-        let end = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
-        end.map_or(self.limit, |end| start + end)
-    }
-
-    fn push(&mut self, kind: Kind) {
-        let mut around = self.around();
-        match kind {
-            Kind::Arithmetic { .. } => around.arithmetic = true,
-            Kind::Parameter { .. } => around.parameter = true,
-            _ => {}
-        }
-        self.stack.push(Frame { kind, around });
-    }
-
-    fn backtick(&mut self) {
-        self.at += 1;
-        let floor = self
-            .stack
-            .iter()
-            .rposition(|frame| matches!(frame.kind, Kind::Heredoc { .. }))
-            .map_or(0, |heredoc| heredoc + 1);
-        let opened = self.stack.iter().skip(floor).rposition(|frame| {
-            matches!(&frame.kind, Kind::Commands(commands) if commands.close == Close::Backtick)
-        });
-        if let Some(index) = opened {
-            while self.stack.len() > floor + index {
-                self.end_word_at(self.at - 1);
-                self.end_command();
-                self.stack.pop();
-            }
-        } else {
-            let around = Around { backticks: true, ..self.around() };
-            self.stack.push(Frame::commands(Close::Backtick, around, true));
-        }
-    }
-
-    /// An expansion, or a `$` that is none.
-    fn dollar(&mut self, place: Place) {
-        let quotes = place == Place::Bare;
-        match (self.peek(1), self.peek(2)) {
-            (b'\'', _) if quotes => {
-                self.at += 2;
-                self.ansi();
-            }
-            (b'"', _) if quotes => {
-                self.at += 2;
-                self.push(Kind::Double);
-            }
-            (b'(', b'(') => {
-                self.at += 3;
-                self.push(Kind::Arithmetic { square: false, brackets: 0 });
-            }
-            (b'(', _) => {
-                self.at += 2;
-                let around = self.around();
-                self.stack.push(Frame::commands(Close::Bracket, around, true));
-            }
-            (b'[', _) => {
-                self.at += 2;
-                self.push(Kind::Arithmetic { square: true, brackets: 0 });
-            }
-            (b'{', _) => self.parameter(place),
-            (byte, _) if byte.is_ascii_alphabetic() || byte == b'_' => {
-                let end = self.name_end(self.at + 1);
-                let name = self.text[self.at + 1..end].to_owned();
-                self.used(name, self.at..end, place, false);
-                self.at = end;
-            }
-            (byte, _) if byte.is_ascii_digit() || b"@*#?$!-".contains(&byte) => self.at += 2,
-            _ => self.literal(1, place),
-        }
-    }
-
-    fn used(&mut self, name: String, range: Range<usize>, place: Place, defaulted: bool) {
-        let around = self.around();
-        self.found.uses.push(Use { name, range, place, around, defaulted });
-    }
-
-    /// `${…}`
-    fn parameter(&mut self, place: Place) {
-        let start = self.at;
-        self.at += 2;
-        if matches!(self.peek(0), b'!' | b'#')
-            && (self.peek(1).is_ascii_alphabetic() || self.peek(1) == b'_')
-        {
-            self.at += 1;
-        }
-        let end = self.name_end(self.at);
-        let name = &self.text[self.at..end];
-        if is_identifier(name) {
-            let name = name.to_owned();
-            self.at = end;
-            let after = if self.peek(0) == b':' { self.peek(1) } else { self.peek(0) };
-            let defaulted = matches!(after, b'-' | b'=' | b'+' | b'?') && {
-                // `${NAME?words}` ends the script by itself where it is not set.
-                after != b'?'
-            };
-            let closing = if self.peek(0) == b'}' { end + 1 } else { end };
-            self.used(name.clone(), start..closing, place, defaulted);
-            if after == b'=' {
-                self.set(name, start, None, false);
-            }
-        }
-        let double = matches!(place, Place::Double | Place::Heredoc);
-        self.push(Kind::Parameter { double });
-    }
-
-    fn set(&mut self, name: String, at: usize, value: Option<Range<usize>>, passing: bool) {
-        let nested = self
-            .stack
-            .iter()
-            .any(|frame| matches!(&frame.kind, Kind::Commands(commands) if commands.nested));
-        self.found.sets.push(Set { name, at, value, passing, nested });
-    }
-
-    fn end_word(&mut self) {
-        self.end_word_at(self.at);
-    }
-
-    fn end_word_at(&mut self, at: usize) {
-        let text = self.text;
-        let Some(commands) = self.commands() else { return };
-        let Some(start) = commands.word.take() else { return };
-        commands.operator = false;
-        if std::mem::take(&mut commands.target) || commands.array {
             return;
         }
-        let word = start..at.max(start);
-        if commands.words.is_empty() {
-            match &text[word.clone()] {
-                "then" | "else" | "elif" | "do" | "!" | "time" | "coproc" => return,
-                "if" | "while" | "until" | "{" => {
-                    commands.blocks += 1;
-                    return;
-                }
-                "for" | "select" => commands.blocks += 1,
-                "fi" | "done" | "}" => commands.blocks = commands.blocks.saturating_sub(1),
-                "case" => commands.cases += 1,
-                "esac" => commands.cases = commands.cases.saturating_sub(1),
-                _ => {}
-            }
-        }
-        // `name() {`, `function name {`
-        let function = |first: &Range<usize>| {
-            let first = &text[first.clone()];
-            first.ends_with("()") || first == "function"
-        };
-        if &text[word.clone()] == "{" && commands.words.first().is_some_and(function) {
-            commands.blocks += 1;
-            commands.words.clear();
-            return;
-        }
-        commands.words.push(word);
+        self.note_sets(&done, self.nested || done.piped || joint == Joint::Pipe);
+        self.found.commands.push(done);
     }
-
-    fn end_command(&mut self) {
-        let Some(commands) = self.commands() else { return };
-        commands.target = false;
-        let words = std::mem::take(&mut commands.words);
-        if words.is_empty() {
-            return;
-        }
-        let fed = std::mem::take(&mut commands.fed) || std::mem::take(&mut commands.piped);
-        self.note_sets(&words);
-        self.found.commands.push(Command { words, fed });
-    }
-
-    /// The variables that a command sets.
-    fn note_sets(&mut self, words: &[Range<usize>]) {
-        let text = self.text;
-        let assigned = |word: &Range<usize>| assignment(text, word);
-        let first = words.iter().position(|word| assigned(word).is_none());
-        let leading = &words[..first.unwrap_or(words.len())];
-        for word in leading {
-            if let Some((name, value)) = assigned(word) {
-                self.set(name, word.start, Some(value), first.is_some());
-            }
-        }
-        let Some(first) = first else { return };
-        let rest = &words[first + 1..];
-        let name_of = |word: &Range<usize>| super::plain(&text[word.clone()]);
-        let command = name_of(&words[first]);
-        let names: Vec<Range<usize>> = match command.as_str() {
-            "export" | "readonly" | "declare" | "typeset" | "local" => {
-                for word in rest {
-                    if let Some((name, value)) = assigned(word) {
-                        self.set(name, word.start, Some(value), false);
-                    }
-                }
-                return;
-            }
-            "for" | "select" => rest.iter().take(1).cloned().collect(),
-            "read" | "mapfile" | "readarray" | "unset" => rest
-                .iter()
-                .filter(|word| !text[(*word).clone()].starts_with('-'))
-                .cloned()
-                .collect(),
-            "getopts" => rest.get(1).cloned().into_iter().collect(),
-            "printf" => match rest.first() {
-                Some(option) if &text[option.clone()] == "-v" => {
-                    rest.get(1).cloned().into_iter().collect()
-                }
-                _ => return,
-            },
-            "let" => {
-                for word in rest {
-                    if let Some((name, _)) = assigned(word) {
-                        self.set(name, word.start, None, false);
-                    }
-                }
-                return;
-            }
-            _ => return,
-        };
-        for word in names {
-            let name = name_of(&word);
-            if is_identifier(&name) {
-                self.set(name, word.start, None, false);
-            }
-        }
-    }
-}
-
-/// `NAME=…`, `NAME+=…`, `NAME[…]=…`: the name, and what stands behind the sign.
-fn assignment(text: &str, word: &Range<usize>) -> Option<(String, Range<usize>)> {
-    let held = text.get(word.clone())?;
-    let held = held.strip_prefix('"').unwrap_or(held);
-    let skipped = word.end - word.start - held.len();
-    let end = held.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
-    let name = &held[..end];
-    if !is_identifier(name) {
-        return None;
-    }
-    let mut sign = end;
-    if held[sign..].starts_with('[') {
-        sign += held[sign..].find(']')? + 1;
-    }
-    if held[sign..].starts_with('+') {
-        sign += 1;
-    }
-    held[sign..]
-        .starts_with('=')
-        .then(|| (name.to_owned(), word.start + skipped + sign + 1..word.end))
 }

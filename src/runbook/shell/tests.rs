@@ -9,7 +9,12 @@ fn place_of(text: &str, what: &str) -> (Place, Around) {
 }
 
 fn code_of(text: &str, what: &str) -> Option<Code> {
-    read(text).code_at(text.find(what).unwrap())
+    let at = text.find(what).unwrap();
+    let all = ranges(&read(text));
+    // The place of a command is told apart below.
+    all.into_iter()
+        .find(|(range, code)| range.contains(&at) && *code != Code::Command)
+        .map(|it| it.1)
 }
 
 #[test]
@@ -126,7 +131,7 @@ fn variables_that_nothing_sets_are_needed() {
         ("declare -r A=1; echo $A", &[]),
         ("X=\"$(\n a \\\n | b '{print $1}' \\\n)\"\necho $X", &[]),
     ] {
-        assert_eq!(needs(text), expected, "{text}");
+        assert_eq!(variables(text), expected, "{text}");
     }
 }
 
@@ -159,8 +164,8 @@ fn where_a_command_is_whole_is_known() {
 
 #[test]
 fn what_is_nested_too_deep_is_said_to_be() {
-    assert!(read(&"$(".repeat(100)).too_deep);
-    assert!(!read(&"$(a) ".repeat(100)).too_deep);
+    assert!(read(&"$(".repeat(100)).unsure);
+    assert!(!read(&"$(a) ".repeat(100)).unsure);
     let many = "cat <<'a'".repeat(20_000);
     assert!(read(&many).open);
 }
@@ -179,14 +184,19 @@ proptest! {
             prop_assert!(text.get(piece.range.clone()).is_some());
             end = piece.range.end;
         }
-        for used in &script.uses {
+        for used in &script.expansions {
             prop_assert!(text.get(used.range.clone()).is_some_and(|held| held.contains(&used.name)));
         }
         for command in &script.commands {
-            for word in &command.words {
-                prop_assert!(text.get(word.clone()).is_some());
+            for word in command.words.iter().chain(&command.input).chain(&command.patterns) {
+                prop_assert!(text.get(word.range.clone()).is_some());
             }
         }
-        script.needs();
+        script.variables();
+        let mut end = 0;
+        for (range, _) in ranges(&script) {
+            prop_assert!(range.start >= end && text.get(range.clone()).is_some());
+            end = range.end;
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::runs::{
     Holds, ProofLine, RunRecord, Step, StepEnd, StepId, StepKind, StepOutcome,
 };
 use crate::runbook::plan::{environment, value_fits};
-use crate::runbook::words::variables;
+use crate::runbook::shell::variables;
 use crate::runbook::{Evidence, Order, Run};
 use crate::runtime::clock;
 use crate::runtime::runs::process;

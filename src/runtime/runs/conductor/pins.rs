@@ -7,7 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::runs::{Condition, Finding, Holds, Pin, PinAsked, RunRecord, StepId};
 use crate::runbook::Evidence;
 use crate::runbook::plan::environment;
-use crate::runbook::words::variables;
+use crate::runbook::shell::variables;
 use crate::runtime::runs::process;
 use crate::steps;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::reads::{READ, understood};
 use crate::domain::runs::{AlertSeen, Shell, StepKind};
 use crate::domain::{Labels, Timestamp, glob};
 use crate::runbook::plan::{asking_environment, param_fits, parameters};
-use crate::runbook::words::{named, variables};
+use crate::runbook::shell::{named, variables};
 use crate::runbook::{Book, ParamAsk, RunRequest, Setting};
 use crate::runtime::runs::process;
 use crate::steps;

@@ -4,7 +4,7 @@ use super::Rehearsal;
 use crate::domain::harmless_within;
 use crate::domain::runs::{CommandStep, Expect, Held, Plan, Shell, Step, StepKind};
 use crate::runbook::plan::{environment, value_fits};
-use crate::runbook::words::named;
+use crate::runbook::shell::named;
 use crate::runtime::runs::process;
 use crate::steps;
 use std::collections::{BTreeMap, BTreeSet};

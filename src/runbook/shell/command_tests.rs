@@ -1,11 +1,17 @@
+//! Commands, and the variables in their words.
+
 use super::*;
+
+fn commands(script: &str) -> Vec<Command> {
+    read(script).commands
+}
 
 fn told(script: &str) -> Vec<String> {
     commands(script)
         .iter()
         .map(|command| {
             let words: Vec<String> =
-                command.words.iter().map(|word| word.text.replace('\u{1}', "§")).collect();
+                command.words.iter().map(|word| word.text.replace(EXPANDED, "§")).collect();
             words.join("_")
         })
         .collect()
@@ -14,11 +20,7 @@ fn told(script: &str) -> Vec<String> {
 fn uses(script: &str) -> Vec<(String, How)> {
     let mut all = Vec::new();
     for command in commands(script) {
-        let sets = command.sets.iter().map(|(_, word)| word);
-        let words = sets.chain(&command.words).chain(&command.writes).chain(&command.input);
-        for used in words.flat_map(|word| &word.uses) {
-            all.push((used.name.clone(), used.how));
-        }
+        all.extend(command.uses().map(|used| (used.name.clone(), used.how)));
     }
     all
 }
@@ -36,10 +38,14 @@ fn commands_are_told_apart() {
     assert_eq!(told("f() { a; }\nf x"), ["a", "f_x"]);
     assert_eq!(told("a # b; c\n# d\ne#f"), ["a", "e#f"]);
     assert_eq!(told("a \\\n  b 'c d' \"e f\"g"), ["a_b_c d_e fg"]);
-    assert_eq!(told("case $X in a) b;; c|d) e;; esac; f"), ["case_§", "b", "c", "e", "f"]);
+    assert_eq!(told("case $X in a) b;; c|d) e;; esac; f"), ["case_§", "b", "e", "f"]);
     assert_eq!(told("[[ a == b && c > d ]] && e"), ["[[_a_==_b_&_&_c_>_d_]]", "e"]);
     assert_eq!(told("A=1 B=\"$C\" d e=f"), ["d_e=f"]);
     assert_eq!(told("((i++)); a"), ["((", "a"]);
+    assert_eq!(told("function f { a; }; g () ( b )\nf"), ["a", "b", "f"]);
+    assert_eq!(told("\"if\" a; i\\f b"), ["if_a", "if_b"]);
+    assert_eq!(told("[[ a\n&& b ]]\nc"), ["[[_a_&_&_b_]]", "c"]);
+    assert_eq!(told("time -p a; ! b; A=(c d) e"), ["a", "b", "e"]);
 }
 
 #[test]
@@ -68,6 +74,11 @@ fn variables_are_found_where_they_stand() {
         "a ${X@P}",
         "a $[X]",
         "for ((i=0; i<X; i++)); do b; done",
+        "Y[$X]=1",
+        "Y[X]=1",
+        "Y=([$X]=1)",
+        "declare -A Y=([$X]=1)",
+        "Y[$(a $X)]=1",
     ] {
         assert!(how(script, "X").contains(&How::Evaluated), "{script}: {:?}", uses(script));
     }
@@ -75,6 +86,9 @@ fn variables_are_found_where_they_stand() {
     assert_eq!(how("A=($X)", "X"), [How::Bare]);
     assert_eq!(how("a > \"$X\"", "X"), [How::Quoted]);
     assert_eq!(how("a <<< \"$X\"", "X"), [How::Quoted]);
+    assert_eq!(how("case a in $X) b;; esac", "X"), [How::Bare]);
+    assert_eq!(how("a `b \\$X`", "X"), [How::Bare, How::Quoted]);
+    assert_eq!(how("a \"`b \\\"$X\\\"`\"", "X"), [How::Quoted, How::Quoted]);
 }
 
 #[test]
@@ -100,9 +114,71 @@ fn redirections_are_no_words() {
 #[test]
 fn the_parts_of_a_pipeline_know_each_other() {
     let all = commands("a \"$(b | c)\" | d; e | f");
-    let of = |name: &str| all.iter().find(|it| it.program() == Some(name)).unwrap().pipeline;
+    let of = |name: &str| all.iter().find(|it| it.program() == Some(name)).unwrap().stage.pipeline;
     assert_eq!((of("a"), of("b"), of("e")), (of("d"), of("c"), of("f")));
     assert!(of("a") != of("b") && of("a") != of("e"));
+    let reaches = |script: &str| {
+        let read = read(script);
+        let of = |name: &str| read.commands.iter().find(|it| it.program() == Some(name)).unwrap();
+        read.are_piped(of("a"), of("z"))
+    };
+    for script in [
+        "a |\nz",
+        "a | b | z",
+        "{ a; b; } | z",
+        "(a; b) | z",
+        "for i in 1; do a; done | z",
+        "if b; then a; fi | z",
+        "case b in c) a;; esac | z",
+        "a | while b; do z; done",
+        "a | (b; z)",
+        "{ { a; }; b; } | { b; z; }",
+    ] {
+        assert!(reaches(script), "{script}");
+    }
+    for script in [
+        "a; z",
+        "a && z",
+        "{ a; z; }",
+        "{ a; z; } | b",
+        "z | a",
+        "a \"$(z)\" | b",
+        "{ a; } && z | b",
+        "(a) & z",
+    ] {
+        assert!(!reaches(script), "{script}");
+    }
+}
+
+#[test]
+fn what_shells_differ_about_is_not_said_for_sure() {
+    for script in [
+        "a $(b <<E)\nc\nE",
+        "a <<E $(b\nc)\nd\nE",
+        "a $((b) | c)",
+        "a \"${X:-'}'}\"",
+        "a ${ b; }",
+        "a <<E\n`b \\\"c\\\"`\nE",
+        "a <<$E\nb\n$E",
+    ] {
+        assert!(read(script).unsure, "{script}");
+    }
+    for script in ["a \"${X:-'b'}\" \"${X#'}'}\"", "a $(b <<E\nc\nE\n)", "a $(( (b) + (c) ))"] {
+        assert!(!read(script).unsure, "{script}");
+    }
+}
+
+#[test]
+fn a_line_of_a_heredoc_that_ends_in_a_backslash_goes_on() {
+    assert_eq!(told("a <<E\nb\\\nE\nc\nE\nd"), ["a", "d"]);
+    assert_eq!(told("a <<'E'\nb\\\nE\nd"), ["a", "d"]);
+}
+
+#[test]
+fn what_is_used_within_does_not_double_with_each_level() {
+    let script = format!("{}$X{}", "a $(".repeat(30), ")".repeat(30));
+    let most = commands(&script).iter().map(|command| command.uses().count()).max();
+    assert_eq!(most, Some(1));
 }
 
 #[test]
@@ -118,7 +194,9 @@ proptest::proptest! {
     #[test]
     fn any_text_is_read_to_its_end(text in "(?s)[a-c $\\\\(){}\\[\\]<>|&;'\"`#=\\n0!:@-]{0,60}") {
         commands(&text);
-        variables(&text);
+        let script = read(&text);
+        script.variables();
+        coded(&script);
     }
 
     #[test]
