@@ -178,6 +178,28 @@ async fn what_is_pinned_is_asked_right_before_each_change() {
 }
 
 #[tokio::test]
+async fn nothing_begins_as_long_as_a_pin_does_not_answer() {
+    let house = House::new("environment = 'staging'\n");
+    let release = house.scratch().join("release").display().to_string();
+    let text = "# Pins\n```pin\nrelease = cat RELEASE\n```\n```sh {reads}\n\
+                echo read >> \"$FILE\"\n```\n```sh {name=change}\necho changed >> \"$FILE\"\n```\n";
+    house.book("silent", &text.replace("RELEASE", &release));
+    let run = house.conduct(&House::request("silent")).await.unwrap();
+    let mut follower = house.follow(&run).await;
+    let plan = follower.planned().await;
+    follower.order(Order::Start(plan.hash())).await;
+    let Said::Asked(ask) = follower.until_asked().await else { panic!("it ended") };
+    let AskKind::Changed { difference } = &ask.kind else { panic!("{ask:?}") };
+    assert!(difference[0].starts_with("release cannot be told: "), "{difference:?}");
+    assert!(house.log().is_empty());
+    house.write("release", "v1\n");
+    follower.answer(ask.number, Answer::Again).await;
+    follower.confirm().await;
+    follower.until_over().await;
+    assert_eq!(house.log(), "read\nchanged\n");
+}
+
+#[tokio::test]
 async fn a_cancelled_change_is_unknown_until_a_person_has_looked() {
     let house = House::new("environment = 'staging'\n");
     house.book("slow", "# Slow\n```sh {name=slow}\necho begun >> \"$FILE\"; sleep 600\n```\n");

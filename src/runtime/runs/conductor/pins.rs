@@ -4,10 +4,12 @@
 use super::floor::Over;
 use super::{Conductor, house};
 use crate::domain::Timestamp;
-use crate::domain::runs::{Condition, Finding, Holds, Pin, PinAsked, RunRecord, StepId};
-use crate::runbook::Evidence;
+use crate::domain::runs::{
+    Condition, Finding, Held, Holds, Pin, PinAsked, RunRecord, StepId, Value,
+};
 use crate::runbook::plan::environment;
 use crate::runbook::shell::variables;
+use crate::runbook::{Answer, AskKind, Evidence};
 use crate::runtime::runs::process;
 use crate::steps;
 use std::time::Duration;
@@ -18,17 +20,35 @@ const LATE: Duration = Duration::from_secs(15);
 impl Conductor {
     /// Asks each pin for the first time, before anything is done: what they say
     /// now is what they have to say later. One that needs what a step captures is
-    /// asked when its step comes.
+    /// asked when its step comes; without any other nothing is begun.
     pub(super) async fn pin_down(&mut self) -> Result<(), Over> {
-        if !self.run.pinned.is_empty() {
-            return Ok(());
+        while self.run.pinned.is_empty() {
+            let all = self.run.plan.pins.clone();
+            let Some(first) = all.iter().map(|pin| pin.before).min() else { return Ok(()) };
+            let mut pins = self.ask_pins(&all).await;
+            let awaited = |name: &str| all.iter().any(|pin| pin.name == name && self.awaits(pin));
+            let silent = pins.iter().filter(|pin| pin.is.is_err() && !awaited(&pin.name));
+            let difference: Vec<String> = silent.filter_map(difference).collect();
+            if difference.is_empty() {
+                pins.retain(|pin| pin.is.is_ok());
+                self.note(RunRecord::PinsAsked { step: first, pins }).await?;
+                return Ok(());
+            }
+            let (who, answer) = self.question(first, AskKind::Changed { difference }).await?;
+            if !matches!(answer, Answer::Again) {
+                return self.way_out(first, who, answer).await;
+            }
         }
-        let all = self.run.plan.pins.clone();
-        let Some(first) = all.iter().map(|pin| pin.before).min() else { return Ok(()) };
-        let mut pins = self.ask_pins(&all).await;
-        pins.retain(|pin| pin.is.is_ok());
-        self.note(RunRecord::PinsAsked { step: first, pins }).await?;
         Ok(())
+    }
+
+    /// Whether a pin speaks of something that a step is still to capture.
+    fn awaits(&self, pin: &Pin) -> bool {
+        variables(&pin.command).iter().any(|name| {
+            let values = &self.run.plan.values;
+            let captures = |value: &Value| matches!(value.held, Held::Captured(_));
+            values.iter().any(|value| value.name == *name && captures(value))
+        })
     }
 
     /// Asks host, environment and each of these pins.
