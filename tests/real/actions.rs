@@ -2,6 +2,7 @@
 //! them, run one after the other as the process of a run does.
 
 mod data;
+mod emergencies;
 mod files;
 mod postgres;
 mod restart;

@@ -156,14 +156,14 @@ impl Postgres {
     }
 
     /// A session that stays until it is dropped.
-    fn session(&self, sql: &str) -> Session {
+    pub(crate) fn session(&self, sql: &str) -> Session {
         let mut command = self.psql(sql);
         command.env("PGAPPNAME", "session");
         Session(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// Waits until so many sessions of ours are there in a state.
-    async fn sessions(&self, many: usize, which: &str) {
+    pub(crate) async fn sessions(&self, many: usize, which: &str) {
         let sql = format!(
             "select count(*) from pg_stat_activity where application_name = 'session' and {which}"
         );

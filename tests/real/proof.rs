@@ -25,15 +25,15 @@ const EXPR: &str = r#"sum by (service) (rate(shop_requests_total{code=~"5.."}[10
 
 /// A shop whose requests are counted, and fail or not.
 #[derive(Default)]
-struct Shop {
-    fails: AtomicBool,
+pub(crate) struct Shop {
+    pub(crate) fails: AtomicBool,
     closed: AtomicBool,
     good: AtomicU64,
     bad: AtomicU64,
 }
 
 impl Shop {
-    fn open() -> (Arc<Self>, u16) {
+    pub(crate) fn open() -> (Arc<Self>, u16) {
         let shop = Arc::new(Self::default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -75,14 +75,15 @@ impl Shop {
     }
 }
 
-struct House {
+/// Both, and the config that asks them.
+pub(crate) struct Servers {
     alertmanager: Server,
     _prometheus: Server,
-    assembled: Assembled,
+    pub(crate) config: String,
 }
 
-impl House {
-    async fn start(folder: &Path, shop: u16) -> Option<Self> {
+impl Servers {
+    pub(crate) async fn start(folder: &Path, shop: u16) -> Option<Self> {
         let (am, prom) = (program("prometheus-alertmanager")?, program("prometheus")?);
         let (am_port, port) = (free_port(), free_port());
         let file = |name: &str| folder.join(name).display().to_string();
@@ -127,35 +128,49 @@ impl House {
                 .arg("--rules.alert.resend-delay=5s"),
         );
         listens(port).await;
-        let text = format!(
+        let config = format!(
             "environment = 'lab'\n\
              [poll]\nconfirm = 1\nconfirm_after = '200ms'\n\
              [prometheus]\nurl = 'http://127.0.0.1:{port}'\nevery = '1s'\nalerts_every = '1s'\n\
              [alertmanager]\nurl = 'http://127.0.0.1:{am_port}'\nevery = '1s'\n\
              [service.api]\nhealth = 'http://127.0.0.1:{shop}/'\nevery = '1s'\n"
         );
-        let path = folder.join("config.toml");
+        Some(Self { alertmanager, _prometheus: prometheus, config })
+    }
+}
+
+struct House {
+    servers: Servers,
+    assembled: Assembled,
+}
+
+impl House {
+    async fn start(folder: &Path, shop: u16) -> Option<Self> {
+        let servers = Servers::start(folder, shop).await?;
+        let (path, text) = (folder.join("config.toml"), servers.config.clone());
         let assembled = match Assembled::of(&Found { path, text }, false) {
             Ok(assembled) => assembled,
             Err(mistakes) => panic!("{}", mistakes.text),
         };
-        Some(Self { alertmanager, _prometheus: prometheus, assembled })
+        Some(Self { servers, assembled })
     }
 
     fn eyes(&self, conditions: &[&Condition]) -> Eyes {
-        let labels = Labels::new([
-            ("alertname", "ShopErrors"),
-            ("service", "api"),
-            ("severity", "critical"),
-        ]);
-        let plan = plan(&AlertSeen {
-            identity: labels.fingerprint(),
-            labels,
-            expression: EXPR.into(),
-            reason: "too many errors".into(),
-            since: now(),
-        });
+        let plan = plan(&alert());
         Eyes::open(&self.assembled, &plan, conditions, Clock::Wall, None).unwrap()
+    }
+}
+
+/// The alert, as it is seen.
+pub(crate) fn alert() -> AlertSeen {
+    let labels =
+        Labels::new([("alertname", "ShopErrors"), ("service", "api"), ("severity", "critical")]);
+    AlertSeen {
+        identity: labels.fingerprint(),
+        labels,
+        expression: EXPR.into(),
+        reason: "too many errors".into(),
+        since: now(),
     }
 }
 
@@ -259,7 +274,7 @@ async fn what_is_not_fixed_is_not_proved_and_what_is_fixed_is() {
     // Alertmanager dies while it is being proved.
     shop.closed.store(false, Ordering::SeqCst);
     let after = now();
-    house.alertmanager.kill();
+    house.servers.alertmanager.kill();
     let unheard = |finding: &Finding| {
         finding.holds == Holds::Unknown && finding.words.starts_with("alertmanager: ")
     };

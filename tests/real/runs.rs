@@ -5,6 +5,7 @@ mod clock;
 pub(crate) mod house;
 mod kills;
 mod places;
+mod reasons;
 mod syslog;
 
 use house::{House, Said};

@@ -33,7 +33,7 @@ const UNITS: &[(&str, &str)] = &[
 ];
 
 /// A manager that ends with this, and all that it started.
-struct Manager {
+pub(crate) struct Manager {
     folder: PathBuf,
     group: String,
     pid: String,
@@ -41,11 +41,16 @@ struct Manager {
 }
 
 impl Manager {
-    async fn start(folder: &Path) -> Option<Self> {
+    /// None, with words, where that cannot be.
+    pub(crate) async fn start(folder: &Path, all: &[(&str, &str)]) -> Option<Self> {
+        if !rustix::process::getuid().is_root() || !Path::new("/lib/systemd/systemd").is_file() {
+            println!("skipped: a systemd of one's own needs root and systemd");
+            return None;
+        }
         let units = folder.join("home/.config/systemd/user");
         std::fs::create_dir_all(&units).unwrap();
         std::fs::create_dir_all(folder.join("xdg")).unwrap();
-        for (name, lines) in UNITS {
+        for (name, lines) in all {
             let limit = if *name == "crashy" {
                 "[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=30\n"
             } else {
@@ -57,7 +62,8 @@ impl Manager {
             )
             .unwrap();
         }
-        let group = format!("opsroom-test-{}", std::process::id());
+        let name = folder.file_name().unwrap().to_string_lossy();
+        let group = format!("opsroom-test-{}-{name}", std::process::id());
         let mut command = Command::new("unshare");
         command.args(["-m", "/bin/sh", "-c", SCRIPT, "sh"]).arg(folder).arg(&group);
         command.env("XDG_RUNTIME_DIR", folder.join("xdg")).env("HOME", folder.join("home"));
@@ -76,17 +82,20 @@ impl Manager {
                 return Some(self);
             }
         }
+        println!(
+            "skipped: no systemd of one's own can be started here (namespaces, control groups)"
+        );
         None
     }
 
-    fn via(&self) -> Vec<String> {
+    pub(crate) fn via(&self) -> Vec<String> {
         let at = self.folder.display();
         let words = ["nsenter", "-t", &self.pid, "-m", "env"].map(String::from);
         let env = [format!("XDG_RUNTIME_DIR={at}/xdg"), format!("HOME={at}/home")];
         words.into_iter().chain(env).collect()
     }
 
-    fn control(&self, words: &[&str]) -> bool {
+    pub(crate) fn control(&self, words: &[&str]) -> bool {
         let via = self.via();
         let mut command = Command::new(&via[0]);
         command.args(&via[1..]).args(["systemctl", "--user", "--no-pager"]).args(words);
@@ -123,17 +132,8 @@ async fn until_it_says(source: &dyn Source, words: &str) {
 
 #[tokio::test]
 async fn every_fault_has_its_word() {
-    if !rustix::process::getuid().is_root() || !Path::new("/lib/systemd/systemd").is_file() {
-        println!("skipped: a systemd of one's own needs root and systemd");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
-    let Some(manager) = Manager::start(folder.path()).await else {
-        println!(
-            "skipped: no systemd of one's own can be started here (namespaces, control groups)"
-        );
-        return;
-    };
+    let Some(manager) = Manager::start(folder.path(), UNITS).await else { return };
     manager.control(&["start", "web", "crashy", "slowly", "nobin"]);
     let web = manager.check("'web.service'");
     until_it_says(&*web, "active (running)").await;

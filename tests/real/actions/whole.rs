@@ -86,7 +86,7 @@ pub(crate) fn says(told: &str, words: &str) -> bool {
     told.lines().any(|line| line.trim().starts_with(words))
 }
 
-fn died_again(told: &str) -> bool {
+pub(crate) fn died_again(told: &str) -> bool {
     says(told, "it died again") || says(told, "it does not run")
 }
 
@@ -95,7 +95,7 @@ fn newest(bench: &Bench) -> String {
 }
 
 /// Until a service answers on this port.
-fn until_it_answers(port: u16) {
+pub(crate) fn until_it_answers(port: u16) {
     let deadline = now() + LONG;
     let (_keep, pause) = channel::<()>();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -105,7 +105,7 @@ fn until_it_answers(port: u16) {
 }
 
 /// It answers nothing any more, and does not end either.
-fn hang(pid: &str) {
+pub(crate) fn hang(pid: &str) {
     let pid = pid.trim().parse().ok().and_then(Pid::from_raw).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
 }
