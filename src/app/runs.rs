@@ -6,7 +6,7 @@ use super::pages::Page;
 use super::state::{Overlay, State};
 use super::typing::{Typing, What};
 use crate::domain::runs::{AlertSeen, BookId, RunId};
-use crate::domain::{Alert, harmless_within};
+use crate::domain::{Alert, AlertState, harmless_within};
 use crate::panels::desk::{self, About, Aspect, Editor, Form, Question, Shown};
 use crate::panels::{Chosen, offers};
 use crate::runbook::{Answer, AskKind, Level, Order, RunRequest};
@@ -137,6 +137,7 @@ fn seen(alert: &Alert) -> AlertSeen {
         expression: alert.expression.clone(),
         reason: alert.reason.clone(),
         since: alert.since,
+        pending: alert.state == AlertState::Pending,
     }
 }
 

@@ -4,7 +4,7 @@ use super::complain;
 use super::following::{Opened, REFUSED};
 use crate::cli::USAGE;
 use crate::domain::runs::AlertSeen;
-use crate::domain::{Alert, ServiceName, harmless, units};
+use crate::domain::{Alert, AlertState, ServiceName, harmless, units};
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::{Absent, absent};
@@ -94,6 +94,7 @@ fn seen(alert: &Alert) -> AlertSeen {
         expression: alert.expression.clone(),
         reason: alert.reason.clone(),
         since: alert.since,
+        pending: alert.state == AlertState::Pending,
     }
 }
 

@@ -52,7 +52,9 @@ pub enum JournalError {
 #[derive(Debug, Error)]
 pub enum BeginError {
     /// Another run holds its target.
-    #[error("{target} is held by run {run} of {who}, since {since}")]
+    #[error(
+        "{target} is held by run {run} of {who}, since {since}: go on with it (opsroom attach {run}), or end it there (abandon)"
+    )]
     Held {
         /// What.
         target: String,

@@ -98,6 +98,7 @@ fn alerted(labels: &[(&str, &str)]) -> RunRequest {
             expression: String::new(),
             reason: String::new(),
             since: Timestamp::from_millis(0),
+            pending: false,
         }),
         ..about("", &[])
     }

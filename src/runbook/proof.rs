@@ -68,8 +68,9 @@ fn wrong(out: &mut String, run: &Run) -> std::fmt::Result {
     if let Some(alert) = &run.plan.alert {
         writeln!(
             out,
-            "{} since {}: {}",
+            "{} {}since {}: {}",
             code(&alert.labels.to_string()),
+            if alert.pending { "pending, not firing yet, " } else { "" },
             alert.since,
             text(&alert.reason)
         )?;

@@ -231,6 +231,7 @@ fn alert(labels: impl IntoIterator<Item = (String, String)>) -> AlertSeen {
         expression: String::new(),
         reason: String::new(),
         since: Timestamp::from_millis(0),
+        pending: false,
     }
 }
 

@@ -171,6 +171,7 @@ pub(crate) fn alert() -> AlertSeen {
         expression: EXPR.into(),
         reason: "too many errors".into(),
         since: now(),
+        pending: false,
     }
 }
 

@@ -426,17 +426,31 @@ impl Session<'_> {
         } else {
             "goes on"
         };
-        let text = format!("opsroom: left; run {} {goes_on}: opsroom attach {}", self.id, self.id);
+        let text = format!("opsroom: left; run {} {goes_on}{}", self.id, self.ways_out());
         self.say(&text).await;
         Some(WAITS)
     }
 
     /// A person is needed, and none is there.
     async fn waits(&mut self) -> u8 {
-        let text =
-            format!("opsroom: run {} waits for a person: opsroom attach {}", self.id, self.id);
+        let text = format!("opsroom: run {} waits for a person{}", self.id, self.ways_out());
         self.say(&text).await;
         WAITS
+    }
+
+    /// How somebody goes on with it, and what it keeps others from until it has ended.
+    fn ways_out(&self) -> String {
+        let id = &self.id;
+        let holds = self.run.as_ref().filter(|run| {
+            run.ended.is_none() && run.plan.steps.iter().any(|step| run.changes(step.id))
+        });
+        match holds {
+            Some(run) => format!(
+                ": opsroom attach {id}\nopsroom: it holds {} until it has ended: go on with it there, or type abandon and why",
+                harmless(&run.plan.target)
+            ),
+            None => format!(": opsroom attach {id}"),
+        }
     }
 
     async fn resized(&mut self) -> Option<u8> {

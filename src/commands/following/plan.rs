@@ -43,6 +43,9 @@ fn head(lines: &mut Vec<String>, plan: &Plan) {
     if let Some(alert) = &plan.alert {
         let (labels, reason) = (clean(&alert.labels.to_string()), clean(&alert.reason));
         lines.push(format!("   alert {labels} since {}: {reason}", clock(alert.since)));
+        if alert.pending {
+            lines.push("   it is pending: it does not fire yet".to_owned());
+        }
     }
     for value in &plan.values {
         let held = match &value.held {

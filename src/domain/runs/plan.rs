@@ -98,6 +98,9 @@ pub struct AlertSeen {
     pub reason: String,
     /// Since when it fired.
     pub since: Timestamp,
+    /// It did not fire yet: what it is about has to last longer first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
 }
 
 /// A variable of the commands.

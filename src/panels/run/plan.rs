@@ -45,8 +45,9 @@ pub(super) fn lines(scene: &Scene<'_>) -> Vec<Parts> {
     let words = format!("{} in {environment}{armed}, on host {}", plan.target, plan.host);
     fact(scene, &mut lines, "target", &words);
     if let Some(alert) = &plan.alert {
-        let words =
-            format!("{} {}", alert.labels.get("alertname").unwrap_or("unnamed"), alert.reason);
+        let pending = if alert.pending { " (pending: it does not fire yet)" } else { "" };
+        let name = alert.labels.get("alertname").unwrap_or("unnamed");
+        let words = format!("{name}{pending} {}", alert.reason);
         fact(scene, &mut lines, "alert", &words);
     }
     let used = |name: &str| {

@@ -16,9 +16,10 @@ pub(super) fn lines(scene: &Scene<'_>) -> (Vec<Parts>, Cursor) {
     let (mut lines, mut cursor) = asked(scene);
     if let Some(why) = &scene.followed.refused {
         let why = harmless_within(why, 300);
-        let words = format!(" refused: {why}");
-        lines.insert(0, Scene::styled(words, scene.theme.bad_notice()));
-        cursor = cursor.map(|(x, line)| (x, line + 1));
+        let words = format!("refused: {why}");
+        let told = scene.wrapped(&words, 1, scene.theme.bad_notice());
+        cursor = cursor.map(|(x, line)| (x, line + told.len()));
+        lines.splice(0..0, told);
     }
     (lines, cursor)
 }

@@ -67,6 +67,7 @@ fn plan(script: &str) -> Plan {
             expression: "sum(rate(x[1m])) > 0".into(),
             reason: "5xx 12.4% > 5%".into(),
             since: at(-300),
+            pending: false,
         }),
         values: vec![
             Value {

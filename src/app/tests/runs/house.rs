@@ -267,6 +267,7 @@ pub(super) fn plan() -> Plan {
             expression: "sum(rate(http_requests_total{code=~\"5..\"}[5m])) > 0.05".into(),
             reason: "5xx 12.4% > 5%, 41 req/s".into(),
             since: ago(660),
+            pending: false,
         }),
         values: vec![
             value("RELEASE", "v141", Origin::Chosen),

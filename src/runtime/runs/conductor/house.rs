@@ -131,7 +131,7 @@ pub(super) fn as_the_alert_said(
     lines: &[(String, Condition)],
     plan: &Plan,
 ) {
-    let Some(alert) = &plan.alert else { return };
+    let Some(alert) = plan.alert.as_ref().filter(|alert| !alert.pending) else { return };
     let named = alert.labels.get("alertname");
     for line in before.iter_mut().filter(|line| line.finding.holds == Holds::Unknown) {
         let condition = lines.iter().find(|(of, _)| *of == line.line).map(|(_, of)| of);

@@ -74,6 +74,7 @@ impl Bench {
             expression: expression.into(),
             reason: "x".into(),
             since: Timestamp::from_millis(0),
+            pending: false,
         };
         Self::of(Subject { service: None, alert: Some(alert) })
     }

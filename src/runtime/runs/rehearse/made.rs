@@ -95,6 +95,7 @@ impl Made {
             expression: String::new(),
             reason: String::new(),
             since: Timestamp::default(),
+            pending: false,
         });
         let request = RunRequest {
             book: book.id.as_str().into(),
