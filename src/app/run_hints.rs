@@ -51,7 +51,7 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
                 || (followed.lost.is_some() && !ended)
         }
         Action::Retry => {
-            matches!(asked, Some(AskKind::Failed { .. } | AskKind::Changed { .. }))
+            matches!(asked, Some(AskKind::Failed { .. } | AskKind::Changed { may_go_on: true, .. }))
         }
         Action::Skip => match asked {
             Some(AskKind::Failed { skip, .. }) => *skip,

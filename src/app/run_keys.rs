@@ -5,13 +5,16 @@ use super::act::REFUSED_FROZEN;
 use super::pages::Page;
 use super::runs;
 use super::state::State;
-use crate::domain::runs::{Decision, RunId};
+use crate::domain::runs::{Decision, RunId, StepId};
 use crate::panels::desk::{self, APPROVE, Intent, Line, Question, READ_IN, START, Wants};
 use crate::runbook::{Answer, AskKind, Hidden, Order, StepState};
 use crate::store::{Action, Effect, Key, KeyCode, RunsEffect};
 use crate::ui::Scope;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+/// So long the second key counts that ends a changing step.
+const MEANT_IN: Duration = Duration::from_secs(10);
 /// Said when a key came before the question could be read.
 const EARLY: &str = "that key came before the question could be read: it was dropped";
 
@@ -469,6 +472,10 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     let ask = desk::ask(followed).map(|ask| ask.kind.clone());
     match (action, running, &ask) {
         (Action::Cancel, Some(step), None) => {
+            let changes = followed.run.as_ref().is_some_and(|run| run.changes(step));
+            if changes && !is_meant(state, step) {
+                return Vec::new();
+            }
             let effects = order(state, &id, Order::Cancel { step });
             if !effects.is_empty() {
                 state.say(format!("step {step} is told to end"), false);
@@ -489,6 +496,25 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         (Action::Terminal, ..) => nothing(state, "no step has a terminal now"),
         (_, _, None) => nothing(state, "the run asks nothing now"),
         (_, _, Some(kind)) => decide(state, &id, action, kind),
+    }
+}
+
+/// A step that changes something is ended by a second key that comes after it could
+/// be read what that means, and not by one that is held down.
+fn is_meant(state: &mut State, step: StepId) -> bool {
+    let now = state.known.now;
+    let said = state.words.desk.ending.filter(|(of, _)| *of == step);
+    match said.map(|(_, since)| now.since(since)) {
+        Some(waited) if waited >= READ_IN && waited <= MEANT_IN => {
+            state.words.desk.ending = None;
+            true
+        }
+        _ => {
+            state.words.desk.ending = Some((step, now));
+            state
+                .say(format!("K again ends step {step}: nobody knows then what it has done"), true);
+            false
+        }
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Desk {
     pub sent: Option<(Question, Timestamp)>,
     /// Keys go to the terminal of this step of this run.
     pub terminal: Option<(RunId, StepId)>,
+    /// A changing step that would be ended, and since when that is said.
+    pub ending: Option<(StepId, Timestamp)>,
     /// Armed because this question of this run wants it.
     pub armed_for: Option<(RunId, u64)>,
 }

@@ -160,6 +160,9 @@ pub enum AskKind {
     Changed {
         /// What changed, in words, line by line.
         difference: Vec<String>,
+        /// A person may say that it goes on all the same: no pin has changed.
+        #[serde(default)]
+        may_go_on: bool,
     },
 }
 

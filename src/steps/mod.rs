@@ -12,6 +12,7 @@ mod terminal;
 mod testing;
 
 pub use asking::ask;
+pub use terminal::SIZE as TERMINAL_SIZE;
 
 use crate::domain::Timestamp;
 use crate::domain::runs::{ProcessId, Step as Planned, StepEnd};

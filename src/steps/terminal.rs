@@ -31,7 +31,7 @@ pub(super) const KIND: Kind = Kind { name: "terminal", build };
 /// no group.
 const GATE: &str = r#"IFS= read -r go || exit 125; exec setsid -c "$@" <&1 2>&1"#;
 /// Columns and rows until a follower tells those of its own.
-const SIZE: (u16, u16) = (80, 24);
+pub const SIZE: (u16, u16) = (80, 24);
 /// What programs are told of the terminal where nothing else is said: what all of
 /// them know.
 const TERM: &str = "xterm";

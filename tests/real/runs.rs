@@ -161,7 +161,7 @@ async fn what_is_pinned_is_asked_right_before_each_change() {
     house.write("release", "v2\n");
     follower.answer(ask.number, Answer::Go { typed: None }).await;
     let Said::Asked(ask) = follower.until_asked().await else { panic!("it ended") };
-    let AskKind::Changed { difference } = &ask.kind else { panic!("{ask:?}") };
+    let AskKind::Changed { difference, may_go_on: false } = &ask.kind else { panic!("{ask:?}") };
     assert_eq!(difference, &["release was v1 and is v2"]);
     follower.decide(ask.number, Decision::Retry).await;
     assert!(follower.until_refused().await.contains("what is pinned has changed"));

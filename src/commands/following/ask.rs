@@ -79,14 +79,14 @@ pub(super) fn question(ask: &Ask, run: &Run) -> Vec<String> {
                 super::say::clock(*until)
             ));
         }
-        AskKind::Changed { difference } => {
+        AskKind::Changed { difference, may_go_on } => {
             lines.push(format!("?? {title}  stands still: something has changed"));
             for line in difference {
                 push_text(&mut lines, line);
             }
+            let anyway = if *may_go_on { ", anyway to go on all the same" } else { "" };
             lines.push(format!(
-                "   type again to look again, anyway to go on where that is possible; \
-                 or: skip WHY, abandon WHY{undo}"
+                "   type again to look again{anyway}; or: skip WHY, abandon WHY{undo}"
             ));
         }
     }
@@ -249,7 +249,7 @@ mod tests {
             AskKind::Unknown { alive: false },
             AskKind::Arm,
             AskKind::Approve { until: Timestamp::default() },
-            AskKind::Changed { difference: Vec::new() },
+            AskKind::Changed { difference: Vec::new(), may_go_on: true },
         ];
         for kind in kinds {
             assert!(meant(&kind, "").is_err() && meant(&kind, "  ").is_err(), "{kind:?}");

@@ -257,7 +257,7 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask) -> Middle {
             lines.extend(around(scene, run, step));
             Middle { title, lines, said: said_before(scene, run, step) }
         }
-        AskKind::Changed { difference } => {
+        AskKind::Changed { difference, .. } => {
             let warning = theme.status(Status::Warning);
             let told = difference.iter().flat_map(|line| scene.verbatim(line, 3, warning));
             let mut lines: Vec<Parts> = told.collect();

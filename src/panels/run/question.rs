@@ -162,9 +162,13 @@ fn choices(scene: &Scene<'_>) -> Parts {
             words = "It waits for a second person.".into();
             keys.extend([("y", "approve (not yours)"), ("X", "abandon")]);
         }
-        AskKind::Changed { .. } => {
+        AskKind::Changed { may_go_on, .. } => {
             words = "Nothing was run.".into();
-            keys.extend([("L", "look again"), ("R", "go on all the same"), ("X", "abandon")]);
+            keys.push(("L", "look again"));
+            if *may_go_on {
+                keys.push(("R", "go on all the same"));
+            }
+            keys.extend([("S", "leave it out"), ("X", "abandon")]);
         }
         AskKind::Edit { .. } | AskKind::Secret { .. } | AskKind::Arm => {}
     }

@@ -170,7 +170,7 @@ screens!(nobody_knows_how_a_step_ended, |w, h| {
 
 screens!(something_changed_meanwhile, |w, h| {
     let difference = vec!["release was v142, is v143".to_owned(), "asked 2s ago".to_owned()];
-    on_page(asking(AskKind::Changed { difference }, two_done(), 3), w, h)
+    on_page(asking(AskKind::Changed { difference, may_go_on: false }, two_done(), 3), w, h)
 });
 
 screens!(production_has_to_be_armed, |w, h| { on_page(asking(AskKind::Arm, two_done(), 3), w, h) });

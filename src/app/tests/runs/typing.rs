@@ -320,6 +320,26 @@ fn the_hint_line_names_keys_that_answer_and_no_letter_of_the_name() {
 }
 
 #[test]
+fn a_step_that_changes_something_is_ended_by_a_second_key_that_is_not_the_same_press() {
+    let records = [two_done(), vec![running(3, 12)]].concat();
+    let doing = doing(None, 0);
+    let followed = Followed { run: Some(run(records)), doing, ..Followed::default() };
+    let mut state = on_page(followed, 80, 24);
+    // Held down, it only says what it would do.
+    assert_eq!(ordered(&type_keys(&mut state, "K K K K K K K K K K K K")), []);
+    assert!(text_of(&state, 80, 24).contains("K again ends step 3"));
+    wait(&mut state, 11_000);
+    assert_eq!(ordered(&type_keys(&mut state, "K")), [], "that was too long ago");
+    wait(&mut state, 600);
+    assert_eq!(
+        ordered(&type_keys(&mut state, "K")),
+        [Order::Cancel { step: crate::domain::runs::StepId(3) }]
+    );
+    wait(&mut state, 600);
+    assert_eq!(ordered(&type_keys(&mut state, "K")), []);
+}
+
+#[test]
 fn a_terminal_takes_all_keys_and_gives_them_back() {
     let records = [two_done(), vec![running(3, 12)]].concat();
     let mut doing = doing(None, 0);

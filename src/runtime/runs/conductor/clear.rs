@@ -98,7 +98,7 @@ impl Conductor {
             return Ok(true);
         }
         self.may_go_on = may_go_on;
-        let answered = self.question(step, AskKind::Changed { difference }).await;
+        let answered = self.question(step, AskKind::Changed { difference, may_go_on }).await;
         let (who, answer) = match answered {
             Ok(answered) => answered,
             Err(over) => {

@@ -71,6 +71,11 @@ impl Conductor {
         if self.floor.leaving || !self.note(started(prepared.process())).await? {
             return Ok(());
         }
+        if is_tty(&planned) {
+            // Until somebody who follows tells another.
+            self.floor.doing.terminal = Some(steps::TERMINAL_SIZE);
+            self.floor.tell();
+        }
         self.output.begin();
         let mut end = self.see_through(id, prepared, line).await;
         let (range, pieces) = self.output.end();
@@ -176,10 +181,7 @@ impl Conductor {
             self.floor.refuse(from, why);
             return;
         }
-        let is_tty = matches!(
-            self.run.plan.step(step).map(|it| &it.kind),
-            Some(StepKind::Command(command)) if command.tty
-        );
+        let is_tty = self.run.plan.step(step).is_some_and(is_tty);
         match order {
             Order::Cancel { step: meant } if meant == step => {
                 tracing::info!(run = %self.run.id, step = step.0, user = %who.user, "step cancelled");
@@ -237,6 +239,11 @@ impl Conductor {
             end.captured = None;
         }
     }
+}
+
+/// Whether a step runs in a terminal.
+fn is_tty(step: &Step) -> bool {
+    matches!(&step.kind, StepKind::Command(command) if command.tty)
 }
 
 /// The step with its text as a person has edited it.
