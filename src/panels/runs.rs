@@ -120,7 +120,11 @@ impl Panel for Runs {
         let waiting = known.runs.list.iter().filter(|run| waits(known, newest(known, run))).count();
         let mut title = self.rows.title("RUNS on this host", all);
         if waiting > 0 {
-            let _ = write!(title, ", {waiting} wait for a person");
+            let _ = write!(
+                title,
+                ", {waiting} {} for a person",
+                if waiting == 1 { "waits" } else { "wait" }
+            );
         }
         let failure = known.runs.failure.as_ref().map(|why| {
             format!("the runs cannot be read: {}", harmless_within(why, cells::LONGEST))

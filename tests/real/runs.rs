@@ -190,7 +190,7 @@ async fn nothing_begins_as_long_as_a_pin_does_not_answer() {
     let plan = follower.planned().await;
     follower.order(Order::Start(plan.hash())).await;
     let Said::Asked(ask) = follower.until_asked().await else { panic!("it ended") };
-    let AskKind::Changed { difference } = &ask.kind else { panic!("{ask:?}") };
+    let AskKind::Changed { difference, .. } = &ask.kind else { panic!("{ask:?}") };
     assert!(difference[0].starts_with("release cannot be told: "), "{difference:?}");
     assert!(house.log().is_empty());
     house.write("release", "v1\n");

@@ -42,7 +42,7 @@ async fn stands_still(
     until_told(&mut follower, line, Holds::Yes).await;
     follower.answer(ask.number, Answer::Go { typed: None }).await;
     let Said::Asked(ask) = follower.until_asked().await else { panic!("it ended") };
-    let AskKind::Changed { difference } = &ask.kind else { panic!("{ask:?}") };
+    let AskKind::Changed { difference, .. } = &ask.kind else { panic!("{ask:?}") };
     assert_eq!(difference.len(), 1, "{difference:?}");
     let subject = if request.alert.is_some() { "the alert" } else { "the service" };
     assert!(difference[0].starts_with(subject), "{difference:?}");

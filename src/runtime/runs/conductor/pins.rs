@@ -34,7 +34,8 @@ impl Conductor {
                 self.note(RunRecord::PinsAsked { step: first, pins }).await?;
                 return Ok(());
             }
-            let (who, answer) = self.question(first, AskKind::Changed { difference }).await?;
+            let (who, answer) =
+                self.question(first, AskKind::Changed { difference, may_go_on: false }).await?;
             if !matches!(answer, Answer::Again) {
                 return self.way_out(first, who, answer).await;
             }
