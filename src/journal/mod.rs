@@ -153,6 +153,12 @@ impl Journal {
         self.on_reserve.load(Ordering::Relaxed)
     }
 
+    /// Gives a part of what was kept to a disk that is full, for what a run cannot
+    /// begin without. Whether there was one.
+    pub async fn make_room(&self) -> bool {
+        self.writer.lock().await.release().await
+    }
+
     /// Appends a record: when this gives, it is on the disk.
     pub async fn append(&self, at: Timestamp, record: Record) -> Result<Entry, JournalError> {
         match self.write(at, record, Guard::None).await? {

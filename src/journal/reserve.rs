@@ -12,6 +12,8 @@ const WHOLE: u64 = 16 << 20;
 const PART: u64 = WHOLE / 4;
 /// It is made again when so much would be free beside it.
 const ROOM: u64 = 2 * WHOLE;
+/// A disk with less than this is full.
+const WAY: u64 = 1 << 20;
 
 /// Whether all of it is there.
 pub(super) fn is_whole(place: &Place) -> bool {
@@ -39,6 +41,16 @@ pub(super) fn fill(place: &Place) -> io::Result<()> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Gives a part back to a disk that is full: a journal is not even opened
+/// without some room.
+pub(super) fn make_way(place: &Place) -> io::Result<()> {
+    let disk = statvfs(&place.folder)?;
+    if disk.f_bavail.saturating_mul(disk.f_frsize) < WAY {
+        release(place);
+    }
+    Ok(())
 }
 
 /// Gives a part back to the disk. Whether there was one.

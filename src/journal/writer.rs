@@ -120,6 +120,7 @@ impl Writer {
                 std::fs::File::open(&place.folder)?.sync_all()?;
                 // It is made while there is room, and missed when there is none.
                 let _ = reserve::fill(&place);
+                reserve::make_way(&place)?;
                 Ok(heads)
             })
             .await
@@ -140,7 +141,12 @@ impl Writer {
         bad: &impl Fn(io::Error) -> JournalError,
     ) -> Result<Self, JournalError> {
         place.open_file(&place.database()).map_err(bad)?;
-        let mut db = connect(&place.database()).await.map_err(write_error)?;
+        let mut db = loop {
+            match connect(&place.database()).await {
+                Err(error) if is_full(&error) && reserve::release(place) => {}
+                connected => break connected.map_err(write_error)?,
+            }
+        };
         schema::migrate(&mut db).await?;
         let journal = identity(&mut db, heads.journal().map_err(bad)?, bad).await?;
         let id = loop {
@@ -400,7 +406,7 @@ impl Writer {
     }
 
     /// Gives a part of the reserve to the disk. Whether there was one.
-    async fn release(&mut self) -> bool {
+    pub(super) async fn release(&mut self) -> bool {
         self.on_reserve.store(true, Ordering::Relaxed);
         let place = Arc::clone(&self.place);
         blocking(move || Ok(reserve::release(&place))).await.unwrap_or(false)

@@ -139,3 +139,42 @@ fn cut(path: &Path, bytes: u64) -> bool {
     file.set_len(length.saturating_sub(bytes)).unwrap();
     length > 0
 }
+
+#[tokio::test]
+async fn a_runbook_that_makes_room_is_carried_out_and_recorded_on_a_full_disk() {
+    let Some(small) = Small::mount("64m") else { return };
+    let house = House::new("environment = 'staging'\n").with_state(small.0.path());
+    house.ten_steps();
+    // Whoever came before has made the journal, and what is kept for a full disk.
+    let mut before = house.conduct(&House::ten()).await.unwrap();
+    house.follow(&before).await.planned().await;
+    before.kill().await;
+    let filler = small.fill();
+    house.book(
+        "clean-up",
+        &format!(
+            "# Make room\n```bash {{name=look reads}}\ndf -h {folder}\n```\n\
+             ```bash {{name=clean}}\nrm {file}\necho there is room\n```\n\
+             ```bash {{reads expect=/^[0-9]+M$/}}\ndf --output=avail -h {folder} | tail -n 1 | tr -d ' '\n```\n",
+            folder = small.0.path().display(),
+            file = filler.display(),
+        ),
+    );
+    let run = house.conduct(&House::request("clean-up")).await.unwrap();
+    let id = run.run.clone();
+    let mut follower = house.follow(&run).await;
+    let plan = follower.planned().await;
+    follower.order(Order::Start(plan.hash())).await;
+    // It goes on being filled by somebody else.
+    small.fill();
+    follower.confirm().await;
+    follower.until_over().await;
+    assert!(!filler.exists());
+    assert!(follower.output.contains("there is room"), "{}", follower.output);
+    run.ends().await;
+    let entries = house.entries(&id).await;
+    assert_eq!(entries, follower.entries);
+    assert_eq!(house.verify().await, Vec::<String>::new());
+    let reserve = std::fs::metadata(house.place().reserve()).unwrap().len();
+    assert_eq!(reserve, 16 << 20, "it is kept again");
+}

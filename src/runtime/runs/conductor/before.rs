@@ -468,7 +468,12 @@ impl Stage {
         self.mask.lines(&mut before);
         let process = process::own().map_err(|error| error.to_string())?;
         let who = self.house.who.clone();
-        keep_text(self.journal.place(), &self.run, book).map_err(|error| error.to_string())?;
+        while let Err(error) = keep_text(self.journal.place(), &self.run, book) {
+            let is_full = error.kind() == std::io::ErrorKind::StorageFull;
+            if !is_full || !self.journal.make_room().await {
+                return Err(format!("its text cannot be kept: {error}"));
+            }
+        }
         let started =
             RunRecord::Started { who: who.clone(), plan: Box::new(plan.clone()), process, before };
         let begun = self.journal.begin(self.floor.clock.now(), self.run.clone(), started).await;
