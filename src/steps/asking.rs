@@ -1,6 +1,7 @@
 //! A question by a command: what a pin holds, which values there are to choose from.
 
-use super::command::{Bounds, Sampled, see_through};
+use super::command::see_through;
+use super::course::{Bounds, Sampled};
 use super::ending::Ending;
 use super::gate::{Around, Held, argv};
 use super::group::Group;

@@ -1,29 +1,24 @@
 //! Command steps: a block of a runbook, run by a shell in a process group of its own.
 
+use super::course::{Bounds, Heard, Running, Sampled, hand_over};
 use super::ending::{Ended, Ending, Promise, cancelled, limit};
 use super::gate::{Around, Held, argv, folder};
-use super::heard::{LastLine, Sample};
-use super::{Kind, Prepared, Step, StepCx, group};
+use super::{Kind, Prepared, Step, StepCx};
 use crate::domain::runs::{
     CommandStep, ProcessId, Step as Planned, StepEnd, StepKind, StepOutcome,
 };
 use futures_util::future::BoxFuture;
 use rustix::process::Signal;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// A command block.
 pub(super) const KIND: Kind = Kind { name: "command", build };
 
-/// After the command has ended its output is waited for as long as some comes
-/// within this time: what it started may hold the pipe open for ever.
-const LATE_OUTPUT: Duration = Duration::from_millis(300);
-/// And no longer than this, however much comes.
-const LATEST_OUTPUT: Duration = Duration::from_secs(10);
 /// A read that failed is tried again after a second, then after two, four, …
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -156,24 +151,6 @@ fn nth(number: u32) -> String {
     format!("{number}{ending}")
 }
 
-/// What a command is held to while it runs.
-pub(super) struct Bounds {
-    pub(super) limit: Duration,
-    /// What of its output is held against something.
-    pub(super) sample: Sampled,
-}
-
-/// What of an output is kept for a closer look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Sampled {
-    #[default]
-    Nothing,
-    /// Output and errors.
-    All,
-    /// Without errors.
-    Output,
-}
-
 /// Opens the gate and sees the command through to its end.
 pub(super) async fn see_through(
     mut held: Held,
@@ -181,12 +158,10 @@ pub(super) async fn see_through(
     output: &mpsc::Sender<Vec<u8>>,
     cancel: &mut tokio::sync::watch::Receiver<bool>,
 ) -> Ended {
-    let heard = Mutex::new(Heard::sampling(bounds.sample));
-    let begun = held.open();
-    let Held { mut child, group, mut out, err, .. } = held;
-    let mut err = err;
-    let mut stuck = false;
-    let how = {
+    let heard = Heard::sampling(bounds.sample);
+    let begun = held.open().is_ok();
+    let Held { mut child, group, mut out, mut err, .. } = held;
+    let seen = {
         let reading = async {
             let errors = async {
                 if let Some(err) = &mut err {
@@ -195,105 +170,18 @@ pub(super) async fn see_through(
             };
             tokio::join!(pump(&mut out, true, &heard, output), errors);
         };
-        tokio::pin!(reading);
-        let mut all_read = false;
-        let by_itself = async {
-            tokio::select! {
-                status = child.wait() => status,
-                () = &mut reading => { all_read = true; child.wait().await }
-            }
-        };
-        let how = tokio::select! {
-            status = by_itself => match status {
-                Ok(_) if begun.is_err() => Ending::NotBegun,
-                Ok(status) => Ending::Exit(status),
-                Err(error) => Ending::Lost(error.to_string()),
-            },
-            () = sleep(bounds.limit) => Ending::Timeout(bounds.limit),
-            () = cancelled(cancel) => Ending::Cancelled,
-        };
-        if matches!(how, Ending::Timeout(_) | Ending::Cancelled) {
-            // What it says at its end is read, too.
-            let ending = group.end(&mut child, Signal::TERM);
-            tokio::pin!(ending);
-            let gone = if all_read {
-                ending.await
-            } else {
-                tokio::select! {
-                    gone = &mut ending => gone,
-                    () = &mut reading => { all_read = true; ending.await }
-                }
-            };
-            stuck = !gone;
-        }
-        if !all_read {
-            late(reading, &heard).await;
-        }
-        how
+        let (child, limit) = (&mut child, bounds.limit);
+        let running = Running { child, group: &group, begun, first: Signal::TERM, limit };
+        running.see_through(&heard, reading, cancelled(cancel)).await
     };
-    let whole = matches!(&how, Ending::Exit(status) if status.success());
-    // A group that is empty after a good end has left nothing that it did not mean to leave.
-    let left = if whole && group.is_empty() { Vec::new() } else { group.left().await };
-    if !left.is_empty() {
+    let (ended, lives) = seen.ended(&group, heard).await;
+    if lives {
         // Whoever still writes shall find a reader as long as this process lives.
         tokio::spawn(async move {
             tokio::join!(drain(Some(out)), drain(err));
         });
     }
-    let mut heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let complaint = std::mem::take(&mut heard.complaint);
-    Ended {
-        how,
-        value: heard.value,
-        complaint,
-        sample: heard.sample,
-        left: group::words(&left),
-        stuck,
-    }
-}
-
-/// What was heard of a command's output, and how far it was handed over.
-#[derive(Default)]
-pub(super) struct Heard {
-    pub(super) value: LastLine,
-    pub(super) complaint: LastLine,
-    pub(super) sample: Sample,
-    sampled: Sampled,
-    pieces: u64,
-    handing_over: u32,
-}
-
-impl Heard {
-    pub(super) fn sampling(sampled: Sampled) -> Self {
-        Self { sampled, ..Self::default() }
-    }
-
-    /// A piece of output, or of errors, that is about to be handed over.
-    pub(super) fn take(&mut self, piece: &[u8], is_output: bool) {
-        if is_output {
-            self.value.take(piece);
-        }
-        self.complaint.take(piece);
-        let sampled = match self.sampled {
-            Sampled::Nothing => false,
-            Sampled::All => true,
-            Sampled::Output => is_output,
-        };
-        if sampled {
-            self.sample.take(piece);
-        }
-        self.pieces += 1;
-        self.handing_over += 1;
-    }
-
-    /// A piece was handed over.
-    pub(super) fn handed_over(&mut self) {
-        self.handing_over -= 1;
-    }
-}
-
-pub(super) fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
+    ended
 }
 
 /// Hands over all that comes, until nothing can come any more.
@@ -305,30 +193,8 @@ async fn pump(
 ) {
     let mut buffer = vec![0; PIECE];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let piece = &buffer[..read];
-        lock(heard).take(piece, is_output);
-        // Nobody may be there to keep it any more; the command goes on.
-        let _ = output.send(piece.to_vec()).await;
-        lock(heard).handed_over();
+        hand_over(&buffer[..read], is_output, heard, output).await;
     }
-}
-
-/// Waits for what was written before the end and is still on its way.
-pub(super) async fn late(reading: impl Future<Output = ()>, heard: &Mutex<Heard>) {
-    let all = async {
-        tokio::pin!(reading);
-        loop {
-            let before = lock(heard).pieces;
-            if timeout(LATE_OUTPUT, &mut reading).await.is_ok() {
-                return;
-            }
-            let heard = lock(heard);
-            if heard.pieces == before && heard.handing_over == 0 {
-                return;
-            }
-        }
-    };
-    let _ = timeout(LATEST_OUTPUT, all).await;
 }
 
 async fn drain(from: Option<Receiver>) {

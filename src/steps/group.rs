@@ -59,6 +59,10 @@ impl Group {
     /// Ends all of it: asks with `first`, then with TERM, and after five seconds
     /// asks no longer. Whether the leader has gone.
     pub(super) async fn end(&self, child: &mut Child, first: Signal) -> bool {
+        if self.is_empty() {
+            // It does not lead its group yet.
+            let _ = child.start_kill();
+        }
         self.signal(first);
         if first != Signal::TERM {
             self.signal(Signal::TERM);

@@ -3,6 +3,7 @@
 mod asking;
 mod check;
 mod command;
+mod course;
 mod ending;
 mod gate;
 mod group;

@@ -4,11 +4,11 @@
 //! The command is the leader of its terminal's session. When the run's process
 //! dies the terminal hangs up, and the command with it.
 
-use super::command::{Bounds, Heard, Sampled, late, lock};
-use super::ending::{Ended, Ending, Promise, cancelled, limit};
+use super::course::{Bounds, Heard, Running, Sampled, hand_over};
+use super::ending::{Ended, Promise, cancelled, limit};
 use super::gate::{Around, GO, argv, check_folder, folder};
 use super::group::Group;
-use super::{Kind, Prepared, Step, StepCx, TerminalInput, group};
+use super::{Kind, Prepared, Step, StepCx, TerminalInput};
 use crate::domain::runs::{CommandStep, ProcessId, Step as Planned, StepEnd, StepKind};
 use futures_util::future::BoxFuture;
 use rustix::process::{Pid, Signal};
@@ -17,11 +17,10 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use std::io::{PipeWriter, Write, pipe};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
 /// A command block in a terminal.
 pub(super) const KIND: Kind = Kind { name: "terminal", build };
@@ -146,7 +145,7 @@ impl Prepared for Waiting {
 
 async fn see_through(held: Held, bounds: &Bounds, cx: &StepCx) -> Ended {
     let Held { mut child, group, mut gate, terminal, .. } = held;
-    let heard = Mutex::new(Heard::sampling(bounds.sample));
+    let heard = Heard::sampling(bounds.sample);
     let mut input = cx.input.lock().await;
     let mut size = None;
     // What was typed before there was anything to type into is not for it.
@@ -158,67 +157,24 @@ async fn see_through(held: Held, bounds: &Bounds, cx: &StepCx) -> Ended {
     if let Some(size) = size {
         resize(terminal.get_ref(), size);
     }
-    let begun = gate.write_all(GO);
+    let begun = gate.write_all(GO).is_ok();
     let mut cancel = cx.cancel.clone();
-    let mut stuck = false;
-    let how = {
+    let seen = {
         let reading = pump(&terminal, &heard, &cx.output);
-        tokio::pin!(reading);
-        let mut all_read = false;
-        let how = {
-            let by_itself = async {
-                tokio::select! {
-                    status = child.wait() => status,
-                    () = &mut reading => { all_read = true; child.wait().await }
-                }
-            };
+        let unwanted = async {
             tokio::select! {
-                status = by_itself => match status {
-                    Ok(_) if begun.is_err() => Ending::NotBegun,
-                    Ok(status) => Ending::Exit(status),
-                    Err(error) => Ending::Lost(error.to_string()),
-                },
-                () = feed(&terminal, &mut input) => Ending::Cancelled,
-                () = sleep(bounds.limit) => Ending::Timeout(bounds.limit),
-                () = cancelled(&mut cancel) => Ending::Cancelled,
+                () = feed(&terminal, &mut input) => {}
+                () = cancelled(&mut cancel) => {}
             }
         };
-        if matches!(how, Ending::Timeout(_) | Ending::Cancelled) {
-            if group.is_empty() {
-                // It does not lead its session yet.
-                let _ = child.start_kill();
-            }
-            let ending = group.end(&mut child, Signal::HUP);
-            tokio::pin!(ending);
-            let gone = if all_read {
-                ending.await
-            } else {
-                tokio::select! {
-                    gone = &mut ending => gone,
-                    () = &mut reading => { all_read = true; ending.await }
-                }
-            };
-            stuck = !gone;
-        }
-        if !all_read {
-            late(reading, &heard).await;
-        }
-        how
+        let (child, limit) = (&mut child, bounds.limit);
+        let running = Running { child, group: &group, begun, first: Signal::HUP, limit };
+        running.see_through(&heard, reading, unwanted).await
     };
     // Whatever still holds the terminal is told by the kernel that it has hung up,
     // also what runs as somebody else.
     drop(terminal);
-    let whole = matches!(&how, Ending::Exit(status) if status.success());
-    let left = if whole && group.is_empty() { Vec::new() } else { group.left().await };
-    let mut heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ended {
-        how,
-        value: std::mem::take(&mut heard.value),
-        complaint: std::mem::take(&mut heard.complaint),
-        sample: std::mem::take(&mut heard.sample),
-        left: group::words(&left),
-        stuck,
-    }
+    seen.ended(&group, heard).await.0
 }
 
 /// Hands over all that the terminal shows, until it has hung up.
@@ -233,10 +189,7 @@ async fn pump(terminal: &AsyncFd<OwnedFd>, heard: &Mutex<Heard>, output: &mpsc::
             Ok(Ok(0) | Err(_)) => return,
             Err(_not_ready) => continue,
         };
-        lock(heard).take(piece, true);
-        // Nobody may be there to keep it any more; the command goes on.
-        let _ = output.send(piece.to_vec()).await;
-        lock(heard).handed_over();
+        hand_over(piece, true, heard, output).await;
     }
 }
 
