@@ -1,8 +1,7 @@
 use super::heads::Kept;
 use super::*;
-use crate::domain::runs::{
-    BookRef, CommandStep, Expect, How, Plan, RunOutcome, Shell, Step, StepId, StepKind,
-};
+use crate::domain::runs::fixtures::{self, process};
+use crate::domain::runs::{CommandStep, How, Plan, RunOutcome, StepId, StepKind};
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -15,62 +14,15 @@ fn who(uid: u32) -> Who {
     Who { user: format!("u{uid}"), uid, login: None, host: "h".into(), from: None }
 }
 
-fn process(pid: u32) -> ProcessId {
-    ProcessId { pid, start: 1, boot: "b".into() }
-}
-
 async fn open(folder: &Path) -> Journal {
     let place = Place::own(folder);
     Journal::open(place, WriterKind::Run, who(1), process(1), at(0)).await.unwrap()
 }
 
-fn step(changes: bool) -> Step {
-    let command = CommandStep {
-        shell: Shell::Sh,
-        script: "true".into(),
-        changes,
-        tty: false,
-        timeout: None,
-        confirm: None,
-        approve: false,
-        capture: None,
-        undo: None,
-        undoes: false,
-        retry: 0,
-        expect: Expect::Codes(vec![0]),
-        folder: None,
-        uses: Vec::new(),
-        edit: None,
-    };
-    let kind = StepKind::Command(command);
-    Step { id: StepId(1), name: None, title: "it".into(), line: 1, kind }
-}
-
 fn started(target: &str, changes: bool) -> RunRecord {
-    let plan = Plan {
-        book: BookRef {
-            id: "restart".into(),
-            title: "Restart".into(),
-            path: "built in".into(),
-            hash: "aa".into(),
-            foreign: false,
-        },
-        environment: "production".into(),
-        armed_only: true,
-        config: "/c".into(),
-        host: "h".into(),
-        user: "u".into(),
-        folder: "/".into(),
-        target: target.into(),
-        service: None,
-        alert: None,
-        values: Vec::new(),
-        environ: BTreeMap::new(),
-        steps: vec![step(changes)],
-        pins: Vec::new(),
-        timeout: Duration::from_secs(1),
-        warnings: Vec::new(),
-    };
+    let command = CommandStep { changes, ..fixtures::command("true") };
+    let steps = vec![fixtures::step(1, "it", StepKind::Command(command))];
+    let plan = Plan { armed_only: true, target: target.into(), ..fixtures::plan(steps) };
     RunRecord::Started {
         who: who(1),
         plan: Box::new(plan),
@@ -234,13 +186,13 @@ async fn runs_and_what_was_done_with_books_before() {
     let first = |entries: &Vec<Entry>| (entries[0].at, entries.len());
     assert_eq!(runs.iter().map(first).collect::<Vec<_>>(), [(at(20), 2), (at(10), 2)]);
     let rehearsed = |hash: &str, broken: &[&str]| Record::Rehearsed {
-        book: "restart".into(),
+        book: "book".into(),
         hash: hash.into(),
         broken: broken.iter().map(|&it| it.into()).collect(),
     };
     journal.append(at(30), rehearsed("aa", &[])).await.unwrap();
     journal.append(at(40), rehearsed("bb", &["host is gone"])).await.unwrap();
-    let book = BookId::from("restart");
+    let book = BookId::from("book");
     let past = journal.past(&BTreeMap::new()).await.unwrap();
     assert_eq!(past[&book].run, Some((at(20), Some(RunOutcome::Proved))));
     assert_eq!(past[&book].rehearsed, Some((at(40), vec!["host is gone".into()])));

@@ -3,7 +3,6 @@
 
 use super::guess::{is_command, is_sentence};
 use super::shell;
-use std::borrow::Cow;
 
 /// What is run of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,10 +161,7 @@ fn behind_prompt_once(line: &str) -> Option<&str> {
                 || (line.as_bytes()[end] == b'%' && before.ends_with(' ') && is_command(rest))
         }
         // `user@host dir % `
-        [one, two] => {
-            let _ = two;
-            one.contains('@')
-        }
+        [one, _] => one.contains('@'),
         _ => false,
     };
     // `https://host/#anchor text` and `name: 50% done` are no prompts.
@@ -212,12 +208,8 @@ fn is_dialogue(line: &str) -> bool {
     if line.starts_with(">>> ") || line.starts_with("irb(") || line.starts_with("127.0.0.1:6379>") {
         return true;
     }
-    let name: Cow<'_, str> = line
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
-        .collect::<String>()
-        .into();
-    let rest = &line[name.len()..];
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let (name, rest) = line.split_at(line.find(|c| !part(c)).unwrap_or(line.len()));
     !name.is_empty()
         && (rest.starts_with("=# ")
             || rest.starts_with("=> ")
@@ -227,7 +219,7 @@ fn is_dialogue(line: &str) -> bool {
                     "mysql", "gpg", "mariadb", "sqlite", "ftp", "sftp", "ksql", "cqlsh", "telnet",
                     "redis", "mongo", "virsh", "nslookup", "psql",
                 ]
-                .contains(&&*name)))
+                .contains(&name)))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::{Prepared, StepCx, TerminalInput, step};
 use crate::domain::Timestamp;
 use crate::domain::runs::{
-    CommandStep, Condition, Expect, Finding, Holds, ProcessId, Shell, Step, StepEnd, StepId,
-    StepKind,
+    CommandStep, Condition, Finding, Holds, ProcessId, Step, StepEnd, StepKind, fixtures,
 };
 use crate::runbook::Evidence;
+pub(super) use fixtures::command as block;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -80,29 +80,8 @@ pub(super) fn context() -> (StepCx, Ends) {
     (cx, Ends { output: out, cancel, input, findings: found })
 }
 
-/// A changing block of bash.
-pub(super) fn block(script: &str) -> CommandStep {
-    CommandStep {
-        shell: Shell::Bash,
-        script: script.into(),
-        changes: true,
-        tty: false,
-        timeout: None,
-        confirm: None,
-        approve: false,
-        capture: None,
-        undo: None,
-        undoes: false,
-        retry: 0,
-        expect: Expect::Codes(vec![0]),
-        folder: None,
-        uses: Vec::new(),
-        edit: None,
-    }
-}
-
 pub(super) fn planned(kind: StepKind) -> Step {
-    Step { id: StepId(1), name: None, title: "a step".into(), line: 1, kind }
+    fixtures::step(1, "a step", kind)
 }
 
 /// The block at its gate.

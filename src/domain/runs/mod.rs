@@ -1,6 +1,8 @@
 //! Runs of runbooks, as they are planned and as the journal holds them.
 
 mod condition;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod ids;
 mod moment;
 mod plan;

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::domain::Labels;
-use crate::domain::runs::{AlertSeen, CheckStep, CommandStep, Condition, Expect, Shell};
+use crate::domain::runs::{AlertSeen, CheckStep, CommandStep, Condition, Shell, fixtures};
 use crate::domain::runs::{BookRef, PinAsked, ProcessId, Proof, RunOutcome, Step, Value};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 fn at(seconds: i64) -> Timestamp {
@@ -16,25 +15,9 @@ fn li() -> Who {
 }
 
 fn command(id: u32, title: &str, script: &str) -> Step {
-    let command = CommandStep {
-        shell: Shell::Sh,
-        script: script.into(),
-        changes: true,
-        tty: false,
-        timeout: None,
-        confirm: Some("api".into()),
-        approve: false,
-        capture: None,
-        undo: None,
-        undoes: false,
-        retry: 0,
-        expect: Expect::Codes(vec![0]),
-        folder: None,
-        uses: Vec::new(),
-        edit: None,
-    };
-    let (id, title) = (StepId(id), title.into());
-    Step { id, name: None, title, line: 1, kind: StepKind::Command(command) }
+    let confirm = Some("api".into());
+    let command = CommandStep { shell: Shell::Sh, confirm, ..fixtures::command(script) };
+    fixtures::step(id, title, StepKind::Command(command))
 }
 
 fn check(id: u32) -> Step {
@@ -53,13 +36,11 @@ fn plan(script: &str) -> Plan {
             hash: "0123456789abcdef".into(),
             foreign: false,
         },
-        environment: "production".into(),
         armed_only: true,
         config: "/etc/opsroom/config.toml".into(),
         host: "bastion-2".into(),
         user: "deploy".into(),
         folder: "/srv".into(),
-        target: "service/api".into(),
         service: Some("api".into()),
         alert: Some(AlertSeen {
             identity: 7,
@@ -83,11 +64,8 @@ fn plan(script: &str) -> Plan {
                 pattern: None,
             },
         ],
-        environ: BTreeMap::new(),
-        steps: vec![command(1, "Roll back", script), check(2)],
-        pins: Vec::new(),
         timeout: Duration::from_mins(1),
-        warnings: Vec::new(),
+        ..fixtures::plan(vec![command(1, "Roll back", script), check(2)])
     }
 }
 

@@ -1,44 +1,16 @@
 //! What a run may never do, whatever happens to its process.
 
 use super::*;
+use crate::domain::runs::fixtures::{self, plan, process, who};
 use crate::domain::runs::{
-    BookRef, CheckStep, CommandStep, Decision, Expect, Finding, Holds, Shell, StepOutcome, WriterId,
+    CheckStep, CommandStep, Decision, Expect, Finding, Holds, StepOutcome, WriterId,
 };
 use proptest::prelude::*;
 use std::time::Duration;
 
-fn who() -> Who {
-    Who { user: "li".into(), uid: 1000, login: Some(1000), host: "bastion".into(), from: None }
-}
-
-fn process(pid: u32) -> ProcessId {
-    ProcessId { pid, start: 1, boot: "boot".into() }
-}
-
 fn command(id: u32, changes: bool) -> Step {
-    Step {
-        id: StepId(id),
-        name: None,
-        title: format!("step {id}"),
-        line: id,
-        kind: StepKind::Command(CommandStep {
-            shell: Shell::Bash,
-            script: "true".into(),
-            changes,
-            tty: false,
-            timeout: None,
-            confirm: None,
-            approve: false,
-            capture: None,
-            undo: None,
-            undoes: false,
-            retry: 0,
-            expect: Expect::Codes(vec![0]),
-            folder: None,
-            uses: Vec::new(),
-            edit: None,
-        }),
-    }
+    let kind = StepKind::Command(CommandStep { changes, ..fixtures::command("true") });
+    fixtures::step(id, &format!("step {id}"), kind)
 }
 
 fn with(mut step: Step, change: impl Fn(&mut CommandStep)) -> Step {
@@ -63,33 +35,6 @@ fn manual(id: u32) -> Step {
 fn proof(id: u32) -> Step {
     let check = CheckStep { lines: Vec::new(), within: None, proof: true };
     Step { kind: StepKind::Check(check), ..command(id, false) }
-}
-
-fn plan(steps: Vec<Step>) -> Plan {
-    Plan {
-        book: BookRef {
-            id: "book".into(),
-            title: "Book".into(),
-            path: "/book.md".into(),
-            hash: String::new(),
-            foreign: false,
-        },
-        environment: "production".into(),
-        armed_only: false,
-        config: String::new(),
-        host: "bastion".into(),
-        user: "li".into(),
-        folder: "/".into(),
-        target: "service/api".into(),
-        service: None,
-        alert: None,
-        values: Vec::new(),
-        environ: BTreeMap::new(),
-        steps,
-        pins: Vec::new(),
-        timeout: Duration::from_secs(1),
-        warnings: Vec::new(),
-    }
 }
 
 /// A journal of one run.

@@ -3,10 +3,11 @@
 use super::super::house::{NOW, ago, burning, setting};
 use crate::app::pages::Page;
 use crate::app::{State, update};
+pub(super) use crate::domain::runs::fixtures::command;
 use crate::domain::runs::{
-    AlertSeen, BookRef, CheckStep, CommandStep, Condition, Entry, Expect, Finding, Held, Holds,
-    How, Origin, Pin, PinAsked, Plan, ProcessId, Proof, ProofLine, Record, RunId, RunOutcome,
-    RunRecord, Shell, Step, StepEnd, StepId, StepKind, StepOutcome, Value, Who,
+    AlertSeen, BookRef, CheckStep, CommandStep, Condition, Entry, Finding, Held, Holds, How,
+    Origin, Pin, PinAsked, Plan, ProcessId, Proof, ProofLine, Record, RunId, RunOutcome, RunRecord,
+    Step, StepEnd, StepId, StepKind, StepOutcome, Value, Who,
 };
 use crate::domain::{Num, Timestamp};
 use crate::runbook::{
@@ -54,26 +55,6 @@ service api is ok
 ```
 - [ ] Tell the incident channel
 ";
-
-pub(super) fn command(script: &str) -> CommandStep {
-    CommandStep {
-        shell: Shell::Bash,
-        script: script.into(),
-        changes: true,
-        tty: false,
-        timeout: None,
-        confirm: None,
-        approve: false,
-        capture: None,
-        undo: None,
-        undoes: false,
-        retry: 0,
-        expect: Expect::Codes(vec![0]),
-        folder: None,
-        uses: Vec::new(),
-        edit: None,
-    }
-}
 
 fn step(id: u32, title: &str, line: u32, kind: StepKind) -> Step {
     Step { id: StepId(id), name: None, title: title.into(), line, kind }

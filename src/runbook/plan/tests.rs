@@ -1,26 +1,11 @@
 use super::*;
-use crate::domain::runs::{AlertSeen, BookId, CheckStep, Condition, Expect, Pin};
+use crate::domain::runs::{AlertSeen, BookId, CheckStep, Condition, Pin, fixtures};
 use crate::domain::{Labels, Status, Timestamp};
 use crate::runbook::book::{Document, Front, Remark};
 
 fn command(script: &str, uses: &[&str]) -> CommandStep {
-    CommandStep {
-        shell: Shell::Bash,
-        script: script.into(),
-        changes: true,
-        tty: false,
-        timeout: None,
-        confirm: None,
-        approve: false,
-        capture: None,
-        undo: None,
-        undoes: false,
-        retry: 0,
-        expect: Expect::Codes(vec![0]),
-        folder: None,
-        uses: uses.iter().map(|name| (*name).to_owned()).collect(),
-        edit: None,
-    }
+    let uses = uses.iter().map(|name| (*name).to_owned()).collect();
+    CommandStep { uses, ..fixtures::command(script) }
 }
 
 fn reads(script: &str, uses: &[&str]) -> CommandStep {
