@@ -194,7 +194,9 @@ mod tests {
             let row = &mut says[line];
             let holds = if row.len() > 1 { row.remove(0) } else { row[0] };
             let words = format!("it says {holds:?}");
-            Box::pin(async move { Finding { holds, words, seen: None, value: None } })
+            Box::pin(
+                async move { Finding { holds, words, seen: None, value: None, in_time: false } },
+            )
         }
 
         fn hurry(&self, _: &[&Condition]) {}

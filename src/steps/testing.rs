@@ -22,7 +22,9 @@ pub(super) struct Blind;
 impl Evidence for Blind {
     fn ask<'a>(&'a self, _: &'a Condition, _: Timestamp) -> BoxFuture<'a, Finding> {
         let words = "nobody knows".into();
-        Box::pin(async { Finding { holds: Holds::Unknown, words, seen: None, value: None } })
+        Box::pin(async {
+            Finding { holds: Holds::Unknown, words, seen: None, value: None, in_time: false }
+        })
     }
 
     fn hurry(&self, _: &[&Condition]) {}

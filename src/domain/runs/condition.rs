@@ -64,4 +64,8 @@ pub struct Finding {
     pub seen: Option<Timestamp>,
     /// The value behind it, where it is a number.
     pub value: Option<crate::domain::Num>,
+    /// Nobody can tell yet, and time alone brings it: a window that is not seen yet,
+    /// a service without traffic, a first of several answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_time: bool,
 }

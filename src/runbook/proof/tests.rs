@@ -70,7 +70,7 @@ fn plan(script: &str) -> Plan {
 }
 
 fn found(holds: Holds, words: &str) -> Finding {
-    Finding { holds, words: words.into(), seen: Some(at(60)), value: None }
+    Finding { holds, words: words.into(), seen: Some(at(60)), value: None, in_time: false }
 }
 
 fn end(outcome: StepOutcome, words: &str, findings: Vec<Finding>) -> StepEnd {

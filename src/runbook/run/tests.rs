@@ -102,7 +102,13 @@ impl Told {
 #[test]
 fn what_was_seen_before_the_first_change_fills_what_was_not_known_at_the_start() {
     let line = |words: &str| {
-        let finding = Finding { holds: Holds::No, words: words.into(), seen: None, value: None };
+        let finding = Finding {
+            holds: Holds::No,
+            words: words.into(),
+            seen: None,
+            value: None,
+            in_time: false,
+        };
         ProofLine { line: "p95".into(), finding }
     };
     let mut told = Told::of(vec![command(1, true)]);

@@ -23,7 +23,7 @@ use crate::runbook::Evidence;
 use crate::store::{Ask, AskId, Effect, Known, Msg};
 use alerts::{Alerts, Say};
 use course::Course;
-use expr::{AskEngine, Question, Says};
+use expr::{AskEngine, Blind, Question, Says};
 use finding::{Part, together};
 pub use firing::{Absent, absent};
 use futures_util::future::BoxFuture;
@@ -385,9 +385,10 @@ impl Inner {
         };
         for signal in judged {
             let question = self.question(signal.engine, now, after);
-            if let Err(words) = question.is_fresh(&signal.expr).await {
+            if let Err(Blind { words, in_time }) = question.is_fresh(&signal.expr).await {
                 let words = format!("{}: {words}", signal.label);
-                return Part::unknown(words, finding.seen).finding(Holds::Unknown);
+                let part = Part { in_time, ..Part::unknown(words, finding.seen) };
+                return part.finding(Holds::Unknown);
             }
         }
         finding
@@ -451,7 +452,8 @@ fn line(
         Status::Unknown => Holds::Unknown,
     };
     let words = standing.reason.clone();
-    let part = Part { status: None, words, seen: standing.seen, value };
+    let in_time = finding::comes_in_time(standing);
+    let part = Part { value, in_time, ..Part::unknown(words, standing.seen) };
     ProofLine { line: label.to_owned(), finding: part.finding(holds) }
 }
 

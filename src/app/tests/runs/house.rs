@@ -290,7 +290,13 @@ fn process() -> ProcessId {
 }
 
 pub(super) fn found(holds: Holds, words: &str, value: Option<f64>) -> Finding {
-    Finding { holds, words: words.into(), seen: Some(ago(4)), value: value.map(Num) }
+    Finding {
+        holds,
+        words: words.into(),
+        seen: Some(ago(4)),
+        value: value.map(Num),
+        in_time: false,
+    }
 }
 
 pub(super) fn before() -> Vec<ProofLine> {

@@ -41,15 +41,34 @@ pub(super) struct Question<'q> {
     pub(super) identity: Option<&'q Labels>,
 }
 
-/// Why nobody can tell, in words.
-type Blind = String;
+/// Why nobody can tell.
+#[derive(Debug)]
+pub(super) struct Blind {
+    pub(super) words: String,
+    /// Time alone will change that.
+    pub(super) in_time: bool,
+}
+
+impl Blind {
+    fn yet(words: impl Into<String>) -> Self {
+        Self { words: words.into(), in_time: true }
+    }
+}
+
+impl<T: Into<String>> From<T> for Blind {
+    fn from(words: T) -> Self {
+        Self { words: words.into(), in_time: false }
+    }
+}
 
 impl Question<'_> {
     /// What the expression says, with words for it.
     pub(super) async fn says(&self, text: &str) -> (Says, Part) {
         match self.look(text).await {
             Ok(found) => found,
-            Err(words) => (Says::Unknown, Part::unknown(words, None)),
+            Err(Blind { words, in_time }) => {
+                (Says::Unknown, Part { in_time, ..Part::unknown(words, None) })
+            }
         }
     }
 
@@ -65,11 +84,11 @@ impl Question<'_> {
         self.whole_window(&expr)?;
         let (data, coverage) = self.told(text).await?;
         if let Coverage::Partial { seen, wanted } = coverage {
-            return Err(if seen.is_zero() {
+            return Err(Blind::yet(if seen.is_zero() {
                 "waiting: nothing has been scraped yet".to_owned()
             } else {
                 format!("waiting: {} of {} seen", units::age(seen), units::age(wanted))
-            });
+            }));
         }
         let points = self.own(points(data)?);
         self.fresh(&expr).await?;
@@ -83,15 +102,18 @@ impl Question<'_> {
             let value = point.value;
             let compared = subjects.first().and_then(|subject| subject.compared.as_deref());
             let words = words(value, compared, points.len());
-            return Ok((Says::Something, Part { status: None, words, seen, value: Some(value) }));
+            return Ok((
+                Says::Something,
+                Part { value: Some(value), ..Part::unknown(words, seen) },
+            ));
         }
         if !points.is_empty() {
-            return Err("no value (NaN)".into());
+            return Err(Blind::yet("no value (NaN)"));
         }
         if subjects.is_empty() {
             let words = "no series matches".to_owned();
             let says = if promql::asks_absence(&expr) { Says::Nothing } else { Says::Unknown };
-            return Ok((says, Part { status: None, words, seen, value: None }));
+            return Ok((says, Part::unknown(words, seen)));
         }
         let mut first = None;
         for subject in &subjects {
@@ -105,7 +127,7 @@ impl Question<'_> {
             (Some(value), None) => number(value),
             (None, _) => "none of them".to_owned(),
         };
-        Ok((Says::Nothing, Part { status: None, words, seen, value }))
+        Ok((Says::Nothing, Part { value, ..Part::unknown(words, seen) }))
     }
 
     /// One whole window has to lie behind the change.
@@ -116,7 +138,7 @@ impl Question<'_> {
         }
         let window = promql::window(expr);
         let so_far = self.now.since(self.after);
-        if so_far < window { Err(window_words(so_far, window)) } else { Ok(()) }
+        if so_far < window { Err(Blind::yet(window_words(so_far, window))) } else { Ok(()) }
     }
 
     /// The latest samples that it looks at are of after the change. Of a series
@@ -135,7 +157,9 @@ impl Question<'_> {
             let at = Timestamp::from_millis((seconds * 1000.0) as i64 - self.skew_ms);
             if at < self.after {
                 let age = units::age(self.after.since(at).max(Duration::from_secs(1)));
-                return Err(format!("waiting: the data is still of {age} before the change"));
+                return Err(Blind::yet(format!(
+                    "waiting: the data is still of {age} before the change"
+                )));
             }
         }
         Ok(())
@@ -149,7 +173,7 @@ impl Question<'_> {
             return Ok(Some(point.value));
         }
         if !points.is_empty() {
-            return Err("no traffic (NaN)".into());
+            return Err(Blind::yet("no traffic (NaN)"));
         }
         for below in [&subject.divisor, &subject.all].into_iter().flatten() {
             if self.own(self.points(below).await?).iter().any(is_positive) {
@@ -165,7 +189,7 @@ impl Question<'_> {
         if self.own(self.points(all).await?).iter().any(is_positive) {
             return Ok(());
         }
-        Err("no traffic".into())
+        Err(Blind::yet("no traffic"))
     }
 
     async fn told(&self, text: &str) -> Told {

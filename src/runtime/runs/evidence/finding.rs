@@ -1,7 +1,7 @@
 //! What the parts of an answer say, and what they say together.
 
 use crate::domain::runs::{Finding, Holds};
-use crate::domain::{Num, Standing, Status, Timestamp, harmless_within, units};
+use crate::domain::{Mark, Num, Standing, Status, Timestamp, harmless_within, units};
 use std::time::Duration;
 
 /// Findings are cut to so many characters.
@@ -15,15 +15,22 @@ pub(super) struct Part {
     pub(super) words: String,
     pub(super) seen: Option<Timestamp>,
     pub(super) value: Option<Num>,
+    /// It proves nothing yet, and time alone will change that.
+    pub(super) in_time: bool,
 }
 
 impl Part {
     pub(super) fn unknown(words: impl Into<String>, seen: Option<Timestamp>) -> Self {
-        Self { status: None, words: words.into(), seen, value: None }
+        Self { status: None, words: words.into(), seen, value: None, in_time: false }
+    }
+
+    /// It proves nothing yet, and will in time.
+    pub(super) fn yet(words: impl Into<String>, seen: Option<Timestamp>) -> Self {
+        Self { in_time: true, ..Self::unknown(words, seen) }
     }
 
     pub(super) fn says(status: Status, words: impl Into<String>, seen: Option<Timestamp>) -> Self {
-        Self { status: Some(status), words: words.into(), seen, value: None }
+        Self { status: Some(status), ..Self::unknown(words, seen) }
     }
 
     /// What a standing says that nothing keeps from being a plain status, and
@@ -34,7 +41,7 @@ impl Part {
             None => Self::unknown(waiting(&words), None),
             Some(seen) if seen < after => Self::unknown("waiting for a reading", Some(seen)),
             Some(_) if standing.mark.is_some() || standing.status == Status::Unknown => {
-                Self::unknown(words, standing.seen)
+                Self { in_time: comes_in_time(standing), ..Self::unknown(words, standing.seen) }
             }
             Some(_) => Self::says(standing.status, words, standing.seen),
         }
@@ -48,8 +55,14 @@ impl Part {
 
     pub(super) fn finding(self, holds: Holds) -> Finding {
         let words = harmless_within(&self.words, WORDS);
-        Finding { holds, words, seen: self.seen, value: self.value }
+        let in_time = self.in_time && holds == Holds::Unknown;
+        Finding { holds, words, seen: self.seen, value: self.value, in_time }
     }
+}
+
+/// Whether time alone brings what a standing lacks.
+pub(super) fn comes_in_time(standing: &Standing) -> bool {
+    matches!(standing.mark, Some(Mark::Uncovered { .. } | Mark::NoTraffic | Mark::LittleTraffic))
 }
 
 fn waiting(reason: &str) -> String {
@@ -93,4 +106,28 @@ pub(super) fn together(wanted: Status, parts: &[Part]) -> Finding {
     };
     let seen = if holds == Holds::Yes { seen } else { telling.seen };
     Part { words, seen, ..telling }.finding(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_needs_time_says_so() {
+        let at = Timestamp::from_millis(5_000);
+        let finding = |mark| {
+            let standing = Standing { seen: Some(at), ..Standing::unknown("why", at, Some(mark)) };
+            together(Status::Ok, &[Part::of(&standing, at)])
+        };
+        let uncovered = Mark::Uncovered { seen: Duration::ZERO, wanted: Duration::from_secs(1) };
+        for mark in [uncovered, Mark::NoTraffic, Mark::LittleTraffic] {
+            assert!(finding(mark).in_time, "{mark:?}");
+        }
+        for mark in [Mark::Stale, Mark::Offline, Mark::Waiting] {
+            assert!(!finding(mark).in_time, "{mark:?}");
+        }
+        // What holds, or does not, is said already.
+        let parts = [Part::yet("why", None), Part::says(Status::Critical, "down", Some(at))];
+        assert!(!together(Status::Ok, &parts).in_time && together(Status::Ok, &parts[..1]).in_time);
+    }
 }

@@ -1,7 +1,7 @@
 //! What checks, signals, backups, services and those who tell of alerts say of
 //! themselves, on readings taken after a moment.
 
-use super::finding::{Part, window_words};
+use super::finding::{Part, comes_in_time, window_words};
 use super::needs::check_named;
 use super::seen::Polls;
 use crate::domain::{
@@ -57,10 +57,8 @@ impl View<'_> {
         let wanted = role.confirm.saturating_add(1);
         let good = self.polls.good_since(id, self.after);
         if good < wanted {
-            return Part::unknown(
-                format!("not sure yet: {good} of {wanted} ok answers"),
-                part.seen,
-            );
+            let words = format!("not sure yet: {good} of {wanted} ok answers");
+            return Part::yet(words, part.seen);
         }
         part
     }
@@ -90,12 +88,15 @@ impl View<'_> {
         let whole = self.after + window;
         if standing.seen.is_none_or(|seen| seen < whole) {
             let so_far = self.known.now.since(self.after);
+            if so_far < window {
+                return Part::yet(window_words(so_far, window), standing.seen);
+            }
             let words = match standing.mark {
-                _ if so_far < window => window_words(so_far, window),
-                Some(Mark::Waiting) | None => "waiting for an answer".to_owned(),
-                Some(_) => standing.reason.clone(),
+                Some(Mark::Waiting) | None => "waiting for an answer",
+                Some(_) => &standing.reason,
             };
-            return Part::unknown(words, standing.seen);
+            let in_time = comes_in_time(standing);
+            return Part { in_time, ..Part::unknown(words, standing.seen) };
         }
         let part = Part::of(standing, whole);
         Part { value: state.values.first().map(|value| value.value), ..part }
@@ -121,7 +122,8 @@ impl View<'_> {
             && self.known.now.since(back) < RELEARNS
         {
             let age = units::age(self.known.now.since(back));
-            return unknown(format!("back since {age}, it may not know all alerts again"));
+            let words = format!("back since {age}, it may not know all alerts again");
+            return Part { in_time: true, ..unknown(words) };
         }
         let Some(Reading::Alerts(reading)) = &state.reading else {
             return unknown("it tells of no alerts".into());
@@ -130,7 +132,8 @@ impl View<'_> {
             return unknown(format!("{} does not fire: alerts may not arrive", watchdog.name));
         }
         if reading.cluster.as_ref().is_some_and(|cluster| cluster.status == SETTLING) {
-            return unknown("it is settling, and may not know all alerts".into());
+            let words = "it is settling, and may not know all alerts";
+            return Part { in_time: true, ..unknown(words.into()) };
         }
         Part::says(Status::Ok, info.label.clone(), Some(answered))
     }

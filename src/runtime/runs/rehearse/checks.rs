@@ -2,7 +2,7 @@
 //! somebody can tell does.
 
 use super::Rehearsal;
-use crate::domain::runs::{Condition, Holds, Plan, StepKind};
+use crate::domain::runs::{Condition, Finding, Holds, Plan, StepKind};
 use crate::domain::{Timestamp, harmless_within};
 use crate::runbook::Evidence;
 use crate::runtime::assemble::Assembled;
@@ -36,8 +36,9 @@ pub(super) async fn checks(
         Ok(eyes) => eyes,
         Err(error) => return done.broken.push(format!("its checks cannot be asked: {error}")),
     };
-    let mut open: Vec<(&str, &Condition, String)> =
-        lines.iter().map(|(line, condition)| (line.as_str(), condition, String::new())).collect();
+    let mut open: Vec<(&str, &Condition, Option<Finding>)> =
+        lines.iter().map(|(line, condition)| (line.as_str(), condition, None)).collect();
+    let in_time = |finding: &Option<Finding>| finding.as_ref().is_some_and(|it| it.in_time);
     for round in 1..=ROUNDS {
         let unknown: Vec<&Condition> = open.iter().map(|(_, condition, _)| *condition).collect();
         eyes.hurry(&unknown);
@@ -46,42 +47,21 @@ pub(super) async fn checks(
             // Nothing is changed: a reading of any moment tells.
             let finding = eyes.ask(condition, Timestamp::default()).await;
             if finding.holds == Holds::Unknown {
-                still.push((line, condition, finding.words));
+                still.push((line, condition, Some(finding)));
             }
         }
         open = still;
-        let only_time = round >= SHORT_ROUNDS && open.iter().all(|(.., words)| passes(words));
+        let only_time = round >= SHORT_ROUNDS && open.iter().all(|(.., finding)| in_time(finding));
         if open.is_empty() || only_time {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    for (line, _, words) in open {
-        let list = if passes(&words) { &mut done.open } else { &mut done.broken };
+    for (line, _, finding) in open {
+        let list = if in_time(&finding) { &mut done.open } else { &mut done.broken };
+        let words = finding.map(|finding| finding.words).unwrap_or_default();
         // A secret that is cut in two is no longer known for one: cut later.
         let line = harmless_within(line, 200);
         list.push(format!("`{line}`: nobody can tell: {words}"));
-    }
-}
-
-/// Whether these words tell of something that time brings: a window that is not
-/// seen yet, a service without traffic, a reading that waits for a second one.
-fn passes(words: &str) -> bool {
-    let parts = ["waiting: ", "no traffic", "(NaN)", "not sure yet: ", "may not know all alerts"];
-    words.ends_with(" seen") || parts.iter().any(|part| words.contains(part))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_only_needs_time_is_not_broken() {
-        for words in ["waiting: 10s of 5m seen", "no traffic", "not sure yet: 1 of 2 ok answers"] {
-            assert!(passes(words), "{words}");
-        }
-        for words in ["connection refused", "waiting for a reading", "it is not watched"] {
-            assert!(!passes(words), "{words}");
-        }
     }
 }
