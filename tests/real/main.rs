@@ -38,6 +38,7 @@ mod restic;
 mod runs;
 mod secrets;
 mod shared;
+mod ssh;
 mod supervisor;
 mod support;
 mod systemd;

@@ -27,11 +27,17 @@ fn library() -> Option<PathBuf> {
 /// A house whose runs have a clock of their own, which the file `clock` sets:
 /// `+1h`. In a runbook, `CLOCK` is that file.
 fn house(config: &str, book: &str) -> Option<House> {
+    let house = set_by_file(House::new(config))?;
+    let clock = house.scratch().join("clock");
+    house.book("book", &book.replace("CLOCK", &clock.display().to_string()));
+    Some(house)
+}
+
+/// The house with such a clock.
+pub(crate) fn set_by_file(house: House) -> Option<House> {
     let library = library()?;
-    let house = House::new(config);
     let clock = house.scratch().join("clock");
     house.write("clock", "+0\n");
-    house.book("book", &book.replace("CLOCK", &clock.display().to_string()));
     let yes = || PathBuf::from("1");
     Some(house.with_env(vec![
         ("LD_PRELOAD", library),

@@ -1,5 +1,6 @@
 //! Random kills: of the run's process, of its follower, of both, and of the
-//! shell that runs the command. `OPSROOM_KILLS` says how many, `OPSROOM_SEED` which.
+//! shell that runs the command, while the clock is set by an hour now and then.
+//! `OPSROOM_KILLS` says how many, `OPSROOM_SEED` which.
 
 use super::house::{Follower, House, Said};
 use opsroom::domain::runs::{Decision, Entry, Record, RunRecord, StepId, StepOutcome};
@@ -13,6 +14,8 @@ use tokio::time::timeout;
 
 /// In the usual run.
 const KILLS: u64 = 24;
+/// Among what was killed: so often the clock was set.
+const CLOCK: &str = "clock set";
 
 /// Numbers that look random, the same ones for the same seed.
 struct Dice(u64);
@@ -36,9 +39,13 @@ async fn killed_at_random_no_step_runs_twice_and_none_is_lost() {
     let wanted = number("OPSROOM_KILLS", KILLS);
     let mut dice = Dice(seed | 1);
     let (mut killed, mut runs) = (BTreeMap::new(), 0);
-    let house = House::new("environment = 'staging'\n");
+    let plain = || House::new("environment = 'staging'\n");
+    let house = super::clock::set_by_file(plain()).unwrap_or_else(plain);
     house.ten_steps();
-    while killed.values().sum::<u64>() < wanted {
+    let kills = |killed: &BTreeMap<&str, u64>| -> u64 {
+        killed.iter().filter(|(what, _)| **what != CLOCK).map(|(_, times)| times).sum()
+    };
+    while kills(&killed) < wanted {
         one_run(&house, &mut dice, &mut killed).await;
         runs += 1;
     }
@@ -59,6 +66,11 @@ async fn one_run(house: &House, dice: &mut Dice, killed: &mut BTreeMap<&'static 
         // Else what it had to tell was not told before it died.
         if let Ok(Said::Over) = timeout(moment, drive(&mut follower, house)).await {
             break;
+        }
+        if dice.below(3) == 0 {
+            let clock = ["+1h\n", "-1h\n", "+0\n"][usize::try_from(dice.below(3)).unwrap()];
+            house.write("clock", clock);
+            *killed.entry(CLOCK).or_default() += 1;
         }
         let mut kind = dice.below(4);
         let shell = shell(&house.entries(&id).await);
