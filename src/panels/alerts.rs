@@ -12,6 +12,7 @@ use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -153,7 +154,12 @@ impl Alerts {
             let said = [alert.name(), service, &alert.reason, severity_word(alert.severity), state];
             cells::passes(cx.filter, said.into_iter().chain(origins))
         };
-        let mut listed: Vec<(u8, usize, u64)> = Vec::with_capacity(known.len());
+        // Whose release stands right before the first error stands before others that
+        // are as bad: they may be so because of it.
+        let change = cx.known.last_change().filter(|change| change.before_first_error.is_some());
+        let suspect = change.and_then(|change| change.release.service);
+        let mut listed: Vec<(u8, Reverse<Severity>, bool, usize, u64)> =
+            Vec::with_capacity(known.len());
         let mut heads: BTreeSet<&ServiceName> = BTreeSet::new();
         for (place, alert) in known.iter().enumerate() {
             self.tally.add(alert);
@@ -170,14 +176,15 @@ impl Alerts {
                 None if rank == 0 => heads.extend(alert.service.as_ref()),
                 None => {}
             }
-            listed.push((rank, place, identity));
+            let beside = suspect.is_none() || alert.service != suspect;
+            listed.push((rank, Reverse(alert.severity), beside, place, identity));
         }
-        listed.sort_unstable_by_key(|(rank, place, _)| (*rank, *place));
+        listed.sort_unstable();
         self.tally.shown = listed.len();
         self.tally.folded = self.under.len();
         let (mut list, mut places) = (Vec::new(), Vec::new());
         let mut seen: BTreeSet<&ServiceName> = BTreeSet::new();
-        for (_, place, identity) in listed {
+        for (.., place, identity) in listed {
             let root = match self.under.get(&identity) {
                 // Where what explains has no alert of its own, it stands here.
                 Some(root) if !heads.contains(root) => Some(root),

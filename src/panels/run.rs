@@ -360,8 +360,8 @@ impl OneRun {
         let mut for_steps = listed.len().min(room.saturating_sub(for_live + for_lines));
         let wanted = said.lines.len() + usize::from(said.title.is_some());
         let spare = |of: usize| room.saturating_sub(of + for_lines);
-        while spare(for_live + for_steps) < wanted.min(SAID) && (for_live > 4 || for_steps > 4) {
-            if for_live > 4 {
+        while spare(for_live + for_steps) < wanted.min(SAID) && (for_live > 3 || for_steps > 3) {
+            if for_live > 3 {
                 for_live -= 1;
             } else {
                 for_steps -= 1;

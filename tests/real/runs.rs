@@ -81,6 +81,20 @@ async fn a_run_that_nobody_starts_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_step_with_a_terminal_says_so_before_anybody_tells_a_size() {
+    let house = House::new("environment = 'staging'\n");
+    house.book("tty", "# Tty\n```sh {reads tty}\nread -r name; echo \"$name\" >> \"$FILE\"\n```\n");
+    let run = house.conduct(&House::request("tty")).await.unwrap();
+    let mut follower = house.follow(&run).await;
+    let plan = follower.planned().await;
+    follower.order(Order::Start(plan.hash())).await;
+    assert_eq!(follower.until_terminal().await, (80, 24));
+    follower.order(Order::Input(b"li\r".to_vec())).await;
+    follower.until_over().await;
+    assert_eq!(house.log(), "li\n");
+}
+
+#[tokio::test]
 async fn one_changing_run_at_a_time_holds_a_target() {
     let house = House::new("environment = 'staging'\n");
     house.ten_steps();

@@ -213,7 +213,8 @@ fn asked(scene: &Scene<'_>, run: &Run, step: &Step, ask: &Ask) -> Middle {
             let end = run.standing(id).and_then(|of| of.end.as_ref());
             let why = end.map_or("", |(_, end)| end.words.as_str());
             let title = if *alive { "it still runs" } else { "outcome unknown" };
-            let title = format!("step {id}: {title} {why}");
+            let colon = if why.is_empty() { "" } else { ": " };
+            let title = format!("step {id}: {title}{colon}{why}");
             let words = if *alive {
                 "Its command was cut off from its run and still runs. Look again until it has \
                  ended; then find out what it has done."

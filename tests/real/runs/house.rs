@@ -408,6 +408,16 @@ impl Follower {
         self
     }
 
+    /// The size of the terminal of the step that runs, once it has one.
+    pub(crate) async fn until_terminal(&mut self) -> (u16, u16) {
+        loop {
+            if let Some(size) = self.doing.terminal {
+                return size;
+            }
+            assert!(self.hear().await, "the line was cut");
+        }
+    }
+
     pub(crate) async fn until_over(&mut self) {
         while self.hear().await {}
         assert!(self.run.as_ref().is_some_and(|run| run.ended.is_some()), "{:?}", self.doing);
