@@ -1,6 +1,9 @@
 //! Keys on the page of a run. Whatever begins or decides something has to be
 //! typed by a person who could read the question.
 
+mod form;
+mod terminal;
+
 use super::act::REFUSED_FROZEN;
 use super::pages::Page;
 use super::runs;
@@ -10,8 +13,9 @@ use crate::panels::desk::{self, APPROVE, Intent, Line, Question, READ_IN, START,
 use crate::runbook::{Answer, AskKind, Hidden, Order, StepState};
 use crate::store::{Action, Effect, Key, KeyCode, RunsEffect};
 use crate::ui::Scope;
-use std::collections::BTreeMap;
+use form::form;
 use std::time::Duration;
+use terminal::terminal;
 
 /// So long the second key counts that ends a changing step.
 const MEANT_IN: Duration = Duration::from_secs(10);
@@ -359,93 +363,6 @@ fn lines(state: &mut State, id: &RunId, key: Key) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
-/// A key while parameters are filled in.
-fn form(state: &mut State, id: &RunId, key: Key) -> Option<Vec<Effect>> {
-    let now = state.known.now;
-    let form = state.words.desk.form.as_mut().filter(|form| form.run == *id)?;
-    let last = form.fields.len().saturating_sub(1);
-    let count = form.choices().len();
-    match (key.code, key.mods.ctrl) {
-        (KeyCode::Esc, _) => return None,
-        (KeyCode::Enter, _) => {
-            take_choice(form);
-            let wrong = form.mistake(form.at).filter(|_| changed(form, form.at));
-            if let Some(mistake) = wrong {
-                state.say(crate::domain::harmless_within(&mistake, 200), true);
-            } else if form.at < last {
-                (form.at, form.row) = (form.at + 1, None);
-            } else {
-                return Some(values(state, id));
-            }
-        }
-        (KeyCode::Tab, _) => (form.at, form.row) = ((form.at + 1) % (last + 1), None),
-        (KeyCode::BackTab, _) => (form.at, form.row) = ((form.at + last) % (last + 1), None),
-        (KeyCode::Down, _) if count > 0 => {
-            form.row = Some(form.row.map_or(0, |row| (row + 1).min(count - 1)));
-        }
-        (KeyCode::Up, _) if count > 0 => {
-            form.row = Some(form.row.map_or(0, |row| row.saturating_sub(1)));
-        }
-        (KeyCode::Down, _) => form.at = (form.at + 1).min(last),
-        (KeyCode::Up, _) => form.at = form.at.saturating_sub(1),
-        (code, ctrl) => {
-            let field = form.fields.get_mut(form.at)?;
-            match (code, ctrl) {
-                (KeyCode::Backspace, _) => field.back(),
-                (KeyCode::Char('u'), true) => *field = Line::default(),
-                (KeyCode::Char('w'), true) => field.back_word(),
-                (KeyCode::Char(c), false) => field.push(c, now),
-                _ => return None,
-            }
-            form.row = None;
-        }
-    }
-    Some(Vec::new())
-}
-
-/// Whether a field holds something else than what the run was last told.
-fn changed(form: &desk::Form, at: usize) -> bool {
-    let told = form.asked.get(at).and_then(|ask| ask.value.as_deref()).unwrap_or_default();
-    form.fields.get(at).is_some_and(|field| field.text() != told)
-}
-
-/// The choice that the arrows are on is filled in; the only one left, too.
-fn take_choice(form: &mut desk::Form) {
-    let found = form.choices();
-    let row = form.row.or_else(|| (found.len() == 1).then_some(0));
-    let choice = row.and_then(|row| found.get(row)).map(|choice| (*choice).to_owned());
-    if let Some(choice) = choice
-        && let Some(field) = form.fields.get_mut(form.at)
-    {
-        *field = Line::with(&choice);
-    }
-    form.row = None;
-}
-
-/// All that is filled in goes to the run.
-fn values(state: &mut State, id: &RunId) -> Vec<Effect> {
-    let now = state.known.now;
-    let question = Question::Form(id.clone());
-    if state.words.desk.is_sent(&question, now) {
-        return Vec::new();
-    }
-    let Some(form) = &state.words.desk.form else { return Vec::new() };
-    let (mut values, mut secrets) = (BTreeMap::new(), BTreeMap::new());
-    for (ask, field) in form.asked.iter().zip(&form.fields) {
-        let name = ask.param.name.clone();
-        if ask.param.secret {
-            secrets.insert(name, Hidden(field.text().to_owned()));
-        } else {
-            values.insert(name, field.text().to_owned());
-        }
-    }
-    let effects = order(state, id, Order::Values { values, secrets });
-    if !effects.is_empty() {
-        state.words.desk.sent = Some((question, now));
-    }
-    effects
-}
-
 /// Carries out an action of the page of a run.
 pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     let Page::Run(id) = state.page.clone() else {
@@ -563,59 +480,4 @@ fn decide(state: &mut State, id: &RunId, action: Action, asked: &AskKind) -> Vec
         state.words.desk.intent = Some(intent);
     }
     Vec::new()
-}
-
-/// Keys that go to the terminal of a step; ctrl-] comes back.
-fn terminal(state: &mut State, id: &RunId, key: Key) -> Option<Vec<Effect>> {
-    state.words.desk.terminal.as_ref()?;
-    if key.mods.ctrl && matches!(key.code, KeyCode::Char(']' | '5')) {
-        state.words.desk.terminal = None;
-        state.say("keys are the console's again", false);
-        return Some(Vec::new());
-    }
-    let bytes = bytes_of(key);
-    if bytes.is_empty() {
-        return Some(Vec::new());
-    }
-    Some(order(state, id, Order::Input(bytes)))
-}
-
-/// What a terminal sends for a key (xterm, "Alt and Meta Keys", "PC-Style Function Keys").
-fn bytes_of(key: Key) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if key.mods.alt {
-        bytes.push(0x1b);
-    }
-    match key.code {
-        KeyCode::Char(c) if key.mods.ctrl => {
-            let c = c.to_ascii_lowercase();
-            match c {
-                'a'..='z' => bytes.push(c as u8 & 0x1f),
-                ' ' | '@' | '2' => bytes.push(0),
-                '[' | '3' => bytes.push(0x1b),
-                '\\' | '4' => bytes.push(0x1c),
-                '^' | '6' => bytes.push(0x1e),
-                '_' | '7' | '/' => bytes.push(0x1f),
-                _ => bytes.clear(),
-            }
-        }
-        KeyCode::Char(c) => bytes.extend(c.to_string().as_bytes()),
-        KeyCode::Enter => bytes.push(b'\r'),
-        KeyCode::Esc => bytes.push(0x1b),
-        KeyCode::Tab => bytes.push(b'\t'),
-        KeyCode::Backspace => bytes.push(0x7f),
-        KeyCode::BackTab => bytes.extend(b"\x1b[Z"),
-        KeyCode::Delete => bytes.extend(b"\x1b[3~"),
-        KeyCode::Up => bytes.extend(b"\x1b[A"),
-        KeyCode::Down => bytes.extend(b"\x1b[B"),
-        KeyCode::Right => bytes.extend(b"\x1b[C"),
-        KeyCode::Left => bytes.extend(b"\x1b[D"),
-        KeyCode::Home => bytes.extend(b"\x1b[H"),
-        KeyCode::End => bytes.extend(b"\x1b[F"),
-        KeyCode::PageUp => bytes.extend(b"\x1b[5~"),
-        KeyCode::PageDown => bytes.extend(b"\x1b[6~"),
-        KeyCode::F(number @ 1..=4) => bytes.extend([0x1b, b'O', b'P' + number - 1]),
-        KeyCode::F(_) => bytes.clear(),
-    }
-    bytes
 }

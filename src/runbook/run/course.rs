@@ -194,8 +194,17 @@ impl Run {
     }
 
     fn all_done(&self) -> Next {
+        let proofs: Vec<StepId> = self.proofs().collect();
+        let skipped = self.steps.iter().filter(|it| it.state == StepState::Skipped);
+        let skipped = skipped.filter(|it| !proofs.contains(&it.step));
+        let skipped: Vec<String> = skipped.map(|it| it.step.to_string()).collect();
+        let done = match skipped.as_slice() {
+            [] => "all was done".to_owned(),
+            [one] => format!("all but step {one} was done"),
+            many => format!("all but steps {} was done", many.join(", ")),
+        };
         let (mut held, mut open) = (0, None);
-        for proof in self.proofs() {
+        for proof in proofs {
             match self.standing(proof).map(|it| it.state) {
                 Some(StepState::Ok) => held += 1,
                 _ => open = Some(proof),
@@ -204,15 +213,13 @@ impl Run {
         match (held, open) {
             (_, Some(step)) => Next::End(
                 RunOutcome::Unproved,
-                format!("all was done, and the proof of step {step} was left out"),
+                format!("{done}, and the proof of step {step} was left out"),
             ),
             (0, None) => Next::End(
                 RunOutcome::Unproved,
-                "all was done, and the runbook has no check that proves it".to_owned(),
+                format!("{done}, and the runbook has no check that proves it"),
             ),
-            (_, None) => {
-                Next::End(RunOutcome::Proved, "all was done, and the proof holds".to_owned())
-            }
+            (_, None) => Next::End(RunOutcome::Proved, format!("{done}, and the proof holds")),
         }
     }
 }

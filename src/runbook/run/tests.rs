@@ -182,6 +182,14 @@ fn steps_go_forward_in_order_and_the_proof_proves() {
 }
 
 #[test]
+fn what_was_left_out_is_not_said_to_be_done() {
+    let mut told = Told::of(vec![command(1, true), command(2, true), proof(3)]);
+    told.done(1).say(skipped(2));
+    let Next::End(RunOutcome::Proved, words) = told.done(3).next() else { panic!() };
+    assert_eq!(words, "all but step 2 was done, and the proof holds");
+}
+
+#[test]
 fn without_a_proof_nothing_is_proved() {
     let mut told = Told::of(vec![command(1, true)]);
     assert_eq!(outcome(&told.done(1).next()), Some(RunOutcome::Unproved));
