@@ -47,7 +47,9 @@ async fn a_person_brings_a_dropped_database_back_beside_the_live_one() {
             "ROWS=30000".into(),
         ];
         let mut arguments = vec!["restore-postgres-pgbackrest", "--service", service];
-        set.iter().for_each(|it| arguments.extend(["--set", it]));
+        for it in &set {
+            arguments.extend(["--set", it]);
+        }
         whole::talk(&bench, &arguments, &[&[START], answers].concat())
     };
     // Spoilt: no such stanza, a port that is taken.
@@ -107,7 +109,9 @@ async fn a_person_swaps_a_restored_database_with_the_live_one() {
             format!("KEPT={}", text(&shop.dumps.join("before.dump"))),
         ];
         let mut arguments = vec!["swap-postgres", "--service", "db"];
-        set.iter().for_each(|it| arguments.extend(["--set", it]));
+        for it in &set {
+            arguments.extend(["--set", it]);
+        }
         whole::talk(&bench, &arguments, &[&[START], answers].concat())
     };
     let stopped = ("type done", "done");
