@@ -64,7 +64,7 @@ sudo -n systemctl restart "$UNIT"
 
 ## Proof
 
-```check {{within=5m}}
+```check {{within=10m}}
 alert {alert} is not firing
 ```
 
