@@ -143,13 +143,6 @@ pub(super) fn as_the_alert_said(
                     Holds::No
                 }
             }
-            // It fires because of that service.
-            Some(Condition::Service { name, status: Status::Ok })
-                if plan.service.as_ref() == Some(name)
-                    && alert.labels.get("service") == Some(name.as_str()) =>
-            {
-                Holds::No
-            }
             // A signal that the alert speaks of: `5xx` of `5xx 39% > 5%`.
             None if alert.reason.strip_prefix(&line.line).is_some_and(|of| of.starts_with(' ')) => {
                 Holds::No
