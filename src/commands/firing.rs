@@ -21,12 +21,14 @@ const LOOK: Duration = Duration::from_secs(20);
 /// seen yet: where it takes longer, that is said at once.
 const LONGEST: Duration = Duration::from_mins(11);
 
+/// An alert that fires, and the service that it speaks of.
+type Fires = (AlertSeen, Option<ServiceName>);
+/// An exit code, and why.
+type Refused = (u8, String);
+
 /// Looks at everything until it is known whether the alert fires, and the service
 /// that it speaks of; its exit code and words where it is not the one alert that does.
-pub(super) fn alert(
-    config: Option<&Path>,
-    wanted: &str,
-) -> Result<Result<(AlertSeen, Option<ServiceName>), (u8, String)>> {
+pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires, Refused>> {
     let Some((name, labels)) = parsed(wanted) else {
         let why = format!("{}: write NAME or 'NAME{{label=\"value\"}}'", harmless(wanted));
         return Ok(Err((USAGE, why)));

@@ -94,7 +94,11 @@ async fn one_run(house: &House, dice: &mut Dice, killed: &mut BTreeMap<&'static 
                         break;
                     }
                 }
-                follower = house.follow(&run).await;
+                // It may be over before anybody follows: what it did is looked at below.
+                match Follower::connect(&run, false).await {
+                    Ok(next) => follower = next,
+                    Err(_) => break,
+                }
             }
             3 => {
                 let pid = Pid::from_raw(i32::try_from(shell.unwrap()).unwrap()).unwrap();
