@@ -121,7 +121,8 @@ async fn one_changing_run_at_a_time_holds_a_target() {
     let (li, wang) = (open(scratch.path()).await, open(scratch.path()).await);
     li.begin(at(1), "aaaa".into(), started("service/api", true)).await.unwrap();
     let held = wang.begin(at(2), "bbbb".into(), started("service/api", true)).await.unwrap_err();
-    let words = "service/api is held by run aaaa of u1, since 1970-01-01T00:00:01.000Z";
+    let words = "service/api is held by run aaaa of u1, since 1970-01-01T00:00:01.000Z: \
+                 go on with it (opsroom attach aaaa), or end it there (abandon)";
     assert_eq!(held.to_string(), words);
     assert!(wang.of_run(&"bbbb".into(), 0).await.unwrap().is_empty());
     // Another target, and a run that only reads, are free.
