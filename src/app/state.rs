@@ -279,6 +279,11 @@ impl State {
         }
     }
 
+    /// Whether nothing can be shown: the terminal is too small.
+    pub(crate) fn is_blind(&self) -> bool {
+        layout::is_too_small(self.size)
+    }
+
     /// The body of the screen; nothing where it is too small.
     pub(crate) fn body(&self) -> Option<Rect> {
         let outer = layout::outer(Rect::new(0, 0, self.size.0, self.size.1))?;

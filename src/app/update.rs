@@ -8,7 +8,7 @@ use super::{ages, run_keys, runs, typing, wants};
 use crate::domain::{Event, Reading, Status, harmless, harmless_within};
 use crate::panels::{Logs, backup};
 use crate::store::{Action, Answered, Effect, Key, KeyCode, Look, Looked, Mods, Msg, Stamped};
-use crate::ui::Scope;
+use crate::ui::{Scope, layout};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     let mut survey = false;
     match msg {
         Msg::KeyPressed(key) => effects.extend(press(state, key)),
+        Msg::Pasted(_) if state.is_blind() => visible = false,
         Msg::Pasted(text) => match state.overlay.take() {
             Some(Overlay::Typing(line)) => effects.extend(typing::paste(state, line, &text)),
             None if matches!(state.page, Page::Run(_)) => {
@@ -41,7 +42,15 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
                 visible = false;
             }
         },
-        Msg::Resized { width, height } => state.size = (width, height),
+        Msg::Resized { width, height } => {
+            let before = std::mem::replace(&mut state.size, (width, height));
+            // What comes to light by it has to be read first.
+            if layout::is_too_small(before)
+                && let Some(shown) = &mut state.words.desk.shown
+            {
+                shown.since = at;
+            }
+        }
         Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
         Msg::Answered(answers) => keep_for_frozen(state, &answers),
         Msg::Looked(looked) => looked_at(state, &looked),
@@ -142,6 +151,9 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     for notice in &mut state.notices {
         notice.at = notice.at.min(state.known.now - ages::stands(notice));
     }
+    if state.is_blind() {
+        return press_blind(state, key);
+    }
     match state.overlay.take() {
         Some(Overlay::Typing(line)) => typing::press(state, line, key),
         Some(Overlay::Confirm(asked)) => act::confirm(state, asked, key),
@@ -168,6 +180,15 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.say(format!("{key} does nothing here; ? shows the keys"), false);
             Vec::new()
         }
+    }
+}
+
+/// Where nothing can be shown nothing is agreed to either: only what has to do
+/// with the terminal itself is done.
+fn press_blind(state: &mut State, key: Key) -> Vec<Effect> {
+    match state.keys.find(state.scope(), key).map(|binding| binding.action) {
+        Some(action @ (Action::Quit | Action::Suspend | Action::Redraw)) => act(state, action),
+        _ => Vec::new(),
     }
 }
 

@@ -221,6 +221,8 @@ impl Alerts {
             Row::Alert(identity) => find(cx, *identity).is_some(),
             Row::Fold(_) => false,
         });
+        // What is worst may come in later than what it causes.
+        self.rows.rest_on_first();
         if let Some(root) = into {
             self.rows.choose(&Row::Fold(root));
         }

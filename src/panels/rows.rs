@@ -13,11 +13,13 @@ pub struct Rows<T> {
     hidden: Option<T>,
     at: usize,
     from: usize,
+    /// A key was pressed here.
+    touched: bool,
 }
 
 impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), selected: None, hidden: None, at: 0, from: 0 }
+        Self { list: Vec::new(), selected: None, hidden: None, at: 0, from: 0, touched: false }
     }
 }
 
@@ -73,8 +75,17 @@ impl<T: Clone + PartialEq> Rows<T> {
         self.selected = self.list.get(self.at).cloned();
     }
 
+    /// Until a key was pressed here nobody has selected anything: the cursor goes to
+    /// the first row.
+    pub fn rest_on_first(&mut self) {
+        if !self.touched {
+            self.select(0);
+        }
+    }
+
     /// Selects this row, if it is there.
     pub fn choose(&mut self, wanted: &T) {
+        self.touched = true;
         if let Some(at) = self.position(wanted) {
             self.hidden = None;
             self.select(at);
@@ -126,6 +137,7 @@ impl<T: Clone + PartialEq> Rows<T> {
 
     /// Moves the selection; whether the action was one that moves.
     pub fn act(&mut self, action: Action, height: usize) -> bool {
+        self.touched = true;
         let half = (height / 2).max(1);
         let last = self.list.len().saturating_sub(1);
         let to = match action {
@@ -161,6 +173,19 @@ mod tests {
         rows.act(Action::Down, 5);
         rows.set(vec![9, 3, 1, 2], |_| false);
         assert_eq!((rows.selected(), rows.at()), (Some(&2), Some(3)));
+    }
+
+    #[test]
+    fn until_a_key_was_pressed_the_cursor_can_rest_on_the_first_row() {
+        let mut rows = rows(&[1, 2, 3]);
+        rows.set(vec![9, 1, 2, 3], |_| false);
+        rows.rest_on_first();
+        assert_eq!(rows.selected(), Some(&9));
+        // Opening it is enough: whoever comes back finds it under the cursor.
+        rows.act(Action::Open, 5);
+        rows.set(vec![8, 9, 1], |_| false);
+        rows.rest_on_first();
+        assert_eq!(rows.selected(), Some(&9));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn limits(command: &CommandStep, plan: &Plan) -> Vec<String> {
     let mut words = vec![format!("timeout {limit}, then: {then}")];
     if let Some(undo) = command.undo.and_then(|undo| plan.step(undo)) {
         let what = match &undo.kind {
-            StepKind::Command(of) => of.script.lines().next().unwrap_or_default().to_owned(),
+            StepKind::Command(of) => of.script.trim_end().replace('\n', "; "),
             _ => undo.title.clone(),
         };
         words.push(harmless_within(&format!("undo: {what}"), 400));

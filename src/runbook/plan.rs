@@ -114,7 +114,8 @@ pub fn param_fits(book: &Book, param: &Param, value: &str) -> Result<(), String>
         return if param.choices.iter().any(|choice| choice == value) {
             fits(Some(&one_of(&param.choices)), value)
         } else {
-            Err(format!("it is none of {}", param.choices.join(", ")))
+            let shown = harmless_within(value, 60);
+            Err(format!("`{shown}` is none of {}", param.choices.join(", ")))
         };
     }
     let froms = book.front.params.iter().filter_map(|param| param.from.as_deref());

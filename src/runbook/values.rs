@@ -31,6 +31,8 @@ pub fn fits(pattern: Option<&str>, value: &str) -> Result<(), String> {
         Some(own) => {
             if whole(own)?.is_match(value) {
                 Ok(())
+            } else if value.is_empty() {
+                Err("it is empty".into())
             } else {
                 Err(format!("`{shown}` does not match {}", harmless_within(own, SHOWN)))
             }

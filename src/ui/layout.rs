@@ -5,6 +5,11 @@ use ratatui::layout::Rect;
 /// The least that a screen can be drawn in.
 pub const LEAST: (u16, u16) = (80, 24);
 
+/// Whether a screen of so many columns and rows shows nothing but that.
+pub fn is_too_small((width, height): (u16, u16)) -> bool {
+    width < LEAST.0 || height < LEAST.1
+}
+
 /// The parts that every screen has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outer {
@@ -20,7 +25,7 @@ pub struct Outer {
 
 /// The parts of a screen of this size; nothing where it is too small.
 pub fn outer(area: Rect) -> Option<Outer> {
-    if area.width < LEAST.0 || area.height < LEAST.1 {
+    if is_too_small((area.width, area.height)) {
         return None;
     }
     let line = |y| Rect { y: area.y + y, height: 1, ..area };

@@ -1,6 +1,7 @@
 //! The parameters of a run, asked one by one before its start.
 
 use crate::domain::harmless;
+use crate::runbook::values::fits;
 use crate::runbook::{Hidden, Order, ParamAsk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -96,6 +97,10 @@ impl Given {
             if value.is_empty() {
                 return Err("it cannot be empty".to_owned());
             }
+            // The run's process looks at all of it; what is plainly wrong is said at once.
+            if let Some(pattern) = &ask.param.pattern {
+                fits(Some(pattern), &value)?;
+            }
             // What it holds already need not be said.
             self.unsent |= ask.value.as_ref() != Some(&value);
             self.values.insert(name.clone(), value);
@@ -159,9 +164,9 @@ pub(super) fn question(ask: &ParamAsk) -> (Vec<String>, String) {
     } else {
         "   type its number, or the value".to_owned()
     });
-    let prefilled =
-        if param.secret { String::new() } else { ask.value.clone().unwrap_or_default() };
-    (lines, prefilled)
+    // What was not taken is in the way of what is typed instead.
+    let prefilled = ask.value.clone().filter(|_| !param.secret && ask.mistake.is_none());
+    (lines, prefilled.unwrap_or_default())
 }
 
 #[cfg(test)]

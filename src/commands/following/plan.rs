@@ -96,7 +96,7 @@ fn marks(plan: &Plan, command: &CommandStep) -> String {
             Shell::Sh => "sh -eu".to_owned(),
             Shell::Bash => "bash -euo pipefail".to_owned(),
         },
-        format!("ended after {}", units::duration(command.timeout.unwrap_or(plan.timeout))),
+        format!("at most {}", units::duration(command.timeout.unwrap_or(plan.timeout))),
     ];
     let mut say = |mark: Option<String>| marks.extend(mark);
     say(command.folder.as_ref().map(|folder| format!("in {}", harmless(folder))));

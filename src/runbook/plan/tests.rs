@@ -312,7 +312,7 @@ fn parameters_are_asked_with_what_is_wrong_with_them() {
     };
     let book = with_param(with_param(one(command("x", &["ZONE", "RELEASE"])), choice), list);
     let asks = parameters(&book, &about("", &[("ZONE", "mars")]), &setting());
-    assert_eq!(asks[0].mistake.as_deref(), Some("it is none of us east, eu"));
+    assert_eq!(asks[0].mistake.as_deref(), Some("`mars` is none of us east, eu"));
     assert!(asks[1].mistake.as_deref().unwrap().starts_with("`-x` holds characters"));
     assert_eq!(asks[1].failure.as_deref(), Some("`from` uses $SERVICE, which has no value yet"));
     let request = about("api", &[("ZONE", "us east"), ("RELEASE", "v1")]);

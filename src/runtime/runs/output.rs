@@ -284,8 +284,10 @@ pub fn read(path: &Path, from: u64, most: usize) -> io::Result<Piece> {
     let begin = from.min(end).saturating_sub(3);
     file.seek(SeekFrom::Start(begin))?;
     let mut bytes = Vec::new();
-    file.take(most as u64 + 3).read_to_end(&mut bytes)?;
-    let wanted = usize::try_from(from.min(end) - begin).unwrap_or(0);
+    let before = from.min(end) - begin;
+    // No further than asked: what follows may be another step's.
+    file.take(before + most as u64).read_to_end(&mut bytes)?;
+    let wanted = usize::try_from(before).unwrap_or(0);
     let is_inside = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
     let mut first = wanted;
     while first > 0 && bytes.get(first).copied().is_some_and(is_inside) {

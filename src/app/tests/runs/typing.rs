@@ -30,6 +30,19 @@ fn says(state: &State, words: &str) -> bool {
 }
 
 #[test]
+fn what_cannot_be_seen_is_not_agreed_to() {
+    let mut state = asked();
+    wait(&mut state, 600);
+    send(&mut state, Msg::Resized { width: 70, height: 20 });
+    assert_eq!(ordered(&type_keys(&mut state, "a p i enter")), []);
+    send(&mut state, Msg::Resized { width: 80, height: 24 });
+    // It has just come to light: it has to be read first.
+    assert_eq!(ordered(&type_keys(&mut state, "a p i enter")), []);
+    wait(&mut state, 600);
+    assert_eq!(ordered(&type_keys(&mut state, "a p i enter")), [go()]);
+}
+
+#[test]
 fn a_name_typed_by_hand_runs_the_step_once() {
     let mut state = asked();
     wait(&mut state, 600);

@@ -146,9 +146,13 @@ pub(super) fn fits(
         (_, Answer::Skip { reason }) => {
             only_if(!reason.trim().is_empty(), || "leaving a step out takes a reason".to_owned())
         }
-        (AskKind::Edit { .. }, Answer::Edited(text)) => only_if(!text.trim().is_empty(), || {
-            "nothing is left to run: skip the step instead".to_owned()
-        }),
+        (AskKind::Edit { script, .. }, Answer::Edited(text)) => match text.trim() {
+            "" => Err("nothing is left to run: skip the step instead".to_owned()),
+            same if same == script.trim() => {
+                Err("it stands as it was: change what cannot be filled in, or skip it".to_owned())
+            }
+            _ => Ok(()),
+        },
         (AskKind::Secret { name, .. }, Answer::Secret(value)) => {
             value_fits(&run.plan, name, &value.0)
         }

@@ -383,6 +383,7 @@ impl Stage {
         }
         let given: BTreeSet<String> = secrets.keys().cloned().collect();
         let is_settled = settled(&asks, &given);
+        let not_offered: Vec<String> = asks.iter().filter_map(not_offered).collect();
         if !asks.is_empty() {
             self.floor.board.before(&Told::Parameters(asks));
         }
@@ -390,6 +391,7 @@ impl Stage {
             return Ok(None);
         }
         let mut plan = plan(book, &self.request, setting, &given)?;
+        plan.warnings.extend(not_offered);
         let known = self.house.secrets();
         // Too many to be hidden: the run's own process says so when it runs.
         let _ = self.mask.learn(known.iter().map(String::as_str));
@@ -443,7 +445,15 @@ impl Stage {
                     // A secret that came as a value was seen on its way: it is one all the same.
                     let (hidden, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
                         values.into_iter().partition(|(name, _)| is_secret(name));
-                    self.request.values.extend(open);
+                    for (name, value) in open {
+                        let default = book.front.params.iter().find(|param| param.name == name);
+                        // Left as it was: nobody chose it.
+                        if default.and_then(|param| param.default.as_ref()) == Some(&value) {
+                            self.request.values.remove(&name);
+                        } else {
+                            self.request.values.insert(name, value);
+                        }
+                    }
                     secrets.extend(hidden.into_iter().map(|(name, it)| (name, Hidden(it))));
                     secrets.extend(given);
                     return Some(Said::Values);
@@ -493,6 +503,15 @@ impl Stage {
         self.floor.board.entry(&entry);
         Run::begun_by(&entry).ok_or_else(|| "the journal gave another record".to_owned())
     }
+}
+
+/// A value that is none of those that were read for it.
+fn not_offered(ask: &ParamAsk) -> Option<String> {
+    let value = ask.value.as_ref().filter(|value| !ask.choices.contains(value))?;
+    (!ask.choices.is_empty()).then(|| {
+        let (name, value) = (&ask.param.name, crate::domain::harmless_within(value, 60));
+        format!("{name}={value} is none of the {} that were offered", ask.choices.len())
+    })
 }
 
 /// What a follower said before the start.

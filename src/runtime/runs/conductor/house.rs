@@ -116,12 +116,21 @@ pub(super) async fn ask_lines(
         ProofLine { line: line.clone(), finding: eyes.ask(condition, after).await }
     });
     let mut all = futures_util::future::join_all(asked).await;
-    for signal in eyes.signals() {
+    for mut signal in eyes.signals() {
         if !all.iter().any(|known| known.line == signal.line) {
+            if is_old(&signal, after) {
+                signal.finding.holds = Holds::Unknown;
+                signal.finding.words.push_str(", as read before that");
+            }
             all.push(signal);
         }
     }
     all
+}
+
+/// Whether what a line says was read before this moment.
+pub(super) fn is_old(line: &ProofLine, after: Timestamp) -> bool {
+    line.finding.seen.is_some_and(|seen| seen < after)
 }
 
 /// Before the start the run's own eyes may be seconds old: where they have not seen

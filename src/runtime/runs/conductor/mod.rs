@@ -23,7 +23,8 @@ use crate::domain::runs::{
 };
 use crate::journal::{Journal, JournalError};
 use crate::runbook::run::StepState;
-use crate::runbook::{Answer, AskKind, Hidden, Next, Run};
+use crate::runbook::{Answer, AskKind, Course, Evidence, Hidden, Next, Run};
+use crate::runtime::clock::monotonic;
 use crate::runtime::runs::evidence::Eyes;
 use crate::runtime::runs::output::Output;
 use floor::{Floor, Over};
@@ -34,6 +35,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So long a look is waited for at how things stand after what was undone.
+const LOOK_AGAIN: Duration = Duration::from_secs(12);
 /// A record that could not be written is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
@@ -144,6 +147,9 @@ impl Conductor {
     }
 
     async fn end(&mut self, outcome: RunOutcome, reason: String) -> Result<(), Over> {
+        if matches!(self.run.course, Course::Back(_)) {
+            self.look_again().await;
+        }
         let mut after = self.after().await;
         if outcome != RunOutcome::Proved {
             self.as_seen_last(&mut after);
@@ -151,6 +157,25 @@ impl Conductor {
         let proof = Proof { after };
         tracing::info!(run = %self.run.id, outcome = outcome.word(), "run ended");
         self.surely(RunRecord::Ended { outcome, reason, proof: Some(proof) }).await
+    }
+
+    /// What was undone has no proof: how things stand is looked at once more, since
+    /// what was read before says nothing of it.
+    async fn look_again(&mut self) {
+        let Some(changed) = self.run.changed else { return };
+        let lines = Arc::clone(&self.lines);
+        let conditions: Vec<&Condition> = lines.iter().map(|(_, condition)| condition).collect();
+        self.eyes.hurry(&conditions);
+        let until = monotonic() + LOOK_AGAIN;
+        while !self.floor.leaving && monotonic() < until {
+            let lines = self.ask_lines(changed).await;
+            let is_read =
+                |line: &ProofLine| line.finding.seen.is_some() && !house::is_old(line, changed);
+            if lines.iter().all(is_read) {
+                return;
+            }
+            self.floor.meanwhile(tokio::time::sleep(Duration::from_millis(500))).await;
+        }
     }
 
     /// What each line says at the end: what proved it where it was a proof.

@@ -130,6 +130,9 @@ fn it_is_read_from_any_byte_on_and_no_character_is_cut() {
     assert_eq!(text(7, 100), (7, "b".into()));
     assert_eq!(text(8, 100), (8, String::new()));
     assert_eq!(text(99, 100), (8, String::new()));
+    // What stands behind it may be of another step.
+    assert_eq!(text(0, 3), (0, "añ".into()));
+    assert_eq!(text(1, 2), (1, "ñ".into()));
 }
 
 proptest! {
