@@ -5,7 +5,7 @@ use super::run_keys::is_beside;
 use super::state::State;
 use crate::domain::runs::Decision;
 use crate::panels::desk::{self, Wants};
-use crate::runbook::{AskKind, Course, StepState};
+use crate::runbook::{AskKind, StepState};
 use crate::store::Action;
 
 /// Whether a key would do something on the page of a run, for the hint line.
@@ -61,9 +61,10 @@ pub(crate) fn works(state: &State, action: Action) -> bool {
         Action::Undo => match asked {
             Some(AskKind::Failed { choices, .. }) => choices.contains(&Decision::Undo),
             Some(AskKind::Unknown { .. }) | None => false,
-            Some(_) => followed.run.as_ref().zip(desk::ask(followed)).is_some_and(|(run, ask)| {
-                run.course == Course::Forward && !run.to_undo(ask.step).is_empty()
-            }),
+            Some(_) => {
+                let run = followed.run.as_ref().zip(desk::ask(followed));
+                run.is_some_and(|(run, ask)| run.can_undo(ask.step))
+            }
         },
         Action::Abandon => asked.is_some(),
         Action::WasDone | Action::WasNotDone => {

@@ -241,6 +241,27 @@ fn a_change_is_told_for_an_hour_or_while_something_is_wrong() {
 }
 
 #[test]
+fn of_equally_bad_alerts_the_one_of_what_was_just_released_is_under_the_cursor() {
+    let burning = |releases: Vec<Release>| {
+        let mut state = super::house::calm(80, 24);
+        let critical = |service: &str, ago| Alert {
+            source: Some("alertmanager".into()),
+            ..alert("HighErrorRate", service, Severity::Critical, ago, "5xx 30% > 5%")
+        };
+        state.known.alerts = vec![critical("web", 70), critical("api", 60)];
+        state.known.releases = releases;
+        state.sheets.clear();
+        state.settle(true);
+        let chosen = text_of(&state, 80, 24);
+        let chosen = chosen.lines().find(|line| line.starts_with('>')).map(str::to_owned);
+        chosen.unwrap_or_default()
+    };
+    assert!(burning(Vec::new()).contains(" web "), "the first one");
+    assert!(burning(vec![release("v142", Some("api"), 2)]).contains(" api "));
+    assert!(burning(vec![release("v142", Some("api"), 5_000)]).contains(" web "), "long ago");
+}
+
+#[test]
 fn the_line_of_the_last_change_takes_no_keys() {
     let mut state = released(80, 24);
     let lines = text_of(&state, 80, 24).matches("changed: ").count();

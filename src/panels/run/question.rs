@@ -160,7 +160,7 @@ fn choices(scene: &Scene<'_>) -> Parts {
         }
         AskKind::Approve { .. } => {
             words = "It waits for a second person.".into();
-            keys.extend([("y", "approve (not yours)"), ("X", "abandon")]);
+            keys.extend([("y", "approve another's run"), ("X", "abandon")]);
         }
         AskKind::Changed { may_go_on, .. } => {
             words = "Nothing was run.".into();

@@ -192,6 +192,8 @@ fn settles(alive: bool, decision: Decision) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Timestamp;
+    use crate::domain::runs::{Entry, RunRecord, fixtures};
 
     fn who(uid: u32, login: Option<u32>) -> Who {
         Who { uid, login, ..Who::default() }
@@ -227,5 +229,28 @@ mod tests {
         assert!(settles(false, Decision::WasDone).is_ok());
         assert!(settles(false, Decision::Retry).is_err());
         assert!(settles(false, Decision::Undo).is_err());
+    }
+
+    #[test]
+    fn an_edit_changes_something() {
+        let who = who(1000, None);
+        let plan = Box::new(fixtures::plan(Vec::new()));
+        let started =
+            RunRecord::Started { who, plan, process: fixtures::process(1), before: Vec::new() };
+        let entry = Entry {
+            place: 1,
+            writer: "w".into(),
+            seq: 1,
+            at: Timestamp::default(),
+            record: Record::Run { run: "aaaa".into(), what: started },
+            hash: String::new(),
+        };
+        let run = Run::begun_by(&entry).unwrap();
+        let kind = AskKind::Edit { script: "rm /var/<x>\n".into(), why: String::new() };
+        let ask = Ask { number: 1, step: StepId(1), since: Timestamp::default(), kind };
+        let edited = |text: &str| fits(&run, &ask, &Answer::Edited(text.into()), false, false);
+        assert!(edited("rm /var/<x>").unwrap_err().contains("stands as it was"));
+        assert!(edited(" \n").is_err());
+        assert_eq!(edited("rm /var/cache"), Ok(()));
     }
 }
