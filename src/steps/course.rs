@@ -106,8 +106,10 @@ impl Seen {
         let whole = matches!(&self.how, Ending::Exit(status) if status.success());
         // A group that is empty after a good end has left nothing that it did not mean to leave.
         let left = if whole && group.is_empty() { Vec::new() } else { group.left().await };
-        let Heard { value, complaint, sample, .. } =
+        let Heard { value, complaint, mut errors, sample, .. } =
             heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // What was said to explain it explains it better than what was said last.
+        let complaint = if errors.value().is_some() { errors } else { complaint };
         let Self { how, stuck } = self;
         let words = group::words(&left);
         (Ended { how, value, complaint, sample, left: words, stuck }, !left.is_empty())
@@ -119,6 +121,8 @@ impl Seen {
 pub(super) struct Heard {
     value: LastLine,
     complaint: LastLine,
+    /// Of errors alone, where those come by themselves.
+    errors: LastLine,
     sample: Sample,
     sampled: Sampled,
     pieces: u64,
@@ -134,6 +138,8 @@ impl Heard {
     fn take(&mut self, piece: &[u8], is_output: bool) {
         if is_output {
             self.value.take(piece);
+        } else {
+            self.errors.take(piece);
         }
         self.complaint.take(piece);
         let sampled = match self.sampled {

@@ -191,7 +191,10 @@ impl Terminal {
     pub(crate) fn see_until_given_back(&self, what: &str) {
         let deadline = now() + SOON;
         let mut shown = self.glass.shown.lock().unwrap();
-        while shown.parser.screen().alternate_screen() || shown.parser.screen().hide_cursor() {
+        let is_taken = |screen: &vt100::Screen| {
+            screen.alternate_screen() || screen.hide_cursor() || screen.bracketed_paste()
+        };
+        while is_taken(shown.parser.screen()) {
             let left = deadline.saturating_duration_since(now());
             assert!(!left.is_zero(), "{what}: the screen was not given back");
             shown = self.glass.changed.wait_timeout(shown, left).unwrap().0;
@@ -201,6 +204,8 @@ impl Terminal {
     /// Whether the screen is as a shell expects it.
     pub(crate) fn assert_given_back(&self, settings_before: &str) {
         assert_eq!(self.line_settings(), settings_before);
+        // It has ended; its last bytes may still be on their way.
+        self.see_until_given_back("at the end");
         let shown = self.glass.shown.lock().unwrap();
         let screen = shown.parser.screen();
         assert!(!screen.alternate_screen(), "still on the alternate screen");

@@ -132,13 +132,13 @@ fn of_run(what: &RunRecord) -> String {
         }
         RunRecord::Approved { step, yes: true, .. } => format!("step {step} approved"),
         RunRecord::Approved { step, yes: false, .. } => format!("step {step} not approved"),
-        RunRecord::Edited { step, script, .. } => format!("step {step} edited: {script}"),
+        RunRecord::Edited { step, script, .. } => format!("step {step} edited: {}", block(script)),
         RunRecord::StepStarted { step, attempt, undoing, preview, process } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             let undoing = undoing.map(|it| format!(", undoing step {it}")).unwrap_or_default();
             let process =
                 process.as_ref().map(|it| format!(", process {}", it.pid)).unwrap_or_default();
-            format!("step {step} began{again}{undoing}{process}: {preview}")
+            format!("step {step} began{again}{undoing}{process}: {}", block(preview))
         }
         RunRecord::StepEnded { step, end, .. } => format!("step {step}: {}", ended(end)),
         RunRecord::Ticked { step, note, .. } if note.is_empty() => format!("step {step} ticked"),
@@ -186,4 +186,12 @@ fn ended(end: &StepEnd) -> String {
         let _ = write!(text, "; {}", finding.words);
     }
     text
+}
+/// A block of several lines in one: where one ends has to be seen.
+fn block(script: &str) -> String {
+    let script = script.trim_end();
+    match script.lines().count() {
+        0 | 1 => script.to_owned(),
+        lines => format!("({lines} lines) {}", script.replace('\n', " / ")),
+    }
 }

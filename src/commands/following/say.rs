@@ -48,11 +48,17 @@ pub(super) fn record(entry: &Entry, run: &Run) -> Vec<String> {
             changed
                 .into_iter()
                 .map(|pin| {
-                    let is = match &pin.is {
-                        Ok(is) => format!("is {}", harmless(is)),
-                        Err(why) => format!("cannot be told: {}", harmless(why)),
-                    };
-                    format!("{at} pin {} was {}, {is}", harmless(&pin.name), harmless(&pin.was))
+                    let name = harmless(&pin.name);
+                    match &pin.is {
+                        Ok(is) => {
+                            format!(
+                                "{at} pin {name} was {}, is {}",
+                                harmless(&pin.was),
+                                harmless(is)
+                            )
+                        }
+                        Err(why) => format!("{at} pin {name} cannot be told: {}", harmless(why)),
+                    }
                 })
                 .collect()
         }

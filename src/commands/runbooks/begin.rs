@@ -19,6 +19,11 @@ pub(super) fn run(file: Option<&Path>, alert: Option<&str>) -> Result<ExitCode> 
         super::super::print(&text)?;
         return Ok(ExitCode::SUCCESS);
     };
+    // Only Markdown is looked for in folders of runbooks.
+    let file = &match file.extension() {
+        Some(_) => file.to_path_buf(),
+        None => file.with_extension("md"),
+    };
     let shown = crate::domain::harmless(&file.to_string_lossy()).into_owned();
     let mut made = OpenOptions::new()
         .write(true)
@@ -26,7 +31,9 @@ pub(super) fn run(file: Option<&Path>, alert: Option<&str>) -> Result<ExitCode> 
         .open(file)
         .wrap_err_with(|| format!("cannot write {shown}"))?;
     made.write_all(text.as_bytes()).wrap_err_with(|| format!("cannot write {shown}"))?;
-    super::super::complain(&format!("written: {shown}"));
+    super::super::complain(&format!(
+        "written: {shown}; runbooks are found in `[runbooks] folders` and in `runbooks` beside the config"
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::runs::{
 };
 use crate::runbook::plan::environment;
 use crate::runbook::shell::variables;
-use crate::runbook::{Answer, AskKind, Evidence};
+use crate::runbook::{Answer, AskKind, Evidence, Run};
 use crate::runtime::runs::process;
 use crate::steps;
 use std::time::Duration;
@@ -22,20 +22,22 @@ impl Conductor {
     /// now is what they have to say later. One that needs what a step captures is
     /// asked when its step comes; without any other nothing is begun.
     pub(super) async fn pin_down(&mut self) -> Result<(), Over> {
-        while self.run.pinned.is_empty() {
-            let all = self.run.plan.pins.clone();
-            let Some(first) = all.iter().map(|pin| pin.before).min() else { return Ok(()) };
+        let all = self.run.plan.pins.clone();
+        let is_pinned = |run: &Run, pin: &Pin| run.pinned.contains_key(&pin.name);
+        let Some(first) = all.iter().map(|pin| pin.before).min() else { return Ok(()) };
+        while !all.iter().all(|pin| is_pinned(&self.run, pin) || self.awaits(pin)) {
             let mut pins = self.ask_pins(&all).await;
             let awaited = |name: &str| all.iter().any(|pin| pin.name == name && self.awaits(pin));
-            let silent = pins.iter().filter(|pin| pin.is.is_err() && !awaited(&pin.name));
+            pins.retain(|pin| pin.is.is_ok() || !awaited(&pin.name));
+            let silent = pins.iter().filter(|pin| pin.is.is_err());
             let difference: Vec<String> = silent.filter_map(difference).collect();
-            if difference.is_empty() {
-                pins.retain(|pin| pin.is.is_ok());
-                self.note(RunRecord::PinsAsked { step: first, pins }).await?;
-                return Ok(());
+            // What could not be told stands in the journal as well.
+            let is_recorded = self.note(RunRecord::PinsAsked { step: first, pins }).await?;
+            if difference.is_empty() || !is_recorded {
+                continue;
             }
-            let (who, answer) =
-                self.question(first, AskKind::Changed { difference, may_go_on: false }).await?;
+            let kind = AskKind::Changed { difference, may_go_on: false };
+            let (who, answer) = self.question(first, kind).await?;
             if !matches!(answer, Answer::Again) {
                 return self.way_out(first, who, answer).await;
             }
