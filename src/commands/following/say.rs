@@ -2,8 +2,8 @@
 
 use super::ask::{push_text, titled};
 use crate::domain::runs::{
-    Decision, Entry, Finding, Holds, How, Plan, ProofLine, Record, RunRecord, StepEnd, StepKind,
-    StepOutcome, Who,
+    Decision, Entry, Finding, Holds, How, PinAsked, Plan, ProofLine, Record, RunRecord, StepEnd,
+    StepKind, StepOutcome, Who,
 };
 use crate::domain::{Timestamp, harmless, units};
 use crate::runbook::Run;
@@ -39,29 +39,7 @@ pub(super) fn record(entry: &Entry, run: &Run) -> Vec<String> {
             line(format!("taken up by {}: the process before it had died", by(who)))
         }
         RunRecord::Seen { .. } => Vec::new(),
-        RunRecord::PinsAsked { pins, .. } => {
-            let changed: Vec<_> =
-                pins.iter().filter(|pin| pin.is.as_ref() != Ok(&pin.was)).collect();
-            if changed.is_empty() {
-                return Vec::new();
-            }
-            changed
-                .into_iter()
-                .map(|pin| {
-                    let name = harmless(&pin.name);
-                    match &pin.is {
-                        Ok(is) => {
-                            format!(
-                                "{at} pin {name} was {}, is {}",
-                                harmless(&pin.was),
-                                harmless(is)
-                            )
-                        }
-                        Err(why) => format!("{at} pin {name} cannot be told: {}", harmless(why)),
-                    }
-                })
-                .collect()
-        }
+        RunRecord::PinsAsked { pins, .. } => pins_changed(&at, pins),
         RunRecord::Confirmed { step, who, how } => match how {
             How::Reads => Vec::new(),
             How::Key => line(format!("step {step} confirmed by {}", by(who))),
@@ -145,6 +123,19 @@ fn ended(at: &str, plan: &Plan, step: crate::domain::runs::StepId, end: &StepEnd
     let words = if words.is_empty() { String::new() } else { format!(", {words}") };
     lines.push(format!("{at}    step {step} {word}{words}, {took}{captured}"));
     lines
+}
+
+/// What was not as it was pinned.
+fn pins_changed(at: &str, pins: &[PinAsked]) -> Vec<String> {
+    let changed = pins.iter().filter(|pin| pin.is.as_ref() != Ok(&pin.was));
+    let line = |pin: &PinAsked| {
+        let name = harmless(&pin.name);
+        match &pin.is {
+            Ok(is) => format!("{at} pin {name} was {}, is {}", harmless(&pin.was), harmless(is)),
+            Err(why) => format!("{at} pin {name} cannot be told: {}", harmless(why)),
+        }
+    };
+    changed.map(line).collect()
 }
 
 /// How a step ended, so that it is not overlooked.
