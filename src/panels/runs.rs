@@ -37,10 +37,20 @@ pub(crate) fn newest<'a>(known: &'a Known, run: &'a Run) -> &'a Run {
     known.runs.run(&run.id).unwrap_or(run)
 }
 
+/// Whether its process has died, and nobody has taken it up.
+fn has_died(known: &Known, run: &Run) -> bool {
+    let followed = known.runs.followed.get(&run.id);
+    let is_heard = followed.is_some_and(|of| of.lost.is_none() && of.run.is_some());
+    run.ended.is_none() && !is_heard && known.runs.dead.contains(&run.id)
+}
+
 /// Whether it waits for a person.
 pub(crate) fn waits(known: &Known, run: &Run) -> bool {
     if run.ended.is_some() {
         return false;
+    }
+    if has_died(known, run) {
+        return true;
     }
     match known.runs.followed.get(&run.id).filter(|of| of.lost.is_none() && of.run.is_some()) {
         Some(followed) => desk::ask(followed).is_some(),
@@ -68,6 +78,10 @@ pub(crate) fn state_of(known: &Known, run: &Run) -> (String, Status) {
         Next::Step { step, .. } | Next::Decide(step) | Next::Settle(step) => step.0,
         Next::End(..) => 0,
     };
+    if has_died(known, run) {
+        let words = if at == 0 { "died".to_owned() } else { format!("died at step {at}") };
+        return (words, Status::Critical);
+    }
     let failed = matches!(run.next(), Next::Decide(_));
     if waits(known, run) {
         let words =

@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 use crate::domain::runs::{Arming, Plan, RunId};
 use crate::runbook::{Doing, Library, Order, ParamAsk, Run, RunRequest, Told};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub enum RunsMsg {
     LibraryRead(Arc<Library>),
     /// The runs of this host were read, the newest first, or why not.
     RunsRead(Result<Arc<[Run]>, String>),
+    /// The processes of these runs, which go on, have died.
+    DeadRead(BTreeSet<RunId>),
     /// Whether the environment is armed for this user was read.
     ArmedRead(Option<Arming>),
     /// The process of a run was started and can be followed, or not.
@@ -96,6 +98,8 @@ pub struct Runs {
     pub library: Arc<Library>,
     /// The runs of this host, the newest first.
     pub list: Arc<[Run]>,
+    /// Those whose process has died: somebody has to take them up.
+    pub dead: BTreeSet<RunId>,
     /// Why they could not be read, if so.
     pub failure: Option<String>,
     /// When they were read.

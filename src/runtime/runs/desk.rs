@@ -168,7 +168,11 @@ impl Desk {
         let armed = self.armed().await;
         self.0.reading_runs.store(false, Ordering::Relaxed);
         let runs = runs.map_err(|error| error.to_string());
+        let going = runs.iter().flat_map(|runs| runs.iter()).filter(|run| run.ended.is_none());
+        let dead = going.filter(|run| !process::is_alive(&run.process));
+        let dead = dead.map(|run| run.id.clone()).collect();
         self.tell(RunsMsg::RunsRead(runs)).await;
+        self.tell(RunsMsg::DeadRead(dead)).await;
         // What cannot be read is not armed: the run's process will say the same.
         self.tell(RunsMsg::ArmedRead(armed.unwrap_or_default())).await;
     }

@@ -21,6 +21,7 @@ impl Runs {
             RunsMsg::LibraryRead(library) => self.library = Arc::clone(library),
             RunsMsg::RunsRead(Ok(list)) => self.listed(at, list),
             RunsMsg::RunsRead(Err(why)) => self.failure = Some(why.clone()),
+            RunsMsg::DeadRead(dead) => self.dead.clone_from(dead),
             RunsMsg::ArmedRead(armed) => self.armed.clone_from(armed),
             RunsMsg::Prepared { request, run: Ok(run) } => {
                 self.unprepared = None;

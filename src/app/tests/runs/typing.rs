@@ -467,3 +467,17 @@ fn a_second_person_approves_by_a_word_and_the_first_one_cannot() {
     let effects = type_keys(&mut state, "a p p r o v e enter");
     assert_eq!(ordered(&effects), [Order::Answer { ask: 1, answer: Answer::Approve(true) }]);
 }
+
+#[test]
+fn a_run_whose_process_has_died_is_not_said_to_go_on() {
+    let mut state = at_night(80, 24);
+    let of = run(two_done());
+    state.known.runs.list = vec![of.clone()].into();
+    press(&mut state, "8");
+    assert!(says(&state, "waits at step 3") && !says(&state, "died"));
+    send(&mut state, Msg::Runs(RunsMsg::DeadRead([of.id.clone()].into())));
+    assert!(says(&state, "died at step 3"));
+    // Somebody has taken it up.
+    send(&mut state, Msg::Runs(RunsMsg::DeadRead([].into())));
+    assert!(!says(&state, "died"));
+}
