@@ -5,8 +5,8 @@ use super::act::{self, REFUSED_FROZEN};
 use super::pages::Page;
 use super::state::{Overlay, State};
 use super::typing::{Typing, What};
-use crate::domain::runs::{AlertSeen, BookId, RunId};
-use crate::domain::{Alert, AlertState, harmless_within};
+use crate::domain::runs::{BookId, RunId};
+use crate::domain::{Alert, harmless_within};
 use crate::panels::desk::{self, About, Aspect, Editor, Form, Question, Shown};
 use crate::panels::{Chosen, offers};
 use crate::runbook::{Answer, AskKind, Level, Order, RunRequest};
@@ -115,7 +115,7 @@ pub(crate) fn prepare(state: &mut State, id: &BookId) -> Vec<Effect> {
         book: id.to_string(),
         hash: Some(book.hash.clone()),
         service,
-        alert: alert.map(seen),
+        alert: alert.map(Into::into),
         ..RunRequest::default()
     };
     ask_for(state, request)
@@ -127,18 +127,6 @@ fn ask_for(state: &mut State, request: RunRequest) -> Vec<Effect> {
     state.words.desk.preparing = Some(request.clone());
     act::open(state, page);
     vec![Effect::Runs(RunsEffect::Prepare(request))]
-}
-
-/// The alert as it is now.
-fn seen(alert: &Alert) -> AlertSeen {
-    AlertSeen {
-        identity: alert.identity(),
-        labels: alert.labels.clone(),
-        expression: alert.expression.clone(),
-        reason: alert.reason.clone(),
-        since: alert.since,
-        pending: alert.state == AlertState::Pending,
-    }
 }
 
 /// Follows a run again whose line was cut, or has it taken up where its process has died.

@@ -4,7 +4,7 @@ use super::complain;
 use super::following::{Opened, REFUSED};
 use crate::cli::USAGE;
 use crate::domain::runs::AlertSeen;
-use crate::domain::{Alert, AlertState, ServiceName, harmless, units};
+use crate::domain::{Alert, ServiceName, harmless, units};
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::{Absent, absent};
@@ -61,7 +61,7 @@ pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires,
     let found: Vec<&Alert> = known.alerts.iter().filter(is_wanted).collect();
     Ok(match found.as_slice() {
         [] => Err((REFUSED, why_not(&known, &name, &labels))),
-        [alert] => Ok((seen(alert), alert.service.clone())),
+        [alert] => Ok((AlertSeen::from(*alert), alert.service.clone())),
         many => {
             let all: Vec<String> =
                 many.iter().map(|alert| format!("\n  {}", written(alert))).collect();
@@ -86,17 +86,6 @@ fn why_not(known: &Known, name: &str, labels: &[(String, String)]) -> String {
             };
             format!("nobody knows whether {shown} fires: {}{hint}", harmless(&words))
         }
-    }
-}
-
-fn seen(alert: &Alert) -> AlertSeen {
-    AlertSeen {
-        identity: alert.identity(),
-        labels: alert.labels.clone(),
-        expression: alert.expression.clone(),
-        reason: alert.reason.clone(),
-        since: alert.since,
-        pending: alert.state == AlertState::Pending,
     }
 }
 

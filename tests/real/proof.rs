@@ -243,6 +243,8 @@ async fn what_is_not_fixed_is_not_proved_and_what_is_fixed_is() {
     shop.fails.store(true, Ordering::SeqCst);
     let is = |holds: Holds| move |finding: &Finding| finding.holds == holds;
     until(&eyes, &firing, Timestamp::from_millis(0), "it fires", is(Holds::Yes)).await;
+    // Its expression may hold before anybody raises it.
+    until(&eyes, &well, Timestamp::from_millis(0), "it is raised", is(Holds::No)).await;
 
     // A fix that ends well and changes nothing.
     let after = now();

@@ -1,7 +1,7 @@
 //! A run as it was agreed to: frozen when it starts.
 
 use super::{BookId, Pin, Step, StepId};
-use crate::domain::{Labels, ServiceName, Timestamp};
+use crate::domain::{Alert, AlertState, Labels, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -101,6 +101,19 @@ pub struct AlertSeen {
     /// It did not fire yet: what it is about has to last longer first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
+}
+
+impl From<&Alert> for AlertSeen {
+    fn from(alert: &Alert) -> Self {
+        Self {
+            identity: alert.identity(),
+            labels: alert.labels.clone(),
+            expression: alert.expression.clone(),
+            reason: alert.reason.clone(),
+            since: alert.since,
+            pending: alert.state == AlertState::Pending,
+        }
+    }
 }
 
 /// A variable of the commands.
