@@ -6,7 +6,7 @@ use super::{ActCx, Chosen, Kind, Panel, Rows, ViewCx, cells};
 use crate::domain::runs::RunId;
 use crate::domain::{Status, harmless_within};
 use crate::runbook::{Next, Run, StepState};
-use crate::store::{Action, Effect, Known};
+use crate::store::{Action, Effect, Followed, Known};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
 use crate::ui::table::{Cell, Column, Table};
@@ -39,9 +39,13 @@ pub(crate) fn newest<'a>(known: &'a Known, run: &'a Run) -> &'a Run {
 
 /// Whether its process has died, and nobody has taken it up.
 fn has_died(known: &Known, run: &Run) -> bool {
+    run.ended.is_none() && heard(known, run).is_none() && known.runs.dead.contains(&run.id)
+}
+
+/// What its process tells, where that is followed and heard.
+fn heard<'a>(known: &'a Known, run: &Run) -> Option<&'a Followed> {
     let followed = known.runs.followed.get(&run.id);
-    let is_heard = followed.is_some_and(|of| of.lost.is_none() && of.run.is_some());
-    run.ended.is_none() && !is_heard && known.runs.dead.contains(&run.id)
+    followed.filter(|of| of.lost.is_none() && of.run.is_some())
 }
 
 /// Whether it waits for a person.
@@ -52,7 +56,7 @@ pub(crate) fn waits(known: &Known, run: &Run) -> bool {
     if has_died(known, run) {
         return true;
     }
-    match known.runs.followed.get(&run.id).filter(|of| of.lost.is_none() && of.run.is_some()) {
+    match heard(known, run) {
         Some(followed) => desk::ask(followed).is_some(),
         None => match run.next() {
             Next::Step { step, .. } => run.plan.step(step).is_some_and(|step| match &step.kind {

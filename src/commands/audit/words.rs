@@ -187,6 +187,7 @@ fn ended(end: &StepEnd) -> String {
     }
     text
 }
+
 /// A block of several lines in one: where one ends has to be seen.
 fn block(script: &str) -> String {
     let script = script.trim_end();
