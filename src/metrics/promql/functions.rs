@@ -1,6 +1,9 @@
 //! Every function of the language: its arguments, its result, how it is computed.
 
+mod described;
+
 use super::ast::Type::{self, Matrix, Scalar, Text, Vector};
+pub use described::{Described, all};
 
 /// A function of the language.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 mod ast;
 mod build;
 mod eval;
-mod functions;
+pub mod functions;
 mod inspect;
 mod lexer;
 mod literal;
