@@ -11,5 +11,5 @@ pub mod window;
 pub use coverage::{Coverage, coverage};
 pub use data::{Data, Line, Point};
 pub use exposition::PageError;
-pub use memory::{Limits, Memory, PageSummary, Target};
+pub use memory::{Limits, Memory, PageSummary, Recorded, Recorder, Target};
 pub use storage::{MatchOp, Matcher, STALE_BITS, Sample, Storage, is_stale};

@@ -9,7 +9,7 @@ use super::memory::{Limits, Memory};
 /// What a window begins with.
 const MAGIC: &[u8; 8] = b"opsr-win";
 /// The layout that is written, and the only one that is read.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Magic, version, length, checksum.
 const HEAD: usize = 8 + 2 + 8 + 4;
 
@@ -243,7 +243,7 @@ mod tests {
         bytes[8] = 9;
         assert_eq!(
             error(&bytes).to_string(),
-            "the kept window has layout 9; this program reads layout 1"
+            "the kept window has layout 9; this program reads layout 2"
         );
     }
 

@@ -93,7 +93,7 @@ impl Memory {
                 watched.series == 0 && watched.times.at.last().is_none_or(|&last| last < oldest)
             });
             if gone && let Some(watched) = slot.take() {
-                self.by_target.remove(&watched.target);
+                self.by_owner.remove(&watched.owner);
             }
         }
     }
@@ -122,9 +122,18 @@ impl Memory {
         self.index.renumber(&new);
         for watched in self.targets.iter_mut().flatten() {
             watched.pages.renumber(&new);
+            for written in watched.rules.values_mut() {
+                written.series = renumbered(&written.series, &new);
+            }
             for own in &mut watched.own {
                 *own = new.get(*own as usize).copied().unwrap_or(NONE);
             }
         }
     }
+}
+
+/// The new ids of those series that are still there.
+fn renumbered(series: &[SeriesId], new: &[SeriesId]) -> Vec<SeriesId> {
+    let ids = series.iter().filter_map(|&id| new.get(id as usize).copied());
+    ids.filter(|&id| id != NONE).collect()
 }

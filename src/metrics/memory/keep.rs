@@ -3,7 +3,7 @@
 use super::chunk::{Chunk, FULL, Times};
 use super::index::Index;
 use super::series::Series;
-use super::target::{Target, Watched};
+use super::target::{Owner, Target, Watched, Written};
 use super::{Limits, Memory, Metadata};
 use crate::domain::Labels;
 use crate::metrics::exposition::MetricKind;
@@ -22,13 +22,20 @@ const KINDS: [MetricKind; 8] = [
     MetricKind::StateSet,
 ];
 
+// Who has a slot.
+const NOBODY: u64 = 0;
+const TARGET: u64 = 1;
+const GROUP: u64 = 2;
+const LOOSE: u64 = 3;
+
 impl Memory {
     /// Everything but the last pages, which the next scrapes bring anew.
     pub(in crate::metrics) fn save(&self, out: &mut Writer) {
         let mut texts: HashMap<Arc<str>, u64> = HashMap::new();
         let mut order: Vec<&Arc<str>> = Vec::new();
         let all = self.series.iter().map(|series| &series.labels);
-        let all = all.chain(self.watched().map(|watched| watched.target.labels()));
+        let targets = self.watched().filter_map(|watched| watched.owner.target());
+        let all = all.chain(targets.map(Target::labels));
         for text in all.flat_map(Labels::iter).flat_map(|(name, value)| [name, value]) {
             if !texts.contains_key(text) {
                 texts.insert(text.clone(), order.len() as u64);
@@ -50,9 +57,27 @@ impl Memory {
 
         out.count(self.targets.len());
         for slot in &self.targets {
-            out.number(u64::from(slot.is_some()));
-            let Some(watched) = slot else { continue };
-            labels(out, watched.target.labels());
+            let Some(watched) = slot else {
+                out.number(NOBODY);
+                continue;
+            };
+            match &watched.owner {
+                Owner::Target(target) => {
+                    out.number(TARGET);
+                    labels(out, target.labels());
+                }
+                Owner::Group(name) => {
+                    out.number(GROUP);
+                    out.bytes(name.as_bytes());
+                    out.count(watched.rules.len());
+                    for (rule, written) in &watched.rules {
+                        out.bytes(rule.as_bytes());
+                        out.signed(written.since);
+                        out.signed(written.last);
+                    }
+                }
+                Owner::Loose => out.number(LOOSE),
+            }
             out.number(u64::from(watched.since.is_some()));
             out.signed(watched.since.unwrap_or_default());
             out.number(u64::from(watched.times.first));
@@ -102,9 +127,9 @@ impl Memory {
         let kept = from.number()? == 1;
         memory.kept_from = Some(from.signed()?).filter(|_| kept);
         for slot in 0..from.small::<u32>()? {
-            let watched = if from.number()? == 1 { Some(target(from, &texts)?) } else { None };
+            let watched = watched(from, &texts)?;
             if let Some(watched) = &watched {
-                memory.by_target.insert(watched.target.clone(), slot);
+                memory.by_owner.insert(watched.owner.clone(), slot);
             }
             memory.targets.push(watched);
         }
@@ -135,8 +160,23 @@ fn labels(from: &mut Reader<'_>, texts: &[Arc<str>]) -> Option<Labels> {
     Some(Labels::new(pairs))
 }
 
-fn target(from: &mut Reader<'_>, texts: &[Arc<str>]) -> Option<Watched> {
-    let mut watched = Watched::new(Target::from_labels(labels(from, texts)?));
+/// Whoever has this slot; `Some(None)` where nobody does.
+fn watched(from: &mut Reader<'_>, texts: &[Arc<str>]) -> Option<Option<Watched>> {
+    let mut watched = match from.number()? {
+        NOBODY => return Some(None),
+        TARGET => Watched::new(Owner::Target(Target::from_labels(labels(from, texts)?))),
+        GROUP => {
+            let mut group = Watched::new(Owner::Group(from.text()?.into()));
+            for _ in 0..from.count()? {
+                let rule = from.text()?.into();
+                let (since, last) = (from.signed()?, from.signed()?);
+                group.rules.insert(rule, Written { since, last, series: Vec::new() });
+            }
+            group
+        }
+        LOOSE => Watched::new(Owner::Loose),
+        _ => return None,
+    };
     let paged = from.number()? == 1;
     watched.since = Some(from.signed()?).filter(|_| paged);
     watched.times = Times { first: from.small()?, ..Times::default() };
@@ -145,7 +185,7 @@ fn target(from: &mut Reader<'_>, texts: &[Arc<str>]) -> Option<Watched> {
         before = before.wrapping_add(from.signed()?);
         watched.times.push(before);
     }
-    Some(watched)
+    Some(Some(watched))
 }
 
 fn series(from: &mut Reader<'_>, texts: &[Arc<str>]) -> Option<Series> {

@@ -7,11 +7,13 @@ mod index;
 mod keep;
 mod naming;
 mod pages;
+mod record;
 mod scrape;
 mod select;
 mod series;
 mod target;
 
+pub use record::{Recorded, Recorder};
 pub use target::Target;
 
 use crate::domain::{Malformed, ScrapeReading, Timestamp};
@@ -20,7 +22,7 @@ use index::Index;
 use series::Series;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-use target::Watched;
+use target::{Owner, Watched};
 
 /// How much the memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,8 @@ pub struct Limits {
     pub age: Duration,
     /// Beyond this the oldest samples go, and then no new series are taken.
     pub bytes: usize,
-    /// One target's series; what a page has beyond them is not taken.
+    /// One target's series; what a page has beyond them is not taken. A group of
+    /// recording rules may have as many.
     pub series_per_target: usize,
 }
 
@@ -98,6 +101,8 @@ pub struct Stats {
     pub bytes: usize,
     /// For each job its series and its oldest sample.
     pub jobs: BTreeMap<String, JobStats>,
+    /// The same of what recording rules wrote.
+    pub recorded: JobStats,
 }
 
 /// How much of a job is in memory.
@@ -116,7 +121,7 @@ pub struct Memory {
     series: Vec<Series>,
     index: Index,
     targets: Vec<Option<Watched>>,
-    by_target: HashMap<Target, u32>,
+    by_owner: HashMap<Owner, u32>,
     metadata: HashMap<String, Metadata>,
     /// Bytes of samples and series; the index and the pages know their own.
     bytes: usize,
@@ -132,7 +137,7 @@ impl Memory {
             series: Vec::new(),
             index: Index::default(),
             targets: Vec::new(),
-            by_target: HashMap::new(),
+            by_owner: HashMap::new(),
             metadata: HashMap::new(),
             bytes: 0,
             kept_from: None,
@@ -165,14 +170,9 @@ impl Memory {
 
     /// `target` is scraped no more: its series end at `at`, and go with age.
     pub fn forget_target(&mut self, target: &Target, at: Timestamp) {
-        let Some(watched) = self
-            .by_target
-            .get(target)
-            .and_then(|&slot| self.targets.get_mut(slot as usize))
-            .and_then(Option::as_mut)
-        else {
-            return;
-        };
+        let slot = self.by_owner.get(&Owner::Target(target.clone()));
+        let watched = slot.and_then(|&slot| self.targets.get_mut(slot as usize));
+        let Some(watched) = watched.and_then(Option::as_mut) else { return };
         if watched.times.at.last().is_some_and(|&last| at.millis() <= last) {
             return;
         }
@@ -195,7 +195,7 @@ impl Memory {
     /// when a window is taken up after a pause; a target that was asked and
     /// failed has been seen.
     pub fn first_scrape(&self, job: &str) -> Option<Timestamp> {
-        let of_job = self.watched().filter(|watched| watched.target.job() == job);
+        let of_job = self.watched().filter(|watched| watched.job() == Some(job));
         of_job.filter_map(|watched| watched.since).min().map(|since| self.known_from(since))
     }
 
@@ -203,8 +203,8 @@ impl Memory {
     pub fn first_scrapes(&self) -> BTreeMap<String, Timestamp> {
         let mut firsts: BTreeMap<&str, i64> = BTreeMap::new();
         for watched in self.watched() {
-            if let Some(since) = watched.since {
-                let first = firsts.entry(watched.target.job()).or_insert(since);
+            if let (Some(job), Some(since)) = (watched.job(), watched.since) {
+                let first = firsts.entry(job).or_insert(since);
                 *first = since.min(*first);
             }
         }
@@ -223,24 +223,24 @@ impl Memory {
     /// How full it is. Looks at every chunk; not for each frame.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats {
-            targets: self.watched().count(),
+            targets: self.watched().filter(|watched| watched.job().is_some()).count(),
             series: self.series.len(),
             bytes: self.bytes(),
             ..Stats::default()
         };
-        for watched in self.watched() {
-            stats.jobs.entry(watched.target.job().to_owned()).or_default();
+        for job in self.watched().filter_map(Watched::job) {
+            stats.jobs.entry(job.to_owned()).or_default();
         }
         for series in &self.series {
-            let job = self
-                .targets
-                .get(series.target as usize)
-                .and_then(Option::as_ref)
-                .and_then(|watched| stats.jobs.get_mut(watched.target.job()));
+            let watched = self.targets.get(series.target as usize).and_then(Option::as_ref);
+            let of = match watched.and_then(Watched::job) {
+                Some(job) => stats.jobs.get_mut(job),
+                None => Some(&mut stats.recorded),
+            };
             let first = series.chunks().next().map(|c| Timestamp::from_millis(c.first_at));
-            if let Some(job) = job {
-                job.series += 1;
-                job.oldest = match (job.oldest, first) {
+            if let Some(of) = of {
+                of.series += 1;
+                of.oldest = match (of.oldest, first) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
                 };
@@ -281,6 +281,16 @@ impl Memory {
         let mut values: Vec<&str> = self.index.values(name).map(|pair| &*pair.value).collect();
         values.sort_unstable();
         values
+    }
+}
+
+/// Why there is no room for more series, in words.
+fn full(series: usize, limits: &Limits) -> String {
+    if series >= limits.series_per_target {
+        format!("more than {} series: the rest is not taken", limits.series_per_target)
+    } else {
+        let mebibytes = limits.bytes >> 20;
+        format!("the sample memory of {mebibytes} MiB is full: new series are not taken")
     }
 }
 

@@ -3,9 +3,9 @@
 use super::index::{Index, PairId};
 use super::naming::{bound, free_name};
 use super::pages::Pages;
-use super::series::{NONE, Series, SeriesId};
-use super::target::{Target, Watched};
-use super::{Limits, Memory, Metadata, PageSummary, describe};
+use super::series::{NONE, Series, SeriesId, chunk_bytes};
+use super::target::{Owner, Target, Watched};
+use super::{Limits, Memory, Metadata, PageSummary, describe, full};
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Malformed, Timestamp};
 use crate::metrics::exposition::{
@@ -39,7 +39,7 @@ impl Memory {
     ) -> Result<PageSummary, PageError> {
         self.make_room(at);
         let used = self.bytes();
-        let slot = self.slot(target);
+        let slot = self.slot(Owner::Target(target.clone()));
         let Some(mut watched) = self.targets.get_mut(slot as usize).and_then(Option::take) else {
             return Ok(PageSummary::default());
         };
@@ -52,6 +52,7 @@ impl Memory {
         let mut scrape = Scrape {
             memory: self,
             watched: &mut watched,
+            target: target.labels(),
             slot,
             place,
             at: at.millis(),
@@ -81,19 +82,19 @@ impl Memory {
         outcome.map(|()| summary)
     }
 
-    /// The target's place in the list.
-    fn slot(&mut self, target: &Target) -> u32 {
-        if let Some(&slot) = self.by_target.get(target) {
+    /// The owner's place in the list.
+    pub(super) fn slot(&mut self, owner: Owner) -> u32 {
+        if let Some(&slot) = self.by_owner.get(&owner) {
             return slot;
         }
         let free = self.targets.iter().position(Option::is_none).unwrap_or(self.targets.len());
-        let watched = Some(Watched::new(target.clone()));
+        let watched = Some(Watched::new(owner.clone()));
         match self.targets.get_mut(free) {
             Some(slot) => *slot = watched,
             None => self.targets.push(watched),
         }
         let slot = u32::try_from(free).unwrap_or(u32::MAX);
-        self.by_target.insert(target.clone(), slot);
+        self.by_owner.insert(owner, slot);
         slot
     }
 }
@@ -102,6 +103,8 @@ impl Memory {
 struct Scrape<'m> {
     memory: &'m mut Memory,
     watched: &'m mut Watched,
+    /// The labels of what is scraped.
+    target: &'m Labels,
     slot: u32,
     place: u32,
     at: i64,
@@ -206,7 +209,7 @@ impl Scrape<'_> {
     fn own_series(&mut self, name: &str) -> SeriesId {
         let index = &mut self.memory.index;
         let mut pairs = vec![index.make_pair(METRIC_NAME, name)];
-        let target = self.watched.target.labels().iter();
+        let target = self.target.iter();
         pairs.extend(target.map(|(name, value)| index.make_pair(name, value)));
         let labels = index.labels(&pairs);
         match index.find(&labels) {
@@ -243,9 +246,9 @@ impl Scrape<'_> {
         let millis = at.map_or(self.at, Timestamp::millis);
         let kept = series.push(self.place, at.is_some(), millis, value);
         self.grown += match series.sealed.last() {
-            Some(full) if series.sealed.len() > sealed => (super::series::chunk_bytes(full)
-                + series.head.bytes.capacity())
-            .saturating_sub(capacity),
+            Some(full) if series.sealed.len() > sealed => {
+                (chunk_bytes(full) + series.head.bytes.capacity()).saturating_sub(capacity)
+            }
             _ => series.head.bytes.capacity() - capacity,
         };
         kept
@@ -280,7 +283,7 @@ impl Scrape<'_> {
         let limits = self.memory.limits;
         let bytes = self.used + self.grown;
         let room = self.watched.series < limits.series_per_target && bytes < limits.bytes;
-        let target = self.watched.target.labels();
+        let target = self.target;
         let index = &mut self.memory.index;
         let mut recent = std::mem::take(&mut self.recent);
         let mut known = true;
@@ -338,15 +341,8 @@ impl Scrape<'_> {
 
     fn refuse(&mut self, limits: &Limits) {
         self.summary.refused += 1;
-        let full = self.watched.series >= limits.series_per_target;
-        self.summary.refusal.get_or_insert_with(|| {
-            if full {
-                format!("more than {} series: the rest is not taken", limits.series_per_target)
-            } else {
-                let mebibytes = limits.bytes >> 20;
-                format!("the sample memory of {mebibytes} MiB is full: new series are not taken")
-            }
-        });
+        let series = self.watched.series;
+        self.summary.refusal.get_or_insert_with(|| full(series, limits));
     }
 }
 

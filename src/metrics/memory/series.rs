@@ -68,6 +68,14 @@ impl Series {
         true
     }
 
+    /// Says that who recorded it does so no more; `own` where its moments are the
+    /// series' own ones and not those of who records.
+    pub(super) fn end_recorded(&mut self, place: u32, own: bool, at: i64) {
+        if self.head.count > 0 && !self.is_stale() {
+            self.push(place, own, at, f64::from_bits(STALE_BITS));
+        }
+    }
+
     /// Says that it is on its target's page no more.
     pub(super) fn end(&mut self, place: u32, at: i64) {
         if self.head.count > 0 && !self.head.timed && !self.is_stale() {

@@ -1,9 +1,10 @@
-//! A target, and what is kept of it beside its series.
+//! Whose series they are, and what is kept of them beside their series.
 
 use super::chunk::Times;
 use super::pages::Pages;
 use super::series::{NONE, SeriesId};
 use crate::domain::Labels;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Something that is scraped. Its labels are on all its series.
@@ -46,11 +47,42 @@ impl Target {
     }
 }
 
-/// What is kept of a target beside its series.
+/// Who brings samples.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// What is scraped.
+    Target(Target),
+    /// A group of recording rules, by its name.
+    Group(Arc<str>),
+    /// Nobody: samples that were put in one by one.
+    Loose,
+}
+
+impl Owner {
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Target(target) => Some(target),
+            Self::Group(_) | Self::Loose => None,
+        }
+    }
+}
+
+/// What a rule has recorded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Written {
+    /// Since when it writes without a long pause.
+    pub(super) since: i64,
+    /// When it wrote last.
+    pub(super) last: i64,
+    /// What it wrote then, growing.
+    pub(super) series: Vec<SeriesId>,
+}
+
+/// What is kept of an owner beside its series.
 #[derive(Clone, Debug)]
 pub(super) struct Watched {
-    pub(super) target: Target,
-    /// When it was scraped.
+    pub(super) owner: Owner,
+    /// When it was scraped, or wrote.
     pub(super) times: Times,
     /// The first scrape that brought a page since when nobody looked for long.
     pub(super) since: Option<i64>,
@@ -62,19 +94,27 @@ pub(super) struct Watched {
     pub(super) own: [SeriesId; 3],
     /// How many series it has.
     pub(super) series: usize,
+    /// For a group what each of its rules has recorded.
+    pub(super) rules: BTreeMap<Arc<str>, Written>,
 }
 
 impl Watched {
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(owner: Owner) -> Self {
         Self {
-            target,
+            owner,
             times: Times::default(),
             since: None,
             pages: Pages::default(),
             alive: false,
             own: [NONE; 3],
             series: 0,
+            rules: BTreeMap::new(),
         }
+    }
+
+    /// The job of a target.
+    pub(super) fn job(&self) -> Option<&str> {
+        self.owner.target().map(Target::job)
     }
 
     /// The series that were on the last page and have not ended.
@@ -83,6 +123,12 @@ impl Watched {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.times.at.capacity() * 8 + self.pages.bytes()
+        let rule = |(name, written): (&Arc<str>, &Written)| {
+            name.len() + size_of::<Written>() + 64 + written.series.capacity() * 4
+        };
+        size_of::<Self>()
+            + self.times.at.capacity() * 8
+            + self.pages.bytes()
+            + self.rules.iter().map(rule).sum::<usize>()
     }
 }

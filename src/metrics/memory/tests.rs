@@ -4,21 +4,21 @@ use super::*;
 use crate::metrics::{MatchOp, Matcher, Storage, is_stale};
 use proptest::prelude::*;
 
-const STEP: i64 = 5_000;
+pub(super) const STEP: i64 = 5_000;
 
-fn at(millis: i64) -> Timestamp {
+pub(super) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-fn api() -> Target {
+pub(super) fn api() -> Target {
     Target::new("api", "10.0.0.1:80", [("zone", "a")])
 }
 
-fn memory() -> Memory {
+pub(super) fn memory() -> Memory {
     Memory::new(Limits::default())
 }
 
-fn take(memory: &mut Memory, body: &str, millis: i64) -> PageSummary {
+pub(super) fn take(memory: &mut Memory, body: &str, millis: i64) -> PageSummary {
     let took = Duration::from_millis(20);
     memory.take_page(&api(), "text/plain", body.as_bytes(), took, at(millis)).unwrap()
 }
@@ -52,7 +52,7 @@ fn shown(memory: &Memory, matchers: &[Matcher]) -> Vec<String> {
     found
 }
 
-fn values(memory: &Memory, metric: &str) -> Vec<String> {
+pub(super) fn values(memory: &Memory, metric: &str) -> Vec<String> {
     let all = shown(memory, &[equal("__name__", metric)]);
     all.iter().map(|line| line.split_once("}: ").unwrap().1.to_owned()).collect()
 }
