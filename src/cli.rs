@@ -38,6 +38,11 @@ pub enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Poll, evaluate and keep history without a screen, until told to end.
+    ///
+    /// Consoles, `glance`, `query` and runs of the same config read what it has seen.
+    /// Prints a line for all that changes; systemd is told how it stands.
+    Watch,
     /// Say in a few lines what is wrong, for scripts and prompts.
     ///
     /// The worst problem is on line one. Ends with 0 ok, 1 warning, 2 critical, 3 unknown,

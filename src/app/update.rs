@@ -72,6 +72,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             let first = harmless_within(first.trim(), LONGEST_NOTICE);
             state.say(format!("the old config stays: {first}"), true);
         }
+        Msg::Remembered(_) => (changed, survey) = (true, true),
         Msg::Said { text, bad } => state.say(harmless_within(&text, LONGEST_NOTICE), bad),
         Msg::Runs(msg) => effects.extend(runs::heard(state, &msg)),
         Msg::Resumed => effects.push(Effect::Redraw),

@@ -36,7 +36,7 @@ pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires,
     let opened = Opened::at(config)?;
     complain("opsroom: looking whether it fires");
     let state = StateFolder::of_this_user();
-    let window = state.map(|state| state.window(&opened.assembled.path));
+    let window = opened.assembled.kept(state.as_ref()).map(|kept| kept.window());
     let is_wanted = |alert: &&Alert| {
         alert.name() == name
             && labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value.as_str()))

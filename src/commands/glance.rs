@@ -1,12 +1,15 @@
 //! `opsroom glance`: what is wrong, in a few lines.
 
 use super::print;
+use crate::config::{Config, Mistakes};
 use crate::domain::{Status, harmless};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
+use crate::runtime::kept::KeptFiles;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::state_file;
+use crate::sources::kind_keys;
 use crate::store::Glance;
 use color_eyre::Result;
 use color_eyre::eyre::{Report, bail, eyre};
@@ -25,12 +28,15 @@ pub(super) fn run(
     let state = StateFolder::of_this_user();
     let clock = Clock::Wall;
     let glance = if cached {
+        // A mistake in the config does not hide what is known.
+        let config = Config::read(&found.text, &kind_keys(), &mut Mistakes::default());
         let path = std::fs::canonicalize(&found.path).unwrap_or(found.path);
-        let state = state.ok_or_else(|| eyre!("no state folder: this user has no home"))?;
-        match state_file::read_summary(&state.summary(&path))? {
+        let files = KeptFiles::of(&config, &path, state.as_ref())
+            .ok_or_else(|| eyre!("no state folder: this user has no home"))?;
+        match state_file::read_summary(&files.summary())? {
             Some(glance) => glance,
             None => bail!(
-                "no console has written a summary for {} yet: start one, or ask afresh without --cached",
+                "neither a console nor `opsroom watch` has written a summary for {} yet: start one, or ask afresh without --cached",
                 harmless(&path.to_string_lossy())
             ),
         }
@@ -39,8 +45,9 @@ pub(super) fn run(
         if assembled.config.is_empty() {
             bail!("{}: nothing is configured", found.path.display());
         }
-        let window = state.as_ref().map(|state| state.window(&assembled.path));
-        let summary = state.map(|state| state.summary(&assembled.path));
+        let files = assembled.kept(state.as_ref());
+        let window = files.as_ref().map(KeptFiles::window);
+        let summary = files.map(|files| files.summary());
         // One that cannot be read only leaves out what a console knows beside.
         let kept = || state_file::read_summary(summary.as_ref()?).ok().flatten();
         let environment = &assembled.config.environment;

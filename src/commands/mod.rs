@@ -24,6 +24,7 @@ mod runbooks;
 mod runs;
 mod schema;
 mod validate;
+mod watch;
 
 use crate::cli::{Cli, Command, UNKNOWN};
 use crate::config::discover::{self, DiscoverError, Found};
@@ -68,6 +69,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         None => console::run(config),
         Some(Command::Demo { seed }) => demo::run(*seed),
+        Some(Command::Watch) => watch::run(config),
         Some(Command::Schema) => schema::run(),
         Some(Command::Validate { live }) => validate::run(config, *live),
         Some(Command::Glance { json, cached, deadline }) => {

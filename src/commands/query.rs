@@ -30,7 +30,7 @@ pub(super) fn run(
     else {
         bail!("the config has neither a metrics server nor targets to scrape");
     };
-    let window = StateFolder::of_this_user().map(|state| state.window(&assembled.path));
+    let window = assembled.kept(StateFolder::of_this_user().as_ref()).map(|kept| kept.window());
     let ask = Ask {
         id: AskId("query".into()),
         expr: expr.into(),

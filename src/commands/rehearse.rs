@@ -41,7 +41,7 @@ pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result
         let journal = ledger.open(&who, moment()?.at).await?;
         let mut ends = Vec::new();
         for book in chosen {
-            let window = state.as_ref().map(|state| state.window(&assembled.path));
+            let window = assembled.kept(state.as_ref()).map(|kept| kept.window());
             let end = tokio::select! {
                 end = rehearse(&assembled, &book, &who, window) => end,
                 why = stopped() => return Err(why),

@@ -36,3 +36,45 @@ pub enum EventKind {
     /// Somebody or something said so.
     Note { text: String },
 }
+
+impl EventKind {
+    /// What happened in words, and the status that something changed to. They
+    /// hold names and reasons from outside.
+    pub fn words(&self) -> (Option<Status>, String) {
+        let reason = |reason: &str| match reason {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        match self {
+            EventKind::ServiceChanged { service, from, to, reason: why } => {
+                (Some(*to), format!("{service} {from} to {to}{}", reason(why)))
+            }
+            EventKind::CheckChanged { source, from, to, reason: why }
+            | EventKind::BackupChanged { source, from, to, reason: why } => {
+                (Some(*to), format!("{source} {from} to {to}{}", reason(why)))
+            }
+            EventKind::SignalChanged { signal, from, to, reason: why } => {
+                (Some(*to), format!("{signal} {from} to {to}{}", reason(why)))
+            }
+            EventKind::SourceChanged { source, answers: true, .. } => {
+                (Some(Status::Ok), format!("{source} answers"))
+            }
+            EventKind::SourceChanged { source, answers: false, reason: why } => {
+                (Some(Status::Unknown), format!("{source} does not answer{}", reason(why)))
+            }
+            EventKind::AlertFired { name, reason: why, .. } => {
+                (None, format!("alert {name} fires{}", reason(why)))
+            }
+            EventKind::AlertResolved { name, .. } => (None, format!("alert {name} ended")),
+            EventKind::Released { version, by, .. } if by.is_empty() => {
+                (None, format!("release {version}"))
+            }
+            EventKind::Released { version, by, .. } => (None, format!("release {version} by {by}")),
+            EventKind::NetworkChanged { online: true } => {
+                (None, "this host is online again".into())
+            }
+            EventKind::NetworkChanged { online: false } => (None, "this host is offline".into()),
+            EventKind::Note { text } => (None, text.clone()),
+        }
+    }
+}

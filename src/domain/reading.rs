@@ -130,6 +130,9 @@ pub struct ScrapeReading {
     pub first_malformed: Vec<Malformed>,
     /// What a reader must know beside: series for which there was no room.
     pub note: Option<String>,
+    /// The moment from which on the samples of its job are in memory.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// A line of a page that could not be read.

@@ -21,6 +21,11 @@ pub(super) fn facts(cx: &ActCx<'_>, source: &SourceInfo, offset_min: i32) -> Vec
             let bytes = super::backups::bytes(page.bytes);
             let counts = format!("{} samples, {} series in memory", page.samples, page.series);
             add("page", format!("{counts}, {bytes} in {}", units::duration(page.took)));
+            if let Some(since) = page.since {
+                let age = text::age_in_steps(cx.now.since(since));
+                let clock = text::clock_s(since, offset_min);
+                add("history", format!("of its job from {clock} on, {age}"));
+            }
             if let Some(note) = &page.note {
                 add("note", note.clone());
             }

@@ -1,7 +1,7 @@
 //! What happened to one service, newest first.
 
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, cells};
-use crate::domain::{Event, EventKind, Role, ServiceName, Status, harmless_within};
+use crate::domain::{Event, EventKind, Role, ServiceName, harmless_within};
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
@@ -85,7 +85,7 @@ impl Panel for History {
 
     fn copied(&self, cx: &ActCx<'_>) -> Option<String> {
         let lines = events(cx).into_iter().map(|event| {
-            let (_, words) = words(event);
+            let (_, words) = event.kind.words();
             format!("{} {words}", event.at)
         });
         let text = lines.collect::<Vec<_>>().join("\n");
@@ -105,7 +105,7 @@ impl Panel for History {
         };
         table.draw(cx.theme, area, buf, |i| {
             let Some(event) = events.get(i) else { return Vec::new() };
-            let (status, words) = words(event);
+            let (status, words) = event.kind.words();
             let style = status.map_or(cx.theme.text(), |status| cx.theme.status(status));
             vec![
                 Cell::new(text::clock_s(event.at, cx.offset_min), cx.theme.faint()),
@@ -113,42 +113,5 @@ impl Panel for History {
             ]
         });
         None
-    }
-}
-
-/// An event in words, and the status that it changed to.
-fn words(event: &Event) -> (Option<Status>, String) {
-    let reason = |reason: &str| match reason {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
-    match &event.kind {
-        EventKind::ServiceChanged { service, from, to, reason: why } => {
-            (Some(*to), format!("{service} {from} to {to}{}", reason(why)))
-        }
-        EventKind::CheckChanged { source, from, to, reason: why }
-        | EventKind::BackupChanged { source, from, to, reason: why } => {
-            (Some(*to), format!("{source} {from} to {to}{}", reason(why)))
-        }
-        EventKind::SignalChanged { signal, from, to, reason: why } => {
-            (Some(*to), format!("{signal} {from} to {to}{}", reason(why)))
-        }
-        EventKind::SourceChanged { source, answers: true, .. } => {
-            (Some(Status::Ok), format!("{source} answers"))
-        }
-        EventKind::SourceChanged { source, answers: false, reason: why } => {
-            (Some(Status::Unknown), format!("{source} does not answer{}", reason(why)))
-        }
-        EventKind::AlertFired { name, reason: why, .. } => {
-            (None, format!("alert {name} fires{}", reason(why)))
-        }
-        EventKind::AlertResolved { name, .. } => (None, format!("alert {name} ended")),
-        EventKind::Released { version, by, .. } if by.is_empty() => {
-            (None, format!("release {version}"))
-        }
-        EventKind::Released { version, by, .. } => (None, format!("release {version} by {by}")),
-        EventKind::NetworkChanged { online: true } => (None, "this host is online again".into()),
-        EventKind::NetworkChanged { online: false } => (None, "this host is offline".into()),
-        EventKind::Note { text } => (None, text.clone()),
     }
 }

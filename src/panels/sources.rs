@@ -21,7 +21,7 @@ struct Sources {
     all: usize,
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::new("", 1),
     Column::new("", 4),
     Column::new("", 16).flexible(),
@@ -30,7 +30,8 @@ const COLUMNS: [Column; 10] = [
     Column::new("took", 6).right(),
     Column::new("next", 8).right().goes(1),
     Column::new("failed", 10).right().goes(2),
-    Column::new("late", 6).right().goes(4),
+    Column::new("late", 6).right().goes(5),
+    Column::new("history", 7).right().goes(4),
     Column::new("error", 22),
 ];
 
@@ -132,6 +133,12 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
     let took = if waiting { "-".into() } else { units::duration(state.took) };
     let next = state.next.map_or_else(|| "-".into(), |next| text::clock_s(next, cx.offset_min));
     let late = if waiting { "-".into() } else { units::duration(state.late) };
+    // How far back the samples of its job go.
+    let reach = match &state.reading {
+        Some(crate::domain::Reading::Scrape(page)) => page.since,
+        _ => None,
+    };
+    let reach = reach.map_or_else(String::new, |at| text::age_in_steps(cx.act.now.since(at)));
     let error =
         state.failing.as_ref().map(|(_, error)| harmless_within(&error.message, cells::LONGEST));
     let malformed = match &state.reading {
@@ -164,6 +171,7 @@ fn row(cx: &ViewCx<'_>, source: &SourceInfo) -> Vec<Cell<'static>> {
         Cell::new(next, faint),
         Cell::new(failed, failed_style),
         Cell::new(late, faint),
+        Cell::new(reach, faint),
         Cell::new(harmless_within(&said, cells::LONGEST), cx.theme.text()),
     ]
 }

@@ -1,6 +1,8 @@
 //! From a config file to what runs: its sources, what they mean, who answers.
 
 use super::clock;
+use super::kept::KeptFiles;
+use super::paths::StateFolder;
 use crate::config::{Config, Found, Mistakes, in_one_line, render};
 use crate::domain::{Inventory, Role, ServiceName, SourceId, SourceInfo};
 use crate::metrics::{Limits, Target};
@@ -118,6 +120,11 @@ impl Assembled {
             advice: String::new(),
             inventory: Arc::new(inventory),
         }
+    }
+
+    /// Where its history is kept; `state` is the user's folder.
+    pub fn kept(&self, state: Option<&StateFolder>) -> Option<KeptFiles> {
+        KeptFiles::of(&self.config, &self.path, state)
     }
 
     /// How much the sample memory holds.

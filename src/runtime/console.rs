@@ -1,10 +1,12 @@
 //! The console: terminal, loop, program and world put together.
 
 use super::assemble::Assembled;
+use super::chronicle::Chronicle;
 use super::clock::Clock;
 use super::event_loop::{Ended, EventLoop, Program};
 use super::input::TtyInputs;
-use super::keeping::{Keeping, Kept};
+use super::keeping::Keeping;
+use super::kept::{Keeper, KeptFiles};
 use super::logging;
 use super::paths::StateFolder;
 use super::runs::desk::Desk;
@@ -17,20 +19,16 @@ use crate::config::{Colors, Config, Glyphs};
 use crate::domain::{Inventory, Timestamp, harmless, harmless_within};
 use crate::panels::runs::waits;
 use crate::runbook::Run;
-use crate::store::{Effect, Glance, Known, Msg, Stamped};
+use crate::store::{Effect, Known, Msg, Stamped};
 use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
 use ratatui::Frame;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-/// The summary is written at most this often, when it has changed.
-const SUMMARY: Duration = Duration::from_secs(3);
-/// It is written this often although nothing has changed, so that it stays fresh.
-const SUMMARY_ANYWAY: Duration = Duration::from_secs(15);
 /// At the end the window is kept a last time; nobody waits longer for it.
 const LAST_KEEP: Duration = Duration::from_millis(500);
 /// The same where the terminal is gone and the process shall be, too.
@@ -109,14 +107,18 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     tracing::info!(config = %path.display(), sources = assembled.sources.len(), "console starts");
     let keeping = Keeping::new(out.clone());
     let config = assembled.config.clone();
+    let kept = KeptFiles::of(&config, &path, state.as_ref());
+    let keeper = kept.map(|files| Keeper::new(files, "console"));
+    if let Some(keeper) = &keeper {
+        remember(keeper, &out);
+    }
     let desk = Desk::new(clock, out.clone(), path.clone(), config, state.as_ref());
     let (world, _engine) = World::start(assembled, clock, out, call)?;
     world.serve_runs(desk);
-    let window = state.as_ref().map(|state| state.window(&path));
-    if let (Some(state), Some(window)) = (&state, &window) {
-        world.load_window(window.clone(), limits);
-        tokio::spawn(world.clone().keep_window(window.clone(), keeping.clone()));
-        program.summaries = Some(keep_summaries(state.summary(&path), keeping));
+    if let Some(keeper) = &keeper {
+        world.take_window_up(keeper.clone(), limits);
+        tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
+        program.chronicle = Some(Chronicle::start(keeper.clone(), keeping));
     }
     tokio::spawn(world.clone().follow_config());
 
@@ -139,9 +141,9 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
         }
     }
     tracing::info!(?ended, "console ends");
-    if let Some(window) = window {
+    if let Some(keeper) = keeper {
         let patience = if ended == Ended::Gone { LAST_KEEP_GONE } else { LAST_KEEP };
-        world.keep_window_now(window, patience);
+        world.keep_window_now(keeper, patience);
     }
     Ok(ended)
 }
@@ -161,23 +163,14 @@ fn left_behind(known: &Known, is_practice: bool) -> Vec<String> {
     known.runs.going().map(line).collect()
 }
 
-/// Writes each summary that is sent; the newest one where the disk is slow.
-fn keep_summaries(path: PathBuf, keeping: Keeping) -> mpsc::UnboundedSender<Glance> {
-    let (sender, mut summaries) = mpsc::unbounded_channel::<Glance>();
-    tokio::spawn(async move {
-        while let Some(mut summary) = summaries.recv().await {
-            while let Ok(newer) = summaries.try_recv() {
-                summary = newer;
-            }
-            let (path, keeping) = (path.clone(), keeping.clone());
-            let write = move || {
-                keeping.ended(Kept::Summary, &path, state_file::write_summary(&path, &summary));
-            };
-            // A panic in it has written its words already.
-            let _ = tokio::task::spawn_blocking(write).await;
-        }
-    });
-    sender
+/// Goes on from what another process of this config last knew.
+pub(super) fn remember(keeper: &Keeper, out: &mpsc::Sender<Msg>) {
+    match state_file::read_known(&keeper.files().known()) {
+        // A channel that nobody has filled yet has room.
+        Ok(Some(known)) => drop(out.try_send(Msg::Remembered(Box::new(known)))),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "what was known is not taken up"),
+    }
 }
 
 /// The program with what it needs beside its state.
@@ -185,8 +178,7 @@ struct Console {
     state: State,
     theme: Theme,
     drawn: Option<u64>,
-    summaries: Option<mpsc::UnboundedSender<Glance>>,
-    summarized: Option<Glance>,
+    chronicle: Option<Chronicle>,
 }
 
 impl Console {
@@ -200,27 +192,7 @@ impl Console {
     ) -> Self {
         let size = display.size();
         let state = State::new(inventory, setting, keys, (size.width, size.height), now);
-        Self { state, theme, drawn: None, summaries: None, summarized: None }
-    }
-
-    fn summarize(&mut self, now: Timestamp) {
-        let Some(summaries) = &self.summaries else { return };
-        let age = self.summarized.as_ref().map(|last| now.since(last.taken));
-        if age.is_some_and(|age| age < SUMMARY) {
-            return;
-        }
-        let mut summary = Glance::of(self.state.known());
-        let changed = self.summarized.as_ref().is_none_or(|last| {
-            let taken = std::mem::replace(&mut summary.taken, last.taken);
-            let same = *last == summary;
-            summary.taken = taken;
-            !same
-        });
-        if changed || age.is_none_or(|age| age >= SUMMARY_ANYWAY) {
-            // The writer lives as long as the runtime.
-            let _ = summaries.send(summary.clone());
-            self.summarized = Some(summary);
-        }
+        Self { state, theme, drawn: None, chronicle: None }
     }
 }
 
@@ -228,8 +200,8 @@ impl Program for Console {
     fn update(&mut self, stamped: Stamped) -> Vec<Effect> {
         let (at, ticked) = (stamped.at, stamped.msg == Msg::Ticked);
         let effects = app::update(&mut self.state, stamped);
-        if ticked {
-            self.summarize(at);
+        if let Some(chronicle) = self.chronicle.as_mut().filter(|_| ticked) {
+            chronicle.look(self.state.known(), at);
         }
         effects
     }
@@ -337,18 +309,6 @@ mod tests {
 
     fn env<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         move |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
-    }
-
-    #[tokio::test]
-    async fn a_summary_that_cannot_be_written_is_said() {
-        let scratch = tempfile::tempdir().unwrap();
-        let (out, mut messages) = mpsc::channel(8);
-        let nowhere = scratch.path().join("gone/glance.json");
-        let summaries = keep_summaries(nowhere, Keeping::new(out));
-        let known = crate::store::Known::new(Arc::default(), Timestamp::from_millis(5));
-        summaries.send(Glance::of(&known)).unwrap();
-        let Some(Msg::Said { text, bad: true }) = messages.recv().await else { panic!("nothing") };
-        assert!(text.starts_with("the summary for `glance --cached` cannot be written"), "{text}");
     }
 
     #[test]

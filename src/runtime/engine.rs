@@ -234,7 +234,11 @@ impl Worker {
             memory.take_page(target, &page.content_type, &page.body, page.took, at)
         }));
         match read {
-            Ok(Ok(summary)) => Ok(summary.to_reading(page.body.len() as u64, page.took)),
+            Ok(Ok(summary)) => {
+                let since = self.memory.first_scrape(target.job());
+                let reading = summary.to_reading(page.body.len() as u64, page.took);
+                Ok(ScrapeReading { since, ..reading })
+            }
             Ok(Err(unusable)) => Err(PollError::broken(unusable.to_string())),
             Err(_) => {
                 // A memory that was left half-written must not be asked.

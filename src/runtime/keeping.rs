@@ -14,6 +14,8 @@ const STEADY: u32 = 3;
 pub(super) enum Kept {
     /// For `glance --cached`.
     Summary,
+    /// All that is known, for the next console.
+    Known,
     /// The window of samples.
     Window,
 }
@@ -22,7 +24,7 @@ impl Kept {
     fn failed(self) -> &'static str {
         match self {
             Self::Summary => "the summary for `glance --cached` cannot be written",
-            Self::Window => "the history cannot be kept",
+            Self::Known | Self::Window => "the history cannot be kept",
         }
     }
 }

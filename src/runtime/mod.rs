@@ -1,6 +1,7 @@
 //! Where the world is touched: event loop, poller, engines, clock, terminal, logging.
 
 pub mod assemble;
+mod chronicle;
 pub mod clock;
 mod config_file;
 pub mod console;
@@ -12,8 +13,10 @@ pub mod headless;
 pub mod input;
 pub mod isolate;
 mod keeping;
+pub mod kept;
 pub mod keys;
 pub mod logging;
+mod notify;
 pub mod paths;
 pub mod pen;
 pub mod plain;
@@ -21,4 +24,5 @@ pub mod poller;
 pub mod runs;
 pub mod state_file;
 pub mod terminal;
+pub mod watch;
 pub mod world;

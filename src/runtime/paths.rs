@@ -1,11 +1,10 @@
 //! Where opsroom keeps things, after the XDG Base Directory Specification.
 
-use crate::domain::labels::fnv1a;
 use directories::ProjectDirs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder for state: log, kept window, last summary.
+/// The folder for state: log, and what is kept of what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder(PathBuf);
 
@@ -39,38 +38,11 @@ impl StateFolder {
     pub fn log(&self) -> PathBuf {
         self.0.join("opsroom.log")
     }
-
-    /// What a running console last knew, for `glance --cached`. One file for
-    /// each config, so that two consoles do not write over each other.
-    pub fn summary(&self, config: &Path) -> PathBuf {
-        self.0.join(format!("glance-{}.json", name_of(config)))
-    }
-
-    /// The samples that a console keeps for the next one and for `glance`.
-    pub fn window(&self, config: &Path) -> PathBuf {
-        self.0.join(format!("window-{}.bin", name_of(config)))
-    }
-}
-
-/// A file name for a path that is the same in every build.
-fn name_of(config: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    let hash = fnv1a(config.as_os_str().as_bytes().iter().copied());
-    format!("{hash:016x}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_config_has_its_own_files() {
-        let state = StateFolder::at(Path::new("/s"));
-        let (a, b) = (Path::new("/etc/opsroom/config.toml"), Path::new("/home/li/c.toml"));
-        assert_ne!(state.summary(a), state.summary(b));
-        assert_ne!(state.summary(a), state.window(a));
-        assert_eq!(state.summary(a), state.summary(a));
-    }
 
     #[test]
     fn the_state_folder_is_for_its_user_alone() {

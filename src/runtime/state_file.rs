@@ -1,17 +1,23 @@
-//! What a console keeps for glances and for the next console: its summary and
-//! its window of samples. A file is replaced whole or not at all.
+//! What is kept for glances and for the next console: a summary, all that is
+//! known, and the window of samples. A file is replaced whole or not at all.
 
 use crate::metrics::{Limits, Memory, window};
-use crate::store::Glance;
+use crate::store::{Glance, Known};
+use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Nothing larger was ever written.
 const LARGEST_SUMMARY: u64 = 16 << 20;
+const LARGEST_KNOWN: u64 = 256 << 20;
 const LARGEST_WINDOW: u64 = 1 << 30;
+/// The shape in which all that is known is kept: this program's own, since it
+/// changes with every version.
+const SHAPE: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a kept file tells nothing.
 #[derive(Debug, Error)]
@@ -24,8 +30,8 @@ pub enum StateError {
     Damaged { path: PathBuf, why: String },
 }
 
-/// Writes a file that only this user can read: whole, or not at all.
-pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file that only those of `mode` can read: whole, or not at all.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}", std::process::id()));
     let aside = PathBuf::from(aside);
@@ -35,7 +41,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&aside)
-        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            // Whatever the umask made of it.
+            file.set_permissions(Permissions::from_mode(mode))
+        })
         .and_then(|()| std::fs::rename(&aside, path));
     if written.is_err() {
         // What could not be written whole is of no use.
@@ -62,9 +72,38 @@ fn read(path: &Path, largest: u64) -> Result<Option<Vec<u8>>, StateError> {
 }
 
 /// Writes the summary.
-pub fn write_summary(path: &Path, glance: &Glance) -> std::io::Result<()> {
+pub fn write_summary(path: &Path, glance: &Glance, mode: u32) -> std::io::Result<()> {
     let bytes = serde_json::to_vec(glance).map_err(std::io::Error::other)?;
-    replace(path, &bytes)
+    replace(path, &bytes, mode)
+}
+
+/// All that is known, and the version of the program that wrote it.
+#[derive(Serialize, Deserialize)]
+struct Remembered<K> {
+    shape: String,
+    known: K,
+}
+
+/// Writes all that is known.
+pub fn write_known(path: &Path, known: &Known, mode: u32) -> std::io::Result<()> {
+    let remembered = Remembered { shape: SHAPE.to_owned(), known };
+    let bytes = serde_json::to_vec(&remembered).map_err(std::io::Error::other)?;
+    replace(path, &bytes, mode)
+}
+
+/// What was known last; `None` where nobody kept it, or another version did.
+pub fn read_known(path: &Path) -> Result<Option<Known>, StateError> {
+    let Some(bytes) = read(path, LARGEST_KNOWN)? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| StateError::Damaged {
+        path: path.to_path_buf(),
+        why: format!("this is not what was known: {error}"),
+    };
+    let remembered: Remembered<&serde_json::value::RawValue> =
+        serde_json::from_slice(&bytes).map_err(damaged)?;
+    if remembered.shape != SHAPE {
+        return Ok(None);
+    }
+    serde_json::from_str(remembered.known.get()).map(Some).map_err(damaged)
 }
 
 /// The summary that a console wrote last; `None` where none ever did.
@@ -111,8 +150,8 @@ mod tests {
         assert!(read_summary(&path).unwrap().is_none());
         let known = Known::new(Arc::new(Inventory::default()), Timestamp::from_millis(5));
         let glance = Glance::of(&known);
-        write_summary(&path, &glance).unwrap();
-        write_summary(&path, &glance).unwrap();
+        write_summary(&path, &glance, 0o600).unwrap();
+        write_summary(&path, &glance, 0o600).unwrap();
         assert_eq!(read_summary(&path).unwrap(), Some(glance));
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -136,7 +175,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("window.bin");
         let memory = Memory::new(Limits::default());
-        replace(&path, &window::write(&memory)).unwrap();
+        replace(&path, &window::write(&memory), 0o600).unwrap();
         assert!(read_window(&path, Limits::default()).unwrap().is_some());
     }
 }

@@ -10,6 +10,7 @@ use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
 use super::keeping::{Keeping, Kept};
+use super::kept::Keeper;
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::runs::desk::Desk;
 use super::state_file;
@@ -34,6 +35,9 @@ const LOGS: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(2);
 /// Old samples are let go of, and the window is kept, this often.
 const KEEP: Duration = Duration::from_secs(30);
+/// The window is kept so soon for the first time: what was not kept is lost
+/// with the process.
+const FIRST_KEEP: Duration = Duration::from_secs(5);
 /// Messages that wait for the loop; it never lets so many wait.
 pub const MESSAGES: usize = 4_096;
 
@@ -145,33 +149,61 @@ impl World {
         &self.0.engine
     }
 
-    /// Takes up the window that an earlier console kept, before anything else
-    /// reaches the engine. One that is damaged is put aside and said.
+    /// Takes up the window that another process kept, before anything else
+    /// reaches the engine. One that is damaged is said, and left to whoever keeps it.
     pub fn load_window(&self, path: PathBuf, limits: crate::metrics::Limits) {
+        self.load(path, limits, None);
+    }
+
+    /// The same; where this process keeps the history from now on, a damaged
+    /// window is put aside.
+    pub(super) fn take_window_up(&self, keeper: Keeper, limits: crate::metrics::Limits) {
+        self.load(keeper.files().window(), limits, Some(keeper));
+    }
+
+    fn load(&self, path: PathBuf, limits: crate::metrics::Limits, keeper: Option<Keeper>) {
         let out = self.0.out.clone();
         self.0.engine.with_memory(move |memory| match state_file::read_window(&path, limits) {
             Ok(Some(kept)) => *memory = kept,
             Ok(None) => {}
             Err(error) => {
-                state_file::put_aside(&path);
-                let text = format!("the kept history was put aside: {error}");
+                let keeps = keeper.is_some_and(|keeper| keeper.keeps().unwrap_or(false));
+                let what = if keeps {
+                    state_file::put_aside(&path);
+                    "was put aside"
+                } else {
+                    "cannot be read"
+                };
+                let text = format!("the kept history {what}: {error}");
                 // A full channel has more important things to tell.
                 let _ = out.try_send(Msg::Said { text, bad: true });
             }
         });
     }
 
-    /// Keeps the window in a file, every half minute, and says so when it cannot.
-    pub(super) async fn keep_window(self, path: PathBuf, keeping: Keeping) {
+    /// Keeps the window in a file, every half minute, where nobody else does,
+    /// and says so when it cannot.
+    pub(super) async fn keep_window(self, keeper: Keeper, keeping: Keeping) {
+        let path = keeper.files().window();
+        let mode = keeper.files().mode();
+        let mut pause = FIRST_KEEP;
         loop {
-            tokio::time::sleep(KEEP).await;
+            tokio::time::sleep(std::mem::replace(&mut pause, KEEP)).await;
             self.0.engine.expire(self.0.clock.now());
+            match keeper.keeps() {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    keeping.ended(Kept::Window, &path, Err(error));
+                    continue;
+                }
+            }
             let (sender, bytes) = tokio::sync::oneshot::channel();
             self.0.engine.with_memory(move |memory| drop(sender.send(bytes_of(memory))));
             if let Ok(Some(bytes)) = bytes.await {
                 let (path, keeping) = (path.clone(), keeping.clone());
                 let write = move || {
-                    keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes));
+                    keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes, mode));
                 };
                 // A disk that hangs holds nothing up but the next keeping.
                 let _ = tokio::task::spawn_blocking(write).await;
@@ -179,15 +211,22 @@ impl World {
         }
     }
 
-    /// Keeps the window a last time, and waits for that at most `patience`.
-    pub fn keep_window_now(&self, path: PathBuf, patience: Duration) {
+    /// Keeps the window a last time, where nobody else does, and waits for that
+    /// at most `patience`.
+    pub fn keep_window_now(&self, keeper: Keeper, patience: Duration) {
+        if !keeper.keeps().unwrap_or(false) {
+            return;
+        }
+        let (path, mode) = (keeper.files().window(), keeper.files().mode());
         let (sender, done) = std::sync::mpsc::channel();
         self.0.engine.with_memory(move |memory| {
             if let Some(bytes) = bytes_of(memory)
-                && let Err(error) = state_file::replace(&path, &bytes)
+                && let Err(error) = state_file::replace(&path, &bytes, mode)
             {
                 tracing::warn!(path = %path.display(), %error, "the window was not kept");
             }
+            // Held until here: nobody else writes before this is written.
+            drop(keeper);
             // Nobody may be waiting any more.
             let _ = sender.send(());
         });

@@ -1,6 +1,7 @@
 //! Everything that can happen to the program, and everything it can ask of the
 //! world: plain data that can be compared, logged, kept and replayed.
 
+use super::known::Known;
 use super::runs::{RunsEffect, RunsMsg};
 use crate::domain::{
     EngineKind, FullCheck, Inventory, IssueEvent, PollError, Reading, ServiceName, SourceId,
@@ -42,6 +43,8 @@ pub enum Msg {
     Runs(RunsMsg),
     /// The config was read anew: what is watched from now on, or its mistakes.
     Reloaded(Result<Arc<Inventory>, String>),
+    /// What another process of this config last knew.
+    Remembered(Box<Known>),
     /// Something was done or failed that the operator asked for.
     Said { text: String, bad: bool },
     /// The terminal is ours again after a stop.

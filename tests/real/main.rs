@@ -47,3 +47,4 @@ mod trust;
 #[path = "../screen/waiting.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the screen")]
 mod waiting;
+mod watch;

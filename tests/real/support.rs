@@ -51,7 +51,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self::telling(command, Stdio::null())
+    }
+
+    /// The same, and what it prints goes there.
+    pub(crate) fn telling(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
+        let quiet = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null());
         Self { child: quiet.process_group(0).spawn().unwrap() }
     }
 

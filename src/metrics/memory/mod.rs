@@ -73,6 +73,7 @@ impl PageSummary {
             malformed: self.malformed,
             first_malformed: self.first_malformed.clone(),
             note: self.refusal.clone(),
+            since: None,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::domain::Role;
+use crate::runtime::kept::KeptFiles;
 use crate::sources::Page;
 use crate::store::AskId;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
 
@@ -137,14 +139,23 @@ async fn a_config_file_that_is_gone_or_back_is_said() {
 #[tokio::test]
 async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     let mut bench = started(CONFIG);
-    let window = bench.scratch.path().join("window.bin");
+    let files = KeptFiles::at(bench.scratch.path(), Path::new("/c.toml"), false);
+    let window = files.window();
     std::fs::write(&window, b"rubbish").unwrap();
     let limits = crate::metrics::Limits::default();
+    let said = |msg| if let Msg::Said { text, bad: true } = msg { Some(text) } else { None };
+    // Whoever only reads it, or finds another at it, leaves it where it is.
+    let other = Keeper::new(files.clone(), "watch");
+    assert!(other.keeps().unwrap());
+    let keeper = Keeper::new(files, "console");
     bench.world.load_window(window.clone(), limits);
-    let said = bench
-        .hear(|msg| if let Msg::Said { text, bad: true } = msg { Some(text) } else { None })
-        .await;
-    assert!(said.contains("put aside"), "{said}");
+    assert!(bench.hear(said).await.contains("cannot be read"));
+    bench.world.take_window_up(keeper.clone(), limits);
+    assert!(bench.hear(said).await.contains("cannot be read"));
+    assert!(window.exists());
+    drop(other);
+    bench.world.take_window_up(keeper.clone(), limits);
+    assert!(bench.hear(said).await.contains("put aside"));
     assert!(!window.exists());
 
     let target = bench.world.made().targets.values().next().cloned().unwrap();
@@ -152,7 +163,7 @@ async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
         Page { content_type: "text/plain".into(), body: "x 1\n".into(), took: Duration::ZERO };
     let now = Clock::Wall.now();
     bench.world.engine().take_page(target, page, now).await.unwrap();
-    bench.world.keep_window_now(window.clone(), Duration::from_secs(20));
+    bench.world.keep_window_now(keeper, Duration::from_secs(20));
     let kept = state_file::read_window(&window, limits).unwrap().unwrap();
     assert!(kept.stats().samples > 0);
 }

@@ -317,6 +317,7 @@ impl Known {
         if turn.raised.is_empty() && turn.ended.is_empty() && turn.others.is_none() {
             return;
         }
+        turn.explain = true;
         turn.ended.sort();
         let others = turn.others.take();
         self.alerts.retain(|alert| match alert.source {
@@ -325,6 +326,7 @@ impl Known {
         });
         self.alerts.extend(others.into_iter().flatten());
         self.alerts.append(&mut turn.raised);
+        turn.ended.clear();
         self.alerts.sort_by_cached_key(Key::of);
     }
 }

@@ -14,6 +14,7 @@ mod judge;
 mod names;
 mod releases;
 mod reload;
+mod remember;
 mod services;
 mod signals;
 mod sources;
@@ -284,6 +285,7 @@ impl Known {
             }
             Msg::Looked(looked) => self.looked(&mut turn, looked),
             Msg::Reloaded(Ok(inventory)) => self.reloaded(&mut turn, inventory),
+            Msg::Remembered(kept) => self.remember(&mut turn, kept),
             Msg::Ticked => self.ticked(&mut turn),
             Msg::Runs(msg) => turn.effects.extend(self.runs.take(at, msg)),
             Msg::KeyPressed(_)
@@ -395,6 +397,10 @@ impl Known {
                 self.refresh_source(turn, &id);
             }
             self.refresh_online(turn);
+            if !turn.sources.is_empty() {
+                // Judged a second time: what the first time raised is in the list by then.
+                self.settle_alerts(turn);
+            }
             for id in std::mem::take(&mut turn.sources) {
                 self.refresh_source(turn, &id);
             }
@@ -419,7 +425,6 @@ impl Known {
         for name in std::mem::take(&mut turn.services) {
             self.refresh_service(&name);
         }
-        turn.explain |= !turn.raised.is_empty() || !turn.ended.is_empty() || turn.others.is_some();
         self.settle_alerts(turn);
         if turn.explain {
             self.settle_explained();

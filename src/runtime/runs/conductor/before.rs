@@ -295,7 +295,7 @@ impl Stage {
         let since = self.floor.clock.now();
         let lines = house::lines(plan);
         let conditions: Vec<&Condition> = lines.iter().map(|(_, condition)| condition).collect();
-        let window = self.state.as_ref().map(|state| state.window(&self.assembled.path));
+        let window = self.assembled.kept(self.state.as_ref()).map(|kept| kept.window());
         let eyes = Eyes::open(&self.assembled, plan, &conditions, self.floor.clock, window);
         let eyes = Arc::new(eyes.map_err(|error| format!("nothing can be polled: {error}"))?);
         let (said, signals) = watch::channel(Vec::new());

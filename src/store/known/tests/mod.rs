@@ -9,6 +9,7 @@ mod explain;
 mod foreign;
 mod issues;
 mod releases;
+mod remember;
 mod replay;
 mod signals;
 mod sources;

@@ -154,6 +154,7 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
                 Msg::Runs(of_runs(*how, world.now, *age))
             }
             _ if *what == 14 && *how == 0 => Msg::Reloaded(Ok(Arc::clone(&world.known.inventory))),
+            _ if *what == 14 && *how == 1 => Msg::Remembered(Box::new(world.known.to_be_kept())),
             (Some(id), asked) => {
                 open.extend(asked);
                 Msg::Polled(vec![Polled {
@@ -220,7 +221,7 @@ proptest! {
             };
             assert!(alerts.is_sorted_by(|a, b| order(a, b).is_le()));
             let identities: BTreeSet<u64> = alerts.iter().map(Alert::identity).collect();
-            assert_eq!(identities.len(), alerts.len());
+            assert_eq!(identities.len(), alerts.len(), "{alerts:#?}");
             for name in ["api", "web"] {
                 let id = SourceId::from(format!("check/{name}/health"));
                 let check = &world.known.checks[&id].standing;

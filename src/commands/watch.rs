@@ -1,0 +1,39 @@
+//! `opsroom watch`: polls and keeps history without a screen.
+
+use super::complain;
+use crate::domain::harmless;
+use crate::runtime::assemble::Assembled;
+use crate::runtime::kept::Keeper;
+use crate::runtime::paths::StateFolder;
+use crate::runtime::watch;
+use color_eyre::Result;
+use color_eyre::eyre::{WrapErr, bail};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
+    let assembled = Assembled::of(&super::discover(config)?, super::colored())?;
+    if assembled.config.is_empty() {
+        bail!("{}: nothing is configured", harmless(&assembled.path.to_string_lossy()));
+    }
+    let state = StateFolder::of_this_user();
+    if let Some(state) = &state {
+        let folder = state.path().display();
+        state.create().wrap_err_with(|| format!("no place for the history: {folder}"))?;
+    }
+    let Some(files) = assembled.kept(state.as_ref()) else {
+        bail!("no place for the history: this user has no home; set XDG_STATE_HOME or HOME");
+    };
+    let window = files.window();
+    let keeper = Keeper::new(files, "watch");
+    let keeps = keeper.keeps();
+    if !keeps.wrap_err_with(|| format!("the history cannot be kept: {}", window.display()))? {
+        let other = keeper.other().unwrap_or_else(|| "another process".to_owned());
+        if other.starts_with("watch") {
+            bail!("{} is watched already: {}", assembled.path.display(), harmless(&other));
+        }
+        complain(&format!("opsroom: {} keeps the history until it ends", harmless(&other)));
+    }
+    watch::watch(assembled, state.as_ref(), Some(keeper), &mut std::io::stdout())?;
+    Ok(ExitCode::SUCCESS)
+}
