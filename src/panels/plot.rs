@@ -214,7 +214,8 @@ pub(super) fn notes(answer: &Answer) -> String {
     if let Coverage::Partial { seen, wanted } = answer.coverage {
         notes.push(format!("{} of {} seen", units::age(seen), units::age(wanted)));
     }
-    notes.extend(answer.warnings.iter().map(|warning| harmless_within(warning, 120)));
+    let said = answer.warnings.iter().chain(&answer.infos);
+    notes.extend(said.map(|words| harmless_within(words, 120)));
     notes.join(", ")
 }
 

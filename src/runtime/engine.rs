@@ -8,14 +8,14 @@ use super::clock;
 use super::isolate::isolated_call;
 use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
-use crate::metrics::promql::{self, Expr, ParseError};
+use crate::metrics::promql::{self, Annotation, Expr, ParseError};
 use crate::metrics::{Coverage, Data, coverage};
 use crate::sources::Page;
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -29,8 +29,22 @@ const EXPRESSIONS_KEPT: usize = 1_024;
 /// Answers that go out together.
 const BATCH: usize = 64;
 
-/// What a metrics server said: its data, or why there is none, and its warnings.
-pub type ServerOutcome = (Result<Data, AskError>, Vec<String>);
+/// How long an evaluation may take.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How long it may take once a scraped page waits for its end.
+const LONGEST_IN_THE_WAY: Duration = Duration::from_secs(3);
+
+/// What is said beside an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What is likely wrong.
+    pub warnings: Vec<String>,
+    /// What may be meant otherwise.
+    pub infos: Vec<String>,
+}
+
+/// What a metrics server said: its data, or why there is none, and what it said beside it.
+pub type ServerOutcome = (Result<Data, AskError>, Notes);
 /// Asks a metrics server.
 pub type AskServer = Arc<dyn Fn(Ask) -> BoxFuture<'static, ServerOutcome> + Send + Sync>;
 
@@ -40,6 +54,8 @@ pub struct Engine {
     jobs: Sender<Job>,
     /// The question that is being evaluated, and the flag that stops it.
     current: Current,
+    /// How many pages wait to be read.
+    waiting: Arc<AtomicUsize>,
     server: Option<Server>,
 }
 
@@ -85,24 +101,27 @@ impl Engine {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, inbox) = channel();
         let current = Current::default();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let worker = Worker {
             memory,
             limits,
             expressions: HashMap::new(),
             asks: VecDeque::new(),
             current: Arc::clone(&current),
+            waiting: Arc::clone(&waiting),
             out: out.clone(),
         };
         let thread =
             std::thread::Builder::new().name("engine".into()).spawn(move || worker.run(&inbox))?;
         let server = server.map(|ask| Server::start(ask, out));
-        Ok((Self { jobs, current, server }, thread))
+        Ok((Self { jobs, current, waiting, server }, thread))
     }
 
     /// Reads a page of `target`, scraped at `at`, into the memory.
     pub async fn take_page(&self, target: Target, page: Page, at: Timestamp) -> Read {
         let (reply, read) = oneshot::channel();
         let gone = || PollError::broken("the metrics engine has ended");
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         self.jobs.send(Job::Page { target, page, at, reply }).map_err(|_| gone())?;
         read.await.map_err(|_| gone())?
     }
@@ -172,6 +191,7 @@ struct Worker {
     expressions: HashMap<Question, Result<Arc<Expr>, ParseError>>,
     asks: VecDeque<Ask>,
     current: Current,
+    waiting: Arc<AtomicUsize>,
     out: mpsc::Sender<Msg>,
 }
 
@@ -204,6 +224,7 @@ impl Worker {
     fn take(&mut self, job: Job) {
         match job {
             Job::Page { target, page, at, reply } => {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 // Nobody waits any more when the poll was given up.
                 let _ = reply.send(self.read(&target, &page, at));
             }
@@ -257,7 +278,7 @@ impl Worker {
         if ask.engine == EngineKind::Server {
             // There is no server: the question carries the reason.
             let outcome = Err(AskError { message: ask.expr.to_string(), span: None });
-            return Some(answered(ask, outcome, Coverage::Whole, Vec::new(), Duration::ZERO));
+            return Some(answered(ask, outcome, Coverage::Whole, Notes::default(), Duration::ZERO));
         }
         let stop = Arc::new(AtomicBool::new(false));
         *self.current() = Some((ask.id.clone(), Arc::clone(&stop)));
@@ -267,12 +288,12 @@ impl Worker {
         if stop.load(Ordering::Relaxed) {
             return None;
         }
-        let (outcome, coverage, warnings) = evaluated.unwrap_or_else(|_| {
+        let (outcome, coverage, notes) = evaluated.unwrap_or_else(|_| {
             tracing::error!(expr = &*ask.expr, "the evaluation failed");
             let message = "opsroom failed on this expression".to_owned();
-            (Err(AskError { message, span: None }), Coverage::Whole, Vec::new())
+            (Err(AskError { message, span: None }), Coverage::Whole, Notes::default())
         });
-        Some(answered(ask, outcome, coverage, warnings, began.elapsed()))
+        Some(answered(ask, outcome, coverage, notes, began.elapsed()))
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<(AskId, Arc<AtomicBool>)>> {
@@ -283,12 +304,16 @@ impl Worker {
         &mut self,
         ask: &Ask,
         stop: &Arc<AtomicBool>,
-    ) -> (Result<Data, AskError>, Coverage, Vec<String>) {
+    ) -> (Result<Data, AskError>, Coverage, Notes) {
         let expr = match self.parsed(ask) {
             Ok(expr) => expr,
-            Err(wrong) => return (Err(wrong), Coverage::Whole, Vec::new()),
+            Err(wrong) => return (Err(wrong), Coverage::Whole, Notes::default()),
         };
-        let limits = promql::Limits { stop: Some(Arc::clone(stop)), ..promql::Limits::default() };
+        let limits = promql::Limits {
+            stop: Some(Arc::clone(stop)),
+            check: Some(too_long(Arc::clone(&self.waiting))),
+            ..promql::Limits::default()
+        };
         let evaluated = match ask.range {
             None => promql::instant(&expr, &self.memory, ask.at, &limits),
             Some(range) => {
@@ -306,10 +331,16 @@ impl Worker {
             })
         };
         match evaluated {
-            Ok(found) => (Ok(found.data), coverage, found.warnings),
+            Ok(found) => {
+                let text = written(ask).unwrap_or_default();
+                let placed = |all: &[Annotation]| all.iter().map(|one| one.placed(&text)).collect();
+                let notes =
+                    Notes { warnings: placed(&found.warnings), infos: placed(&found.infos) };
+                (Ok(found.data), coverage, notes)
+            }
             Err(failed) => {
                 let span = Some((failed.span.start, failed.span.end));
-                (Err(AskError { message: failed.message, span }), coverage, Vec::new())
+                (Err(AskError { message: failed.message, span }), coverage, Notes::default())
             }
         }
     }
@@ -324,6 +355,26 @@ impl Worker {
             .or_insert_with(|| promql::parse(&written(ask)?).map(Arc::new));
         parsed.clone().map_err(|wrong| told(&wrong))
     }
+}
+
+/// Ends an evaluation that takes too long from now on, sooner where pages wait for it.
+fn too_long(waiting: Arc<AtomicUsize>) -> promql::Check {
+    let began = clock::instant();
+    promql::Check::new(move || {
+        let took = began.elapsed();
+        let in_the_way = waiting.load(Ordering::Relaxed) > 0;
+        let (longest, why) = if in_the_way {
+            (LONGEST_IN_THE_WAY, " while scraped pages waited for it")
+        } else {
+            (LONGEST, "")
+        };
+        (took > longest).then(|| {
+            let longest = longest.as_secs();
+            format!(
+                "the query took longer than {longest} s{why} and was ended; select fewer series, a shorter time or a longer step"
+            )
+        })
+    })
 }
 
 /// The expression as it is to be evaluated: split where that is asked for.
@@ -342,11 +393,12 @@ fn answered(
     ask: Ask,
     outcome: Result<Data, AskError>,
     coverage: Coverage,
-    warnings: Vec<String>,
+    notes: Notes,
     took: Duration,
 ) -> Answered {
     let id = ask.id.clone();
-    Answered { id, answer: Arc::new(Answer { ask, outcome, coverage, warnings, took }) }
+    let Notes { warnings, infos } = notes;
+    Answered { id, answer: Arc::new(Answer { ask, outcome, coverage, warnings, infos, took }) }
 }
 
 impl Server {
@@ -375,16 +427,15 @@ impl Server {
         let asking = async move {
             let Ok(_place) = server.places.acquire().await else { return };
             let began = clock::instant();
-            let (outcome, warnings) = match written(&ask) {
+            let (outcome, notes) = match written(&ask) {
                 Ok(expr) => (server.ask)(Ask { expr, split: None, ..ask.clone() }).await,
-                Err(wrong) => (Err(told(&wrong)), Vec::new()),
+                Err(wrong) => (Err(told(&wrong)), Notes::default()),
             };
             let took = began.elapsed();
             // Not if a newer question has come in the very moment.
             if !abort.is_aborted() {
                 server.under_way().remove(&ask.id);
-                let _ =
-                    server.answers.send(answered(ask, outcome, Coverage::Whole, warnings, took));
+                let _ = server.answers.send(answered(ask, outcome, Coverage::Whole, notes, took));
             }
         };
         tokio::spawn(Abortable::new(asking, registration));

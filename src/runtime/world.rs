@@ -5,7 +5,7 @@ use super::assemble::Assembled;
 use super::clock::Clock;
 use super::config_file::{Following, Signature, Turn, signature};
 use super::descriptors;
-use super::engine::{AskServer, Engine};
+use super::engine::{AskServer, Engine, Notes};
 use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
@@ -523,7 +523,7 @@ fn ask_server(made: Arc<Mutex<Made>>) -> AskServer {
             let Some(server) = server else {
                 let message =
                     "no metrics server is set: add `prometheus = \"http://…\"` to the config";
-                return (Err(AskError { message: message.into(), span: None }), Vec::new());
+                return (Err(AskError { message: message.into(), span: None }), Notes::default());
             };
             let answer = match ask.range {
                 None => server.instant(&ask.expr, ask.at).await,
@@ -532,8 +532,8 @@ fn ask_server(made: Arc<Mutex<Made>>) -> AskServer {
                 }
             };
             match answer.outcome {
-                Ok(told) => (Ok(told.data), told.warnings),
-                Err(error) => (Err(error), Vec::new()),
+                Ok(told) => (Ok(told.data), Notes { warnings: told.warnings, infos: told.infos }),
+                Err(error) => (Err(error), Notes::default()),
             }
         })
     })

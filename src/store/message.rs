@@ -154,6 +154,9 @@ pub struct Answer {
     pub coverage: Coverage,
     /// What the engine warns of; shown with the data.
     pub warnings: Vec<String>,
+    /// What the engine hints at: `metric might not be a counter …`.
+    #[serde(default)]
+    pub infos: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }

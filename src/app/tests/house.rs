@@ -352,8 +352,14 @@ pub(super) fn answer(state: &mut State, effects: Vec<Effect>) {
         };
         let id = ask.id.clone();
         let took = Duration::from_millis(3);
-        let answer =
-            Answer { ask, outcome: Ok(outcome), coverage: Coverage::Whole, warnings: vec![], took };
+        let answer = Answer {
+            ask,
+            outcome: Ok(outcome),
+            coverage: Coverage::Whole,
+            warnings: vec![],
+            infos: vec![],
+            took,
+        };
         Answered { id, answer: Arc::new(answer) }
     });
     let answers = answers.collect();

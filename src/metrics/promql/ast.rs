@@ -1,6 +1,7 @@
 //! The tree of an expression, each node with its place in the text.
 
 use super::functions::Function;
+use super::timing::Timed;
 use crate::domain::Num;
 use crate::metrics::Matcher;
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub enum Kind {
     Range(Selector, Duration),
     /// `expr[1h:1m]`
     Subquery(Box<Subquery>),
+    /// `up[step()]`, `up offset (5m + 30s)`
+    Timed(Box<Timed>),
     /// `rate(...)`
     Call(&'static Function, Vec<Expr>),
     /// `sum by (job) (...)`
@@ -106,6 +109,7 @@ impl Expr {
                 (None, None, &[])
             }
             Kind::Subquery(subquery) => (Some(&subquery.expr), None, &[]),
+            Kind::Timed(timed) => (Some(&timed.expr), None, &[]),
             Kind::Call(_, args) => (None, None, args),
             Kind::Aggregate(aggregate) => (aggregate.param.as_ref(), Some(&aggregate.expr), &[]),
             Kind::Binary(binary) => (Some(&binary.lhs), Some(&binary.rhs), &[]),
@@ -128,6 +132,7 @@ impl Expr {
                 let scalar = |side: &Self| side.value_type() == Type::Scalar;
                 if scalar(&binary.lhs) && scalar(&binary.rhs) { Type::Scalar } else { Type::Vector }
             }
+            Kind::Timed(timed) => timed.expr.value_type(),
             Kind::Negate(inner) | Kind::Plus(inner) | Kind::Paren(inner) => inner.value_type(),
         }
     }
@@ -160,6 +165,29 @@ pub enum At {
     Start,
     /// The query's last moment.
     End,
+}
+
+/// How samples outside of a range count for its edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// `anchored`: the last one before the range counts as its first.
+    Anchored,
+    /// `smoothed`: values at the edges lie on the line between their neighbours.
+    Smoothed,
+}
+
+impl Extent {
+    /// Its word; none where it is plain.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Anchored => "anchored",
+            Self::Smoothed => "smoothed",
+        }
+    }
 }
 
 /// How a label is compared.
@@ -195,13 +223,18 @@ pub struct Selector {
     pub matches: Vec<LabelMatch>,
     /// The moment.
     pub shift: Shift,
+    /// How samples around it count.
+    pub extent: Extent,
     /// Name and conditions, ready for a storage.
     pub matchers: Arc<[Matcher]>,
 }
 
 impl PartialEq for Selector {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.matches == other.matches && self.shift == other.shift
+        self.name == other.name
+            && self.matches == other.matches
+            && self.shift == other.shift
+            && self.extent == other.extent
     }
 }
 
@@ -412,7 +445,7 @@ pub enum Group {
 }
 
 /// How series of both sides are paired.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matching {
     /// Whether `labels` are those that count (`on`) or those that do not (`ignoring`).
     pub on: bool,
@@ -420,6 +453,9 @@ pub struct Matching {
     pub labels: Vec<String>,
     /// The side with several series, and the labels it takes from the other.
     pub group: Option<(Group, Vec<String>)>,
+    /// What stands in for a series that is missing on the left side, and on the
+    /// right one. With `group_right` the sides are swapped, as Prometheus has it.
+    pub fill: [Option<Num>; 2],
 }
 
 /// `lhs op rhs`

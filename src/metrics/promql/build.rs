@@ -1,10 +1,12 @@
 //! What may be put together with what: selectors, ranges, types of arguments.
 
 use super::ast::{
-    Aggregate, At, Binary, Expr, Kind, LabelMatch, MatchKind, Selector, Shift, Span, Subquery, Type,
+    Aggregate, At, Binary, Expr, Extent, Kind, LabelMatch, MatchKind, Selector, Shift, Span,
+    Subquery, Type,
 };
 use super::functions::Function;
 use super::parser::ParseError;
+use super::timing::{Timed, Written};
 use crate::domain::labels::METRIC_NAME;
 use crate::metrics::{MatchOp, Matcher};
 use std::time::Duration;
@@ -53,10 +55,11 @@ pub(super) fn matcher(one: &LabelMatch) -> Result<Matcher, String> {
     Ok(Matcher { name: one.name.clone(), op })
 }
 
-/// A selector, if it selects less than everything.
+/// A selector, if it selects less than everything or `all` may be selected.
 pub(super) fn selector(
     name: Option<String>,
     conditions: Vec<(LabelMatch, Matcher)>,
+    all: bool,
     span: Span,
 ) -> Result<Selector, ParseError> {
     let (written, conditions): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
@@ -71,26 +74,57 @@ pub(super) fn selector(
         .iter()
         .map(|name| Matcher { name: METRIC_NAME.to_owned(), op: MatchOp::Equal(name.clone()) });
     let matchers: Vec<Matcher> = by_name.chain(conditions).collect();
-    if matchers.iter().all(|matcher| matcher.matches("")) {
+    if !all && matchers.iter().all(|matcher| matcher.matches("")) {
         let message = "the selector would take every series; at least one condition must not match an empty value";
         return Err(ParseError::at(message, span));
     }
-    Ok(Selector { name, matches: written, shift: Shift::default(), matchers: matchers.into() })
+    Ok(Selector {
+        name,
+        matches: written,
+        shift: Shift::default(),
+        extent: Extent::Plain,
+        matchers: matchers.into(),
+    })
+}
+
+/// A length of time, and how it was written where the query decides about it.
+pub(super) struct Length {
+    pub(super) millis: i64,
+    pub(super) of_query: Option<Written>,
 }
 
 /// What stands in brackets after an expression.
 pub(super) struct Brackets {
-    pub(super) range: i64,
+    pub(super) range: Length,
     pub(super) is_subquery: bool,
     /// The step of a subquery; the engine's where it is not written.
-    pub(super) step: Option<i64>,
+    pub(super) step: Option<Length>,
     pub(super) span: Span,
 }
 
+/// `expr`, with what the query decides about beside it.
+fn timed(
+    expr: Expr,
+    range: Option<Written>,
+    step: Option<Written>,
+    offset: Option<Written>,
+) -> Expr {
+    let span = expr.span;
+    let mut timed = match expr.kind {
+        Kind::Timed(timed) => timed,
+        _ if range.is_none() && step.is_none() && offset.is_none() => return expr,
+        _ => Box::new(Timed { expr, range: None, step: None, offset: None }),
+    };
+    timed.range = range.or(timed.range);
+    timed.step = step.or(timed.step);
+    timed.offset = offset.or(timed.offset);
+    Expr::new(Kind::Timed(timed), span)
+}
+
 /// `expr[5m]` or `expr[1h:1m]`
-pub(super) fn with_brackets(expr: Expr, brackets: &Brackets) -> Result<Expr, ParseError> {
+pub(super) fn with_brackets(expr: Expr, brackets: Brackets) -> Result<Expr, ParseError> {
     let span = expr.span.to(brackets.span);
-    let range = whole(brackets.range);
+    let range = whole(brackets.range.millis);
     if brackets.is_subquery {
         let found = expr.value_type();
         if found != Type::Vector {
@@ -98,11 +132,17 @@ pub(super) fn with_brackets(expr: Expr, brackets: &Brackets) -> Result<Expr, Par
                 format!("a subquery is only allowed on an instant vector, got {}", found.name());
             return Err(ParseError::at(message, span));
         }
-        let step = brackets.step.map(whole);
+        let step = brackets.step.as_ref().map(|step| whole(step.millis));
         let subquery = Subquery { expr, range, step, shift: Shift::default() };
-        return Ok(Expr::new(Kind::Subquery(Box::new(subquery)), span));
+        let expr = Expr::new(Kind::Subquery(Box::new(subquery)), span);
+        let step = brackets.step.and_then(|step| step.of_query);
+        return Ok(timed(expr, brackets.range.of_query, step, None));
     }
-    let Kind::Selector(selector) = expr.kind else {
+    let inner = match expr.kind {
+        Kind::Timed(timed) => timed.expr.kind,
+        kind => kind,
+    };
+    let Kind::Selector(selector) = inner else {
         let message =
             "a range is only allowed on a selector; for other expressions write a subquery: [5m:]";
         return Err(ParseError::at(message, brackets.span));
@@ -115,19 +155,21 @@ pub(super) fn with_brackets(expr: Expr, brackets: &Brackets) -> Result<Expr, Par
             return Err(ParseError::at(message, brackets.span));
         }
     }
-    Ok(Expr::new(Kind::Range(selector, range), span))
+    let expr = Expr::new(Kind::Range(selector, range), span);
+    Ok(timed(expr, brackets.range.of_query, None, None))
 }
 
 fn shift_of(expr: &mut Expr) -> Option<&mut Shift> {
     match &mut expr.kind {
         Kind::Selector(selector) | Kind::Range(selector, _) => Some(&mut selector.shift),
         Kind::Subquery(subquery) => Some(&mut subquery.shift),
+        Kind::Timed(timed) => shift_of(&mut timed.expr),
         _ => None,
     }
 }
 
 /// `expr offset 5m`
-pub(super) fn with_offset(mut expr: Expr, offset_ms: i64, span: Span) -> Result<Expr, ParseError> {
+pub(super) fn with_offset(mut expr: Expr, offset: Length, span: Span) -> Result<Expr, ParseError> {
     let Some(shift) = shift_of(&mut expr) else {
         let message = "offset is only allowed after a selector, a range or a subquery";
         return Err(ParseError::at(message, span));
@@ -135,7 +177,27 @@ pub(super) fn with_offset(mut expr: Expr, offset_ms: i64, span: Span) -> Result<
     if shift.offset_ms.is_some() {
         return Err(ParseError::at("offset is set twice", span));
     }
-    shift.offset_ms = Some(offset_ms);
+    shift.offset_ms = Some(offset.millis);
+    expr.span = expr.span.to(span);
+    Ok(timed(expr, None, None, offset.of_query))
+}
+
+/// `expr anchored`, `expr smoothed`
+pub(super) fn with_extent(mut expr: Expr, extent: Extent, span: Span) -> Result<Expr, ParseError> {
+    let place = match &mut expr.kind {
+        Kind::Timed(timed) => &mut timed.expr.kind,
+        kind => kind,
+    };
+    let word = extent.word();
+    let (Kind::Selector(selector) | Kind::Range(selector, _)) = place else {
+        let message = format!("{word} is only allowed after a selector or a range");
+        return Err(ParseError::at(message, span));
+    };
+    if selector.extent != Extent::Plain && selector.extent != extent {
+        let message = "anchored and smoothed cannot be used together";
+        return Err(ParseError::at(message, span));
+    }
+    selector.extent = extent;
     expr.span = expr.span.to(span);
     Ok(expr)
 }
@@ -179,9 +241,23 @@ pub(super) fn check_binary(binary: &Binary, op_span: Span, span: Span) -> Checke
     if binary.op.is_set() && scalar {
         return Err(ParseError::at(format!("{sign} is not allowed with a scalar"), span));
     }
-    if binary.matching.is_some() && scalar {
-        let message = "on and ignoring are only allowed between instant vectors";
-        return Err(ParseError::at(message, span));
+    if let Some(matching) = &binary.matching {
+        let fills = matching.fill != [None; 2];
+        if scalar && !matching.labels.is_empty() {
+            let message = "on and ignoring are only allowed between instant vectors";
+            return Err(ParseError::at(message, span));
+        }
+        if fills && (scalar || binary.op.is_set()) {
+            let message = format!(
+                "fill is not allowed here: {sign} with {}",
+                if scalar {
+                    "a scalar has no series that could be missing"
+                } else {
+                    "sets of series needs no values"
+                }
+            );
+            return Err(ParseError::at(message, span));
+        }
     }
     if binary.op.compares() && !binary.bool_result && lhs == Type::Scalar && rhs == Type::Scalar {
         let message = format!("between scalars a comparison must be written {sign} bool");

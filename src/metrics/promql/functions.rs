@@ -44,6 +44,7 @@ pub(super) enum How {
     HistogramFraction,
     HistogramQuantile,
     HistogramQuantiles,
+    Info,
     LabelJoin,
     LabelReplace,
     MaxOf,
@@ -221,7 +222,7 @@ static FUNCTIONS: &[Function] = &[
     calendar("hour", Part::Hour),
     window("idelta", Over::Idelta),
     window("increase", Over::Increase),
-    Function { optional: 1, ..missing("info", &[Vector, Vector], "info()") },
+    Function { optional: 1, ..plain("info", &[Vector, Vector], How::Info) },
     window("irate", Over::Irate),
     Function {
         optional: 1,

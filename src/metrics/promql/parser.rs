@@ -6,7 +6,7 @@ mod tests;
 mod time;
 
 use super::ast::{
-    Aggregate, Aggregation, Binary, BinaryOp, Expr, Group, Grouping, Kind, Matching, Span,
+    Aggregate, Aggregation, Binary, BinaryOp, Expr, Extent, Group, Grouping, Kind, Matching, Span,
 };
 use super::build;
 use super::functions;
@@ -101,6 +101,11 @@ impl<'t> Parser<'t> {
         token
     }
 
+    /// Of the token before the one at hand.
+    fn last_span(&self) -> Span {
+        self.tokens[self.next.saturating_sub(1)].span
+    }
+
     fn slice(&self, span: Span) -> &'t str {
         &self.text[span.start..span.end]
     }
@@ -144,8 +149,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// An expression whose operators bind at least as strongly as `weakest`.
-    fn expression(&mut self, weakest: u8) -> Parsed<Expr> {
+    /// One level down, where there is one.
+    fn deeper(&mut self) -> Parsed<()> {
         if self.nesting >= MAX_NESTING {
             let span = self.peek().span;
             return Err(ParseError::at(
@@ -154,6 +159,12 @@ impl<'t> Parser<'t> {
             ));
         }
         self.nesting += 1;
+        Ok(())
+    }
+
+    /// An expression whose operators bind at least as strongly as `weakest`.
+    fn expression(&mut self, weakest: u8) -> Parsed<Expr> {
+        self.deeper()?;
         let mut lhs = self.signed()?;
         while let Some(op) = self.operator() {
             if op.strength() < weakest {
@@ -216,13 +227,15 @@ impl<'t> Parser<'t> {
             Some("on") => true,
             Some("ignoring") => false,
             _ => {
-                self.refuse_fill()?;
-                return Ok((bool_result, None));
+                let fill = self.fill()?;
+                let fills = fill != [None; 2];
+                let matching = fills.then(|| Matching { fill, ..Matching::default() });
+                return Ok((bool_result, matching));
             }
         };
         self.take();
         let labels = self.label_list()?;
-        let mut matching = Matching { on, labels, group: None };
+        let mut matching = Matching { on, labels, ..Matching::default() };
         let group = match self.word_ahead(0).as_deref() {
             Some("group_left") => Some(Group::Left),
             Some("group_right") => Some(Group::Right),
@@ -242,16 +255,46 @@ impl<'t> Parser<'t> {
             }
             matching.group = Some((group, include));
         }
-        self.refuse_fill()?;
+        matching.fill = self.fill()?;
         Ok((bool_result, Some(matching)))
     }
 
-    fn refuse_fill(&self) -> Parsed<()> {
-        let word = self.word_ahead(0).unwrap_or_default();
-        if matches!(word.as_str(), "fill" | "fill_left" | "fill_right") && self.sees_ahead(1, "(") {
-            return Err(ParseError::at("fill modifiers are not supported", self.peek().span));
+    /// `fill(0)`, `fill_left(0) fill_right(1)`: what stands in for missing series.
+    fn fill(&mut self) -> Parsed<[Option<Num>; 2]> {
+        let mut fill = [None; 2];
+        while self.sees_ahead(1, "(") {
+            let sides: &[usize] = match self.word_ahead(0).as_deref() {
+                Some("fill") => &[0, 1],
+                Some("fill_left") => &[0],
+                Some("fill_right") => &[1],
+                _ => break,
+            };
+            let span = self.take().span;
+            if sides.iter().any(|side| fill[*side].is_some()) {
+                return Err(ParseError::at("this side is filled already", span));
+            }
+            self.take();
+            let negative = self.sees("-");
+            if negative || self.sees("+") {
+                self.take();
+            }
+            let value = match self.peek().what {
+                What::Number(value) => value,
+                What::Millis(millis) => millis as f64 / 1000.0,
+                What::Word => match self.word_ahead(0).as_deref() {
+                    Some("inf") => f64::INFINITY,
+                    Some("nan") => f64::NAN,
+                    _ => return Err(self.unexpected("a number to fill with")),
+                },
+                _ => return Err(self.unexpected("a number to fill with")),
+            };
+            self.take();
+            self.expect(")", "after the number")?;
+            for side in sides {
+                fill[*side] = Some(Num(if negative { -value } else { value }));
+            }
         }
-        Ok(())
+        Ok(fill)
     }
 
     /// An operand with the signs before it.
@@ -284,12 +327,16 @@ impl<'t> Parser<'t> {
                 match self.word_ahead(0).as_deref() {
                     Some("offset") => {
                         let word = self.take().span;
-                        let (offset_ms, span) = self.signed_millis("after offset")?;
-                        expr = build::with_offset(expr, offset_ms, word.to(span))?;
+                        let offset = self.offset()?;
+                        expr = build::with_offset(expr, offset, word.to(self.last_span()))?;
                     }
-                    Some(word @ ("anchored" | "smoothed")) => {
-                        let message = format!("{word} is not supported");
-                        return Err(ParseError::at(message, self.peek().span));
+                    Some("anchored") => {
+                        let span = self.take().span;
+                        expr = build::with_extent(expr, Extent::Anchored, span)?;
+                    }
+                    Some("smoothed") => {
+                        let span = self.take().span;
+                        expr = build::with_extent(expr, Extent::Smoothed, span)?;
                     }
                     _ => return Ok(expr),
                 }
@@ -319,7 +366,7 @@ impl<'t> Parser<'t> {
                 let close = self.expect(")", "to close the bracket")?;
                 node(Kind::Paren(Box::new(inner)), token.span.to(close))
             }
-            What::Sign("{") => self.selector(None, token.span),
+            What::Sign("{") => self.selector(None, false, token.span),
             What::Word => self.named(token.span),
             _ => Err(self.unexpected("an expression")),
         }
@@ -350,26 +397,32 @@ impl<'t> Parser<'t> {
         }
         if !opens {
             self.take();
-            return self.selector(Some(name), span);
+            return self.selector(Some(name), false, span);
         }
         let Some(function) = functions::find(name) else {
             return Err(ParseError::at(functions::unknown(name), span));
         };
         self.take();
-        let (args, close) = self.arguments()?;
+        let (args, close) = self.arguments(function.name == "info")?;
         let span = span.to(close);
         build::check_call(function, &args, span)?;
         node(Kind::Call(function, args), span)
     }
 
-    fn arguments(&mut self) -> Parsed<(Vec<Expr>, Span)> {
+    /// Those after the first of `info` say which labels are wanted: any selector will do.
+    fn arguments(&mut self, of_info: bool) -> Parsed<(Vec<Expr>, Span)> {
         self.expect("(", "before the arguments")?;
         let mut args = Vec::new();
         if self.sees(")") {
             return Ok((args, self.take().span));
         }
         loop {
-            args.push(self.expression(0)?);
+            let opens = self.peek().span;
+            if of_info && args.len() == 1 && self.sees("{") {
+                args.push(self.selector(None, true, opens)?);
+            } else {
+                args.push(self.expression(0)?);
+            }
             if self.sees(")") {
                 return Ok((args, self.take().span));
             }
@@ -382,13 +435,12 @@ impl<'t> Parser<'t> {
 
     fn aggregate(&mut self, op: Aggregation, start: Span) -> Parsed<Expr> {
         let mut grouping = self.grouping()?;
-        let (mut args, close) = self.arguments()?;
+        let (mut args, close) = self.arguments(false)?;
         let mut span = start.to(close);
         if grouping.is_none() {
             grouping = self.grouping()?;
             if grouping.is_some() {
-                // The token before the one at hand closed the list of labels.
-                span = start.to(self.tokens[self.next.saturating_sub(1)].span);
+                span = start.to(self.last_span());
             }
         }
         let wanted = if op.param().is_some() { 2 } else { 1 };

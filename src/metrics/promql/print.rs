@@ -1,9 +1,11 @@
 //! The tree as text that reads back to the same tree.
 
 use super::ast::{
-    Aggregation, At, Expr, Group, Grouping, Kind, LabelMatch, MatchKind, Matching, Selector, Shift,
+    Aggregation, At, Expr, Extent, Group, Grouping, Kind, LabelMatch, MatchKind, Matching,
+    Selector, Shift,
 };
 use super::literal::duration_text;
+use super::timing;
 use crate::domain::Num;
 use std::fmt::{self, Display as _};
 use std::time::Duration;
@@ -82,11 +84,11 @@ fn label_list(f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
     f.write_str(")")
 }
 
-fn number(f: &mut fmt::Formatter<'_>, Num(value): Num) -> fmt::Result {
+pub(super) fn number(f: &mut fmt::Formatter<'_>, Num(value): Num) -> fmt::Result {
     if value.is_nan() {
         f.write_str("NaN")
     } else if value.is_infinite() {
-        f.write_str("Inf")
+        f.write_str(if value < 0.0 { "-Inf" } else { "Inf" })
     } else if value != 0.0 && !(1e-6..1e15).contains(&value.abs()) {
         write!(f, "{value:e}")
     } else {
@@ -128,7 +130,7 @@ fn series(f: &mut fmt::Formatter<'_>, selector: &Selector) -> fmt::Result {
     f.write_str("}")
 }
 
-fn shift(f: &mut fmt::Formatter<'_>, shift: Shift) -> fmt::Result {
+fn shift(f: &mut fmt::Formatter<'_>, shift: Shift, written: Written<'_>) -> fmt::Result {
     match shift.at {
         None => {}
         Some(At::Start) => f.write_str(" @ start()")?,
@@ -139,7 +141,9 @@ fn shift(f: &mut fmt::Formatter<'_>, shift: Shift) -> fmt::Result {
             write!(f, " @ {sign}{}.{:03}", millis / 1000, millis % 1000)?;
         }
     }
-    if let Some(offset_ms) = shift.offset_ms {
+    if let Some(offset) = written.offset {
+        write!(f, " offset ({})", offset.timing)?;
+    } else if let Some(offset_ms) = shift.offset_ms {
         let sign = if offset_ms < 0 { "-" } else { "" };
         let length = duration_text(u128::from(offset_ms.unsigned_abs()));
         write!(f, " offset {sign}{length}")?;
@@ -147,8 +151,46 @@ fn shift(f: &mut fmt::Formatter<'_>, shift: Shift) -> fmt::Result {
     Ok(())
 }
 
-fn length(range: Duration) -> String {
-    duration_text(range.as_millis())
+/// Lengths of time that the query decides about, in place of those of the tree.
+#[derive(Clone, Copy, Default)]
+struct Written<'e> {
+    range: Option<&'e timing::Written>,
+    step: Option<&'e timing::Written>,
+    offset: Option<&'e timing::Written>,
+}
+
+fn length(range: Duration, written: Option<&timing::Written>) -> String {
+    match written {
+        Some(written) => written.timing.to_string(),
+        None => duration_text(range.as_millis()),
+    }
+}
+
+/// Selectors, ranges and subqueries.
+fn placed(f: &mut fmt::Formatter<'_>, expr: &Expr, written: Written<'_>) -> fmt::Result {
+    let extent = |f: &mut fmt::Formatter<'_>, selector: &Selector| match selector.extent {
+        Extent::Plain => Ok(()),
+        extent => write!(f, " {}", extent.word()),
+    };
+    match &expr.kind {
+        Kind::Selector(selector) => {
+            series(f, selector)?;
+            extent(f, selector)?;
+            shift(f, selector.shift, written)
+        }
+        Kind::Range(selector, range) => {
+            series(f, selector)?;
+            write!(f, "[{}]", length(*range, written.range))?;
+            extent(f, selector)?;
+            shift(f, selector.shift, written)
+        }
+        Kind::Subquery(subquery) => {
+            let step = subquery.step.map(|step| length(step, written.step)).unwrap_or_default();
+            write!(f, "{}[{}:{step}]", subquery.expr, length(subquery.range, written.range))?;
+            shift(f, subquery.shift, written)
+        }
+        _ => expr.fmt(f),
+    }
 }
 
 impl fmt::Display for Grouping {
@@ -162,14 +204,21 @@ impl fmt::Display for Matching {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.on { "on " } else { "ignoring " })?;
         label_list(f, &self.labels)?;
-        let Some((side, include)) = &self.group else {
-            return Ok(());
-        };
-        f.write_str(match side {
-            Group::Left => " group_left ",
-            Group::Right => " group_right ",
-        })?;
-        label_list(f, include)
+        if let Some((side, include)) = &self.group {
+            f.write_str(match side {
+                Group::Left => " group_left ",
+                Group::Right => " group_right ",
+            })?;
+            label_list(f, include)?;
+        }
+        for (word, fill) in ["fill_left", "fill_right"].iter().zip(self.fill) {
+            if let Some(fill) = fill {
+                write!(f, " {word} (")?;
+                number(f, fill)?;
+                f.write_str(")")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -178,19 +227,16 @@ impl fmt::Display for Expr {
         match &self.kind {
             Kind::Number(value) => number(f, *value),
             Kind::Text(text) => Quoted(text).fmt(f),
-            Kind::Selector(selector) => {
-                series(f, selector)?;
-                shift(f, selector.shift)
+            Kind::Selector(_) | Kind::Range(..) | Kind::Subquery(_) => {
+                placed(f, self, Written::default())
             }
-            Kind::Range(selector, range) => {
-                series(f, selector)?;
-                write!(f, "[{}]", length(*range))?;
-                shift(f, selector.shift)
-            }
-            Kind::Subquery(subquery) => {
-                let step = subquery.step.map(length).unwrap_or_default();
-                write!(f, "{}[{}:{step}]", subquery.expr, length(subquery.range))?;
-                shift(f, subquery.shift)
+            Kind::Timed(timed) => {
+                let written = Written {
+                    range: timed.range.as_ref(),
+                    step: timed.step.as_ref(),
+                    offset: timed.offset.as_ref(),
+                };
+                placed(f, &timed.expr, written)
             }
             Kind::Call(function, args) => {
                 write!(f, "{}(", function.name)?;

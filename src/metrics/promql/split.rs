@@ -78,6 +78,10 @@ fn split(expr: Expr, label: &str) -> Expr {
             subquery.expr = split(subquery.expr, label);
             Kind::Subquery(subquery)
         }
+        Kind::Timed(mut timed) => {
+            timed.expr = split(timed.expr, label);
+            Kind::Timed(timed)
+        }
         Kind::Negate(inner) => Kind::Negate(Box::new(split(*inner, label))),
         Kind::Plus(inner) => Kind::Plus(Box::new(split(*inner, label))),
         Kind::Paren(inner) => Kind::Paren(Box::new(split(*inner, label))),

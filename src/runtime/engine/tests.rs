@@ -101,7 +101,8 @@ async fn of_two_questions_with_one_id_the_newer_is_answered() {
             if &*ask.expr == "slow" {
                 std::future::pending::<()>().await;
             }
-            (Ok(Data::Text(ask.expr.to_string())), vec!["partial".to_owned()])
+            let notes = Notes { warnings: vec!["partial".to_owned()], infos: Vec::new() };
+            (Ok(Data::Text(ask.expr.to_string())), notes)
         })
     });
     let (engine, mut answers) = started(Some(server));
@@ -125,6 +126,7 @@ fn a_waiting_question_gives_way_to_a_newer_one_and_an_unfinished_one_is_stopped(
         expressions: HashMap::new(),
         asks: VecDeque::new(),
         current: Current::default(),
+        waiting: Arc::default(),
         out,
     };
     for expr in ["1", "2"] {
@@ -165,7 +167,7 @@ async fn what_one_engine_keeps_another_goes_on_with() {
 async fn a_split_question_is_answered_split_by_either_engine() {
     let server: AskServer = Arc::new(|ask: Ask| {
         assert_eq!(ask.split, None);
-        Box::pin(async move { (Ok(Data::Text(ask.expr.to_string())), Vec::new()) })
+        Box::pin(async move { (Ok(Data::Text(ask.expr.to_string())), Notes::default()) })
     });
     let (engine, mut answers) = started(Some(server));
     let page = page("hits{route=\"/a\"} 1\nhits{route=\"/b\"} 2\n");

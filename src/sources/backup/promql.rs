@@ -317,8 +317,8 @@ mod tests {
         assert!(mistakes.is_empty(), "{:?}", mistakes.in_order());
         shared.set_embedded(Arc::new(move |ask| {
             let (outcome, coverage) = answer(&ask.expr);
-            let (warnings, took) = (Vec::new(), Duration::ZERO);
-            let answer = Arc::new(Answer { ask, outcome, coverage, warnings, took });
+            let (warnings, infos, took) = (Vec::new(), Vec::new(), Duration::ZERO);
+            let answer = Arc::new(Answer { ask, outcome, coverage, warnings, infos, took });
             Box::pin(async move { Some(answer) })
         }));
         assert_eq!(sources.all[0].info().every, EVERY);

@@ -18,6 +18,8 @@ pub struct Told {
     pub data: Data,
     /// Warnings and infos, and what of the answer cannot be drawn.
     pub warnings: Vec<String>,
+    /// What the server hints at.
+    pub infos: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +90,7 @@ fn failed(message: impl Into<String>) -> AskError {
 
 /// Reads the answer to an instant or range query.
 pub fn query(body: &[u8], expr: &str) -> Result<Told, AskError> {
-    let (data, mut warnings) = envelope(body, expr)?;
+    let (data, mut warnings, infos) = envelope(body, expr)?;
     let text = data.ok_or_else(|| failed("the server's answer has no data"))?;
     let unusable =
         |error: serde_json::Error| failed(format!("the server's data cannot be read: {error}"));
@@ -123,7 +125,7 @@ pub fn query(body: &[u8], expr: &str) -> Result<Told, AskError> {
             return Err(failed(format!("the server answers with the unknown type `{other}`")));
         }
     };
-    Ok(Told { data, warnings })
+    Ok(Told { data, warnings, infos })
 }
 
 fn vector(series: Vec<Series<'_>>) -> Data {
@@ -157,18 +159,21 @@ fn moment(seconds: f64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(millis as i64))
 }
 
-fn envelope<'a>(
-    body: &'a [u8],
-    expr: &str,
-) -> Result<(Option<&'a RawValue>, Vec<String>), AskError> {
+/// Data as it was written, warnings, infos.
+type Opened<'a> = (Option<&'a RawValue>, Vec<String>, Vec<String>);
+
+fn envelope<'a>(body: &'a [u8], expr: &str) -> Result<Opened<'a>, AskError> {
     let envelope: Envelope<'_> = serde_json::from_slice(body)
         .map_err(|_| failed("the server's answer is not the JSON of a metrics server"))?;
     if envelope.status != "success" {
         let says = envelope.error.or(envelope.error_type);
         return Err(complaint(&says.unwrap_or_else(|| "no reason given".into()), expr));
     }
-    let notes = envelope.warnings.into_iter().chain(envelope.infos).flatten();
-    Ok((envelope.data, notes.map(|text| harmless_within(&text, LONGEST)).take(20).collect()))
+    let notes = |all: Option<Vec<String>>| {
+        let notes = all.into_iter().flatten().take(20);
+        notes.map(|text| harmless_within(&text, LONGEST)).collect()
+    };
+    Ok((envelope.data, notes(envelope.warnings), notes(envelope.infos)))
 }
 
 /// An error of the server's, with its place in the expression where it names one:
@@ -208,7 +213,8 @@ pub(super) fn error(body: &[u8], expr: &str) -> Option<AskError> {
 
 /// Reads an answer whatever its data is, with what the server warns of.
 pub fn data(body: &[u8]) -> Result<(serde_json::Value, Vec<String>), AskError> {
-    let (data, warnings) = envelope(body, "")?;
+    let (data, mut warnings, infos) = envelope(body, "")?;
+    warnings.extend(infos);
     let data = data.map_or("null", RawValue::get);
     let data = serde_json::from_str(data)
         .map_err(|error| failed(format!("the server's data cannot be read: {error}")))?;
@@ -217,7 +223,7 @@ pub fn data(body: &[u8]) -> Result<(serde_json::Value, Vec<String>), AskError> {
 
 /// Reads a list of label values or names.
 pub fn names(body: &[u8]) -> Result<Vec<String>, AskError> {
-    let (data, _) = envelope(body, "")?;
+    let (data, ..) = envelope(body, "")?;
     let Some(data) = data else { return Ok(Vec::new()) };
     let names: Option<Vec<String>> = serde_json::from_str(data.get())
         .map_err(|_| failed("the server's list of names cannot be read"))?;
@@ -234,7 +240,7 @@ pub(super) fn version(body: &[u8]) -> Result<Option<String>, AskError> {
         #[serde(default)]
         version: Option<String>,
     }
-    let (data, _) = envelope(body, "")?;
+    let (data, ..) = envelope(body, "")?;
     let build: Build =
         data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
     let version = build.version.filter(|version| !version.is_empty());

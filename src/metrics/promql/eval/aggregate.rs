@@ -10,9 +10,9 @@ use crate::metrics::promql::ast::{Aggregate, Aggregation, Span};
 use std::collections::HashMap;
 
 /// Which group each row belongs to.
-struct Groups {
-    of_row: Vec<usize>,
-    labels: Vec<Labels>,
+pub(super) struct Groups {
+    pub(super) of_row: Vec<usize>,
+    pub(super) labels: Vec<Labels>,
 }
 
 fn groups(aggregate: &Aggregate, table: &Table) -> Groups {
@@ -48,16 +48,22 @@ impl Engine<'_> {
         span: Span,
     ) -> Outcome<Table> {
         let op = aggregate.op;
-        if matches!(op, Aggregation::Limitk | Aggregation::LimitRatio) {
-            return Err(EvalError::new(format!("{} is not supported", op.name()), span));
-        }
         let table = self.vector(&aggregate.expr, steps)?;
         self.spend(table.values.len(), span)?;
         let number = || match &aggregate.param {
             Some(param) => self.scalar(param, steps),
             None => Err(EvalError::new("a parameter is missing", span)),
         };
+        let of_param = aggregate.param.as_ref().map_or(span, |param| param.span);
         match op {
+            Aggregation::Limitk => {
+                let wanted = number()?;
+                Self::limitk(&table, &groups(aggregate, &table), &wanted, of_param)
+            }
+            Aggregation::LimitRatio => {
+                let wanted = number()?;
+                self.limit_ratio(table, &wanted, of_param)
+            }
             Aggregation::Topk | Aggregation::Bottomk => {
                 let wanted = number()?;
                 if wanted.iter().any(|value| value.is_nan()) {
@@ -82,7 +88,7 @@ impl Engine<'_> {
             }
             Aggregation::Quantile => {
                 let wanted = number()?;
-                self.check_quantiles(&wanted);
+                self.check_quantiles(&wanted, of_param);
                 let groups = groups(aggregate, &table);
                 Ok(fold(
                     &table,

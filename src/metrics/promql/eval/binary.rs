@@ -3,8 +3,8 @@
 use super::group::{Grouper, Pick};
 use super::table::{Names, Table, is_there, short};
 use super::{Engine, EvalError, Outcome, Steps, Value};
-use crate::domain::Labels;
 use crate::domain::labels::METRIC_NAME;
+use crate::domain::{Labels, Num};
 use crate::metrics::promql::ast::{Binary, BinaryOp, Group, Matching, Span};
 use std::collections::HashMap;
 
@@ -185,10 +185,18 @@ fn paired(
     let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
     let mut result = Table::new(lhs.steps);
     let nobody = usize::MAX;
+    // After the sides are swapped, as Prometheus does it.
+    let [fill_many, fill_one] = match &binary.matching {
+        Some(matching) => matching.fill.map(|fill| fill.map(|Num(value)| value)),
+        None => [None; 2],
+    };
+    let matching_labels = pick(binary.matching.as_ref());
+    let mut met = vec![false; groups.firsts.len()];
     let mut partner = vec![nobody; groups.firsts.len()];
     let mut taken = vec![nobody; groups.firsts.len()];
     for step in 0..lhs.steps {
-        if !(0..many.labels.len()).any(|row| is_there(many.at(row, step))) {
+        let any = |table: &Table| (0..table.labels.len()).any(|row| is_there(table.at(row, step)));
+        if !any(many) && (fill_many.is_none() || !any(one)) {
             continue;
         }
         partner.fill(nobody);
@@ -205,12 +213,20 @@ fn paired(
                 return Err(EvalError::new(message, span));
             }
         }
+        if fill_many.is_some() {
+            met.fill(false);
+        }
         for (row, at) in many_of.iter().enumerate() {
             let (value, other) = (many.at(row, step), partner[*at]);
-            if other == nobody || !is_there(value) {
+            if !is_there(value) {
                 continue;
             }
-            let other_value = one.at(other, step);
+            met[*at] = true;
+            let other_value = match fill_one {
+                _ if other != nobody => one.at(other, step),
+                Some(fill) => fill,
+                None => continue,
+            };
             let (a, b) = if swapped { (other_value, value) } else { (value, other_value) };
             let Some(computed) = compute(binary.op, a, b, binary.bool_result) else {
                 continue;
@@ -225,9 +241,34 @@ fn paired(
             let to = if let Some(to) = pairs.get(&(row, other)) {
                 *to
             } else {
-                let labels = result_labels(binary, &many.labels[row], &one.labels[other]);
+                let many = &many.labels[row];
+                let labels = match one.labels.get(other) {
+                    Some(one) => result_labels(binary, many, one),
+                    None => result_labels(binary, many, &matching_labels.take(many)),
+                };
                 let to = engine.add_row(&mut result, &labels, span)?;
                 pairs.insert((row, other), to);
+                to
+            };
+            result.set(to, step, computed);
+        }
+        let Some(fill) = fill_many else { continue };
+        for (row, at) in one_of.iter().enumerate() {
+            let value = one.at(row, step);
+            if met[*at] || !is_there(value) {
+                continue;
+            }
+            let (a, b) = if swapped { (value, fill) } else { (fill, value) };
+            let Some(computed) = compute(binary.op, a, b, binary.bool_result) else {
+                continue;
+            };
+            let to = if let Some(to) = pairs.get(&(nobody, row)) {
+                *to
+            } else {
+                let one = &one.labels[row];
+                let labels = result_labels(binary, &matching_labels.take(one), one);
+                let to = engine.add_row(&mut result, &labels, span)?;
+                pairs.insert((nobody, row), to);
                 to
             };
             result.set(to, step, computed);

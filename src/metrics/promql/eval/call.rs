@@ -2,16 +2,23 @@
 
 use super::label::{label_join, label_replace, sort_by_label};
 use super::math::{apply, ascending, part_of};
-use super::over;
-use super::table::{ABSENT, Table, is_there};
+use super::table::{ABSENT, Names, Table, is_there};
 use super::{Engine, EvalError, Outcome, Steps, Value};
-use crate::domain::Labels;
+use super::{extended, over};
 use crate::domain::labels::METRIC_NAME;
-use crate::metrics::promql::ast::{Expr, Kind, MatchKind, Span, Type};
-use crate::metrics::promql::functions::{How, Over, Query};
+use crate::domain::{Labels, Num};
+use crate::metrics::promql::ast::{Expr, Extent, Kind, MatchKind, Span, Type};
+use crate::metrics::promql::functions::{Function, How, Over, Query};
 
 impl Engine<'_> {
-    pub(super) fn call(&self, how: How, args: &[Expr], steps: Steps, span: Span) -> Outcome<Value> {
+    pub(super) fn call(
+        &self,
+        function: &Function,
+        args: &[Expr],
+        steps: Steps,
+        span: Span,
+    ) -> Outcome<Value> {
+        let how = function.how;
         let vector = |at: usize| match args.get(at) {
             Some(arg) => self.vector(arg, steps),
             None => Err(EvalError::new("an argument is missing", span)),
@@ -20,6 +27,7 @@ impl Engine<'_> {
             Some(arg) => self.scalar(arg, steps),
             None => Err(EvalError::new("an argument is missing", span)),
         };
+        let span_of = |at: usize| args.get(at).map_or(span, |arg| arg.span);
         let seconds = |step: usize| steps.at(step) as f64 / 1000.0;
         Ok(Value::Vector(match how {
             How::Time => return Ok(Value::Scalar((0..steps.count).map(seconds).collect())),
@@ -82,27 +90,42 @@ impl Engine<'_> {
                 let table = self.windows(arg, steps, &|_, _| Some(1.0))?;
                 absent(args, &table, steps)
             }
-            How::Sort { descending } => sorted(vector(0)?, descending),
-            How::SortByLabel { descending } => sort_by_label(vector(0)?, &args[1..], descending)?,
+            How::Sort { descending } => {
+                self.check_sort(span);
+                sorted(vector(0)?, descending)
+            }
+            How::SortByLabel { descending } => {
+                self.check_sort(span);
+                sort_by_label(vector(0)?, &args[1..], descending)?
+            }
+            How::Info => self.info(args, steps, span)?,
             How::LabelReplace => label_replace(vector(0)?, args, span)?,
             How::LabelJoin => label_join(vector(0)?, args, span)?,
             How::HistogramQuantile => {
                 let quantiles = scalar(0)?;
-                self.histogram_quantile(&quantiles, &vector(1)?, span)?
+                let [q, buckets] = [span_of(0), span_of(1)];
+                self.histogram_quantile((&quantiles, q), &vector(1)?, buckets, span)?
             }
             How::HistogramQuantiles => self.histogram_quantiles(&vector(0)?, args, steps, span)?,
             How::HistogramFraction => {
                 let (low, high) = (scalar(0)?, scalar(1)?);
-                self.histogram_fraction(&low, &high, &vector(2)?, span)?
+                self.histogram_fraction(&low, &high, &vector(2)?, span_of(2), span)?
             }
-            How::Window(over) => self.over(over, args, steps, span)?,
+            How::Window(over) => self.over(over, function.name, args, steps, span)?,
             How::Missing(what) => {
                 return Err(EvalError::new(format!("{what} are not supported"), span));
             }
         }))
     }
 
-    fn over(&self, over: Over, args: &[Expr], steps: Steps, span: Span) -> Outcome<Table> {
+    fn over(
+        &self,
+        over: Over,
+        name: &str,
+        args: &[Expr],
+        steps: Steps,
+        span: Span,
+    ) -> Outcome<Table> {
         let mut params = Vec::new();
         let mut window = None;
         for arg in args {
@@ -123,13 +146,21 @@ impl Engine<'_> {
                 }
             }
         }
-        if over == Over::Quantile {
-            self.check_quantiles(&params[0]);
-        }
+        extended::check(over, name, window)?;
+        let extent = extended::extent_of(window);
         let param = |at: usize, step: usize| params.get(at).map_or(0.0, |values| values[step]);
         let table = self.windows(window, steps, &|window, step| {
+            if extent != Extent::Plain {
+                return extended::value(over, window, extent == Extent::Smoothed);
+            }
             over::value(over, window, [param(0, step), param(1, step)], steps.at(step))
         })?;
+        if over == Over::Quantile && !table.labels.is_empty() {
+            self.check_quantiles(&params[0], args[0].span);
+        }
+        if matches!(over, Over::Rate | Over::Increase) {
+            self.check_counters(&table, window.bare().span);
+        }
         if matches!(over, Over::First | Over::Last) {
             return Ok(table);
         }
@@ -137,9 +168,37 @@ impl Engine<'_> {
     }
 
     /// Warns of quantiles outside 0 to 1.
-    pub(super) fn check_quantiles(&self, quantiles: &[f64]) {
-        if let Some(odd) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
-            self.warn(format!("a quantile lies between 0 and 1, not {odd}"));
+    pub(super) fn check_quantiles(&self, quantiles: &[f64], span: Span) {
+        for odd in quantiles.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
+            let odd = Num(*odd);
+            self.warn(format!("quantile value should be between 0 and 1, got {odd}"), span);
+        }
+    }
+
+    /// Warns of an order that a range of time does not have.
+    fn check_sort(&self, span: Span) {
+        if self.start != self.end {
+            let words =
+                "sort is ineffective for range queries since results are always ordered by labels";
+            self.warn(words, span);
+        }
+    }
+
+    /// Tells of series that are likely no counters, by their names.
+    fn check_counters(&self, table: &Table, span: Span) {
+        let rows = match table.names {
+            Names::Dropped => return,
+            Names::One => 1,
+            Names::Any => table.labels.len(),
+        };
+        for name in table.labels.iter().take(rows).filter_map(Labels::metric) {
+            let counts = ["_total", "_sum", "_count", "_bucket"];
+            if !counts.iter().any(|end| name.ends_with(end)) {
+                let words = format!(
+                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
+                );
+                self.inform(words, span);
+            }
         }
     }
 

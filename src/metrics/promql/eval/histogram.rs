@@ -20,20 +20,21 @@ struct Bucket {
 impl Engine<'_> {
     pub(super) fn histogram_quantile(
         &self,
-        quantiles: &[f64],
+        (quantiles, of_quantiles): (&[f64], Span),
         table: &Table,
+        of_buckets: Span,
         span: Span,
     ) -> Outcome<Table> {
-        self.check_quantiles(quantiles);
+        self.check_quantiles(quantiles, of_quantiles);
         let mut forced = false;
-        let found = self.histograms(table, span, &mut |step, buckets| {
+        let found = self.histograms(table, of_buckets, span, &mut |step, buckets| {
             let (value, mended) = quantile(quantiles[step], buckets);
             forced |= mended;
             value
         });
         if forced {
-            let warning = "buckets counted less than smaller ones of the same histogram; the quantile is a guess";
-            self.warn(warning.to_owned());
+            let words = "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+            self.inform(words, of_buckets);
         }
         found
     }
@@ -46,14 +47,15 @@ impl Engine<'_> {
         steps: Steps,
         span: Span,
     ) -> Outcome<Table> {
-        let [_, label, wanted @ ..] = args else {
+        let [buckets, label, wanted @ ..] = args else {
             return Err(EvalError::new("an argument is missing", span));
         };
         let label = Self::text(label)?;
         let mut all = Table::new(table.steps);
         for q in wanted {
             let quantiles = self.scalar(q, steps)?;
-            let found = self.histogram_quantile(&quantiles, table, span)?.settle();
+            let quantile = (&quantiles[..], q.span);
+            let found = self.histogram_quantile(quantile, table, buckets.span, span)?.settle();
             for (row, labels) in found.labels.iter().enumerate() {
                 for (step, value) in found.row(row).iter().enumerate() {
                     // The quantile may change from step to step, and the label with it.
@@ -74,15 +76,19 @@ impl Engine<'_> {
         low: &[f64],
         high: &[f64],
         table: &Table,
+        of_buckets: Span,
         span: Span,
     ) -> Outcome<Table> {
-        self.histograms(table, span, &mut |step, buckets| fraction(low[step], high[step], buckets))
+        self.histograms(table, of_buckets, span, &mut |step, buckets| {
+            fraction(low[step], high[step], buckets)
+        })
     }
 
     /// One value for each histogram and step.
     fn histograms(
         &self,
         table: &Table,
+        of_buckets: Span,
         span: Span,
         value: &mut dyn FnMut(usize, &mut Vec<Bucket>) -> f64,
     ) -> Outcome<Table> {
@@ -95,7 +101,15 @@ impl Engine<'_> {
         let mut members: Vec<Vec<(f64, usize)>> = Vec::new();
         for (row, labels) in table.labels.iter().enumerate() {
             let Some(bound) = labels.get(BOUND).and_then(|bound| bound.parse::<f64>().ok()) else {
-                self.warn(format!("a series without a valid label {BOUND} is no bucket"));
+                let bound = labels.get(BOUND).unwrap_or_default();
+                let named = labels.metric().filter(|_| table.names != Names::Dropped);
+                let of = named.map(|name| format!(" for metric name {name:?}")).unwrap_or_default();
+                self.warn(
+                    format!(
+                        "bucket label {BOUND:?} is missing or has a malformed value of {bound:?}{of}"
+                    ),
+                    of_buckets,
+                );
                 continue;
             };
             let group = groups.id(labels);

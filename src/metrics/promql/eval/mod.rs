@@ -5,9 +5,12 @@
 mod aggregate;
 mod binary;
 mod call;
+mod extended;
 mod group;
 mod histogram;
+mod info;
 mod label;
+mod limit;
 mod math;
 mod over;
 mod select;
@@ -15,7 +18,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use super::annotation::{Annotation, Annotations};
 use super::ast::{Expr, Kind, Span, Type};
+use super::timing::{self, Asked};
 use crate::domain::{Labels, Num, Timestamp};
 use crate::metrics::{Data, Line, Point, Storage};
 use std::cell::{Cell, RefCell};
@@ -38,7 +43,30 @@ pub struct Limits {
     pub subquery_step: Duration,
     /// Once this is true, the evaluation ends with an error.
     pub stop: Option<Arc<AtomicBool>>,
+    /// Asked now and then whether the evaluation has to end.
+    pub check: Option<Check>,
 }
+
+/// Says why an evaluation has to end, once it has to.
+#[derive(Clone)]
+pub struct Check(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl Check {
+    /// `says` gives the words once the evaluation has to end.
+    pub fn new(says: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(says))
+    }
+}
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Check")
+    }
+}
+
+/// So much work lies between two checks; a call counts as some samples.
+const CHECK_EVERY: u64 = 1 << 17;
+const CALL: u64 = 256;
 
 impl Default for Limits {
     /// As Prometheus has them, 11,000 steps, 5 minutes and 1 minute; and as many
@@ -50,6 +78,7 @@ impl Default for Limits {
             lookback: Duration::from_mins(5),
             subquery_step: Duration::from_mins(1),
             stop: None,
+            check: None,
         }
     }
 }
@@ -59,8 +88,10 @@ impl Default for Limits {
 pub struct Evaluated {
     /// The value.
     pub data: Data,
-    /// In words.
-    pub warnings: Vec<String>,
+    /// What is likely wrong.
+    pub warnings: Vec<Annotation>,
+    /// What may be meant otherwise.
+    pub infos: Vec<Annotation>,
 }
 
 /// Why an expression has no value.
@@ -91,6 +122,7 @@ pub fn instant(
     at: Timestamp,
     limits: &Limits,
 ) -> Outcome<Evaluated> {
+    let expr = &*timing::settled(expr, Asked::default())?;
     let engine = Engine::new(storage, limits, (at.millis(), at.millis(), 0));
     let steps = Steps { start: at.millis(), step: 1, count: 1 };
     let data = if expr.value_type() == Type::Matrix {
@@ -145,6 +177,8 @@ pub fn range(
         let message = format!("{count} steps are more than the {} allowed", limits.steps);
         return Err(EvalError::new(message, span));
     }
+    let asked = Asked { step_s: step as f64 / 1000.0, range_s: end.since(start).as_secs_f64() };
+    let expr = &*timing::settled(expr, asked)?;
     let engine = Engine::new(storage, limits, (start.millis(), end.millis(), step));
     let steps = Steps { start: start.millis(), step, count };
     let table = match engine.eval(expr, steps)? {
@@ -201,26 +235,30 @@ struct Engine<'e> {
     /// From step to step; zero where there is but one.
     step: i64,
     looked_at: Cell<u64>,
-    warnings: RefCell<Vec<String>>,
+    /// Work until the next check.
+    unchecked: Cell<u64>,
+    annotations: RefCell<Annotations>,
 }
 
 impl<'e> Engine<'e> {
     fn new(storage: &'e dyn Storage, limits: &'e Limits, over: (i64, i64, i64)) -> Self {
         let (start, end, step) = over;
-        let (looked_at, warnings) = (Cell::new(0), RefCell::new(Vec::new()));
-        Self { storage, limits, start, end, step, looked_at, warnings }
+        let (looked_at, unchecked) = (Cell::new(0), Cell::new(0));
+        let annotations = RefCell::default();
+        Self { storage, limits, start, end, step, looked_at, unchecked, annotations }
     }
 
     fn finish(self, data: Data) -> Evaluated {
-        Evaluated { data, warnings: self.warnings.into_inner() }
+        let Annotations { warnings, infos } = self.annotations.into_inner();
+        Evaluated { data, warnings, infos }
     }
 
-    fn warn(&self, warning: String) {
-        let mut warnings = self.warnings.borrow_mut();
-        // A few say it all; a warning for each of 10,000 series says nothing.
-        if warnings.len() < 10 && !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
+    fn warn(&self, message: impl AsRef<str>, span: Span) {
+        self.annotations.borrow_mut().warn(message.as_ref(), span);
+    }
+
+    fn inform(&self, message: impl AsRef<str>, span: Span) {
+        self.annotations.borrow_mut().inform(message.as_ref(), span);
     }
 
     /// Counts work that is about to be done, and ends it where it is too much or not wanted.
@@ -236,6 +274,17 @@ impl<'e> Engine<'e> {
         }
         if self.limits.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             return Err(EvalError::new("the query was stopped", span));
+        }
+        if let Some(Check(says)) = &self.limits.check {
+            let unchecked = self.unchecked.get().saturating_add(samples as u64 + CALL);
+            if unchecked < CHECK_EVERY {
+                self.unchecked.set(unchecked);
+            } else {
+                self.unchecked.set(0);
+                if let Some(words) = says() {
+                    return Err(EvalError::new(words, span));
+                }
+            }
         }
         Ok(())
     }
@@ -256,7 +305,10 @@ impl<'e> Engine<'e> {
             Kind::Range(..) | Kind::Subquery(_) => {
                 Err(EvalError::new("a range vector has no value by itself", expr.span))
             }
-            Kind::Call(function, args) => self.call(function.how, args, steps, expr.span),
+            Kind::Timed(_) => {
+                Err(EvalError::new("this duration has no value by itself", expr.span))
+            }
+            Kind::Call(function, args) => self.call(function, args, steps, expr.span),
             Kind::Aggregate(aggregate) => {
                 self.aggregate(aggregate, steps, expr.span).map(Value::Vector)
             }

@@ -5,28 +5,28 @@ use super::table::{ABSENT, Names, Table};
 use super::{Engine, EvalError, Outcome, Steps};
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Num, Timestamp};
-use crate::metrics::promql::ast::{At, Expr, Kind, Selector, Shift, Span, Subquery};
+use crate::metrics::promql::ast::{At, Expr, Extent, Kind, Selector, Shift, Span, Subquery};
 use crate::metrics::{Line, Sample, is_stale};
 use std::time::Duration;
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The moments that a selector looks at.
 #[derive(Clone, Copy)]
-struct Moments {
-    steps: Steps,
+pub(super) struct Moments {
+    pub(super) steps: Steps,
     /// The same for all steps.
-    fixed: bool,
+    pub(super) fixed: bool,
 }
 
 impl Moments {
-    fn first(self) -> i64 {
+    pub(super) fn first(self) -> i64 {
         self.steps.start
     }
 
-    fn last(self) -> i64 {
+    pub(super) fn last(self) -> i64 {
         self.steps.last()
     }
 }
@@ -35,7 +35,7 @@ impl Moments {
 pub(super) type Kernel<'k> = dyn Fn(&Window<'_>, usize) -> Option<f64> + 'k;
 
 impl Engine<'_> {
-    fn moments(&self, shift: Shift, steps: Steps) -> Moments {
+    pub(super) fn moments(&self, shift: Shift, steps: Steps) -> Moments {
         let offset_ms = shift.offset_ms.unwrap_or(0);
         let fixed = match shift.at {
             None => None,
@@ -59,7 +59,7 @@ impl Engine<'_> {
     }
 
     /// Asks the storage, and counts what comes.
-    fn select(
+    pub(super) fn select(
         &self,
         selector: &Selector,
         after: i64,
@@ -91,6 +91,14 @@ impl Engine<'_> {
         taken: bool,
     ) -> Outcome<Table> {
         let moments = self.moments(selector.shift, steps);
+        match selector.extent {
+            Extent::Plain => {}
+            Extent::Smoothed => return self.smoothed(selector, moments, steps, span),
+            Extent::Anchored => {
+                let message = "anchored is for ranges: increase(x[5m] anchored)";
+                return Err(EvalError::new(message, span));
+            }
+        }
         let lookback = millis(self.limits.lookback);
         let after = moments.first().saturating_sub(lookback);
         let mut table = Table::new(steps.count);
@@ -131,6 +139,9 @@ impl Engine<'_> {
         let span = expr.span;
         let mut table = Table::new(steps.count);
         match &expr.bare().kind {
+            Kind::Range(selector, range) if selector.extent != Extent::Plain => {
+                return self.extended_windows(selector, *range, steps, kernel, span);
+            }
             Kind::Range(selector, range) => {
                 let moments = self.moments(selector.shift, steps);
                 let range = millis(*range);
@@ -257,6 +268,13 @@ impl Engine<'_> {
             }
         };
         match &expr.kind {
+            Kind::Range(selector, _) if selector.extent != Extent::Plain => {
+                let word = selector.extent.word();
+                let message = format!(
+                    "a range that is {word} has values only within a function such as increase()"
+                );
+                return Err(EvalError::new(message, expr.span));
+            }
             Kind::Range(selector, range) => {
                 let moments = self.moments(selector.shift, steps);
                 let after = moments.first().saturating_sub(millis(*range));
@@ -280,7 +298,7 @@ impl Engine<'_> {
     }
 }
 
-fn names_of(selector: &Selector) -> Names {
+pub(super) fn names_of(selector: &Selector) -> Names {
     if selector.equal(METRIC_NAME).is_some() { Names::One } else { Names::Any }
 }
 

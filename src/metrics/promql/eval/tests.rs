@@ -81,6 +81,62 @@ fn a_series_that_ended_has_no_value_until_it_begins_again() {
 }
 
 #[test]
+fn lengths_of_time_may_be_computed_from_the_query() {
+    let storage = series(&[("x", "a", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
+    assert_eq!(one("count_over_time(x[15s * 2])", &storage, 60_000), Some(2.0));
+    assert_eq!(one("x offset (30s - 15)", &storage, 60_000), Some(4.0));
+    let error = at("count_over_time(x[step()])", &storage, 60_000).unwrap_err();
+    assert!(error.contains("greater than 0; step() and range() are 0"), "{error}");
+    assert!(at("x offset (4 / (1 - 1))", &storage, 0).unwrap_err().contains("zero"));
+    let moment = Timestamp::from_millis;
+    let expr = parse("count_over_time(x[step() + 15])").unwrap();
+    let step = Duration::from_secs(15);
+    let found = range(&expr, &storage, moment(60_000), moment(60_000), step, &Limits::default());
+    let Data::Matrix(lines) = found.unwrap().data else { panic!() };
+    assert_eq!(lines[0].points, [(moment(60_000), Num(2.0))]);
+}
+
+#[test]
+fn what_is_likely_wrong_is_said_with_its_place() {
+    let storage = series(&[("x", "a", &[1.0, 2.0]), ("y_total", "a", &[1.0, 2.0])]);
+    let said = |text: &str| {
+        let expr = parse(text).unwrap();
+        let moment = Timestamp::from_millis(15_000);
+        let found = instant(&expr, &storage, moment, &Limits::default()).unwrap();
+        let placed = |all: Vec<Annotation>| all.iter().map(|one| one.placed(text)).collect();
+        (placed(found.warnings), placed(found.infos))
+    };
+    let none: Vec<String> = Vec::new();
+    let counter = "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\" (1:10)";
+    assert_eq!(said("sum(rate(x[1m]))"), (none.clone(), vec![counter.to_owned()]));
+    assert_eq!(said("rate(y_total[1m]) + rate(nobody[1m]) + delta(x[1m])"), (none.clone(), none));
+    let quantile = "PromQL warning: quantile value should be between 0 and 1, got 95 (1:10)";
+    assert_eq!(said("quantile(95, x)").0, [quantile]);
+    let bucket = "PromQL warning: bucket label \"le\" is missing or has a malformed value of \"\" for metric name \"x\" (1:25)";
+    assert_eq!(said("histogram_quantile(0.9, x)").0, [bucket]);
+}
+
+#[test]
+fn an_evaluation_ends_once_it_has_to() {
+    let storage = series(&[("x", "a", &[1.0; 1000])]);
+    let check = Check::new(|| Some("too long".to_owned()));
+    let limits = Limits { check: Some(check), ..Limits::default() };
+    let expr =
+        parse("sum_over_time(x[4h]) + sum_over_time(sum_over_time(x[1h:1s])[1h:1s])").unwrap();
+    let error = instant(&expr, &storage, Timestamp::from_millis(15_000_000), &limits).unwrap_err();
+    assert_eq!(error.message, "too long");
+}
+
+#[test]
+fn series_that_are_missing_may_be_filled_in() {
+    let storage = series(&[("x", "a", &[1.0]), ("x", "b", &[2.0]), ("y", "a", &[10.0])]);
+    assert_eq!(one("sum(x + fill_right(100) y)", &storage, 0), Some(113.0));
+    assert_eq!(one("y - fill_left(100) x{job=\"b\"}", &storage, 0), Some(98.0));
+    assert_eq!(one("count(nothing + fill(0) x)", &storage, 0), Some(2.0));
+    assert_eq!(one("count(nothing + fill_right(0) x)", &storage, 0), None);
+}
+
+#[test]
 fn windows_are_open_on_the_left() {
     let storage = series(&[("x", "a", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
     assert_eq!(one("count_over_time(x[30s])", &storage, 60_000), Some(2.0));
@@ -166,9 +222,12 @@ fn many_distinct_values_do_not_fill_the_memory() {
 #[test]
 fn what_is_not_there_yet_says_so() {
     let storage = series(&[("x", "a", &[1.0])]);
-    let error = at("histogram_count(x)", &storage, 0).unwrap_err();
-    assert_eq!(error, "native histograms are not supported");
-    assert_eq!(at("limitk(1, x)", &storage, 0).unwrap_err(), "limitk is not supported");
+    let error = at("histogram_sum(x)", &storage, 0).unwrap_err();
+    assert!(error.contains("native histograms are not supported"), "{error}");
+    let error = at("x anchored", &storage, 0).unwrap_err();
+    assert!(error.contains("for ranges"), "{error}");
+    let error = at("max_over_time(x[1m] smoothed)", &storage, 0).unwrap_err();
+    assert!(error.contains("not with max_over_time"), "{error}");
 }
 
 #[test]

@@ -43,7 +43,8 @@ impl Parser<'_> {
     }
 
     /// A selector whose name, where it has one, is the token at hand before `{`.
-    pub(super) fn selector(&mut self, name: Option<&str>, start: Span) -> Parsed<Expr> {
+    /// One that takes every series is refused unless `all` may be selected.
+    pub(super) fn selector(&mut self, name: Option<&str>, all: bool, start: Span) -> Parsed<Expr> {
         let mut name = name.map(str::to_owned);
         let mut matches = Vec::new();
         let mut span = start;
@@ -59,7 +60,7 @@ impl Parser<'_> {
                 }
             }
         }
-        let selector = build::selector(name, matches, span)?;
+        let selector = build::selector(name, matches, all, span)?;
         node(Kind::Selector(selector), span)
     }
 

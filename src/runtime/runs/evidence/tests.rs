@@ -96,8 +96,14 @@ impl Bench {
             let point = Point { labels: Labels::default(), value: Num(signal) };
             let id = ask.id.clone();
             let (outcome, coverage) = (Ok(Data::Vector(vec![point])), Coverage::Whole);
-            let answer =
-                Answer { ask, outcome, coverage, warnings: Vec::new(), took: Duration::ZERO };
+            let answer = Answer {
+                ask,
+                outcome,
+                coverage,
+                warnings: Vec::new(),
+                infos: Vec::new(),
+                took: Duration::ZERO,
+            };
             Answered { id, answer: Arc::new(answer) }
         });
         self.inner.hear(&Msg::Answered(answers.collect()));

@@ -172,6 +172,7 @@ impl World {
             outcome,
             coverage,
             warnings: Vec::new(),
+            infos: Vec::new(),
             took: Duration::ZERO,
         };
         let answered = Answered { id: ask.id.clone(), answer: Arc::new(answer) };

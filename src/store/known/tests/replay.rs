@@ -180,6 +180,7 @@ fn run(steps: &[Step], mut each: impl FnMut(&World)) -> World {
                     outcome,
                     coverage: Coverage::Whole,
                     warnings: Vec::new(),
+                    infos: Vec::new(),
                     took: Duration::ZERO,
                 };
                 Msg::Answered(vec![Answered { id: ask.id, answer: Arc::new(answer) }])
