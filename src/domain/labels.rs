@@ -26,6 +26,13 @@ impl Labels {
         Self(sorted.into())
     }
 
+    /// From pairs that are in the order of their names, each name once, no value empty.
+    pub(crate) fn in_order<'p>(
+        pairs: impl ExactSizeIterator<Item = (&'p Arc<str>, &'p Arc<str>)>,
+    ) -> Self {
+        Self(pairs.map(|(name, value)| (Arc::clone(name), Arc::clone(value))).collect())
+    }
+
     /// The value of the label called `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         let at = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;

@@ -12,4 +12,6 @@ pub use coverage::{Coverage, coverage};
 pub use data::{Data, Line, Point};
 pub use exposition::PageError;
 pub use memory::{Limits, Memory, PageSummary, Recorded, Recorder, Target};
-pub use storage::{MatchOp, Matcher, STALE_BITS, Sample, Storage, is_stale};
+pub use storage::{
+    Ends, Grouping, MatchOp, Matcher, OfGroup, Packed, STALE_BITS, Sample, Storage, is_stale,
+};

@@ -78,6 +78,10 @@ impl Writer {
         self.number(count as u64);
     }
 
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
     pub(super) fn bits(&mut self, number: f64) {
         self.0.extend_from_slice(&number.to_bits().to_le_bytes());
     }
@@ -117,6 +121,17 @@ impl<'a> Reader<'a> {
     /// A count of things that take a byte each at least: never more than are there.
     pub(super) fn count(&mut self) -> Option<usize> {
         self.small().filter(|&count: &usize| count <= self.0.len())
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(byte)
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn bits(&mut self) -> Option<f64> {

@@ -56,6 +56,9 @@ impl Memory {
                 freed += series.sealed.drain(..old).map(|chunk| chunk_bytes(&chunk)).sum::<usize>();
                 lost = true;
             }
+            if series.sealed.capacity() > 2 * series.sealed.len() + 4 {
+                series.sealed.shrink_to_fit();
+            }
             idle = idle || series.last_at().is_none_or(|last| last < oldest);
         }
         self.bytes = self.bytes.saturating_sub(freed);
@@ -73,9 +76,9 @@ impl Memory {
         let mut needed: Vec<u32> =
             self.targets.iter().map(|w| w.as_ref().map_or(0, |w| w.times.next())).collect();
         for series in &self.series {
-            let first = series.chunks().find(|chunk| !chunk.timed);
+            let first = series.first_place();
             if let (Some(first), Some(needed)) = (first, needed.get_mut(series.target as usize)) {
-                *needed = first.start.min(*needed);
+                *needed = first.min(*needed);
             }
         }
         for (watched, needed) in self.targets.iter_mut().zip(needed) {
@@ -119,7 +122,11 @@ impl Memory {
         let mut ids = new.iter();
         self.series.retain(|_| ids.next().is_some_and(|&id| id != NONE));
         self.bytes = self.bytes.saturating_sub(freed);
-        self.index.renumber(&new);
+        if self.series.capacity() > 2 * self.series.len() + 1_024 {
+            self.series.shrink_to_fit();
+        }
+        self.resolved.forget();
+        self.index.renumber(&new, &mut self.series);
         for watched in self.targets.iter_mut().flatten() {
             watched.pages.renumber(&new);
             for written in watched.rules.values_mut() {

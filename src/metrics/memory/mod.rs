@@ -3,8 +3,10 @@
 
 mod chunk;
 mod evict;
+mod hashing;
 mod index;
 mod keep;
+mod line;
 mod naming;
 mod pages;
 mod record;
@@ -12,6 +14,7 @@ mod scrape;
 mod select;
 mod series;
 mod target;
+mod token;
 
 pub use record::{Recorded, Recorder};
 pub use target::Target;
@@ -19,6 +22,7 @@ pub use target::Target;
 use crate::domain::{Malformed, ScrapeReading, Timestamp};
 use crate::metrics::exposition::{MAX_DESCRIBED, MetricKind, PageError};
 use index::Index;
+use select::Resolved;
 use series::Series;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -128,6 +132,8 @@ pub struct Memory {
     bytes: usize,
     /// Before this moment samples have been forgotten.
     kept_from: Option<i64>,
+    /// The series that were asked for.
+    resolved: Resolved,
 }
 
 impl Memory {
@@ -142,6 +148,7 @@ impl Memory {
             metadata: HashMap::new(),
             bytes: 0,
             kept_from: None,
+            resolved: Resolved::default(),
         }
     }
 
@@ -178,16 +185,16 @@ impl Memory {
             return;
         }
         let place = watched.times.push(at.millis());
-        let mut grown = 0;
+        let mut bytes = self.bytes;
         for id in watched.live().chain(watched.own) {
             if let Some(series) = self.series.get_mut(id as usize) {
                 let before = series.sample_bytes();
                 series.end(place, at.millis());
-                grown += series.sample_bytes() - before;
+                bytes = (bytes + series.sample_bytes()).saturating_sub(before);
             }
         }
         watched.pages = pages::Pages::default();
-        self.bytes += grown;
+        self.bytes = bytes;
     }
 
     /// The moment from which on a job's samples are known: its first scrape that
@@ -238,7 +245,7 @@ impl Memory {
                 Some(job) => stats.jobs.get_mut(job),
                 None => Some(&mut stats.recorded),
             };
-            let first = series.chunks().next().map(|c| Timestamp::from_millis(c.first_at));
+            let first = series.first_at().map(Timestamp::from_millis);
             if let Some(of) = of {
                 of.series += 1;
                 of.oldest = match (of.oldest, first) {
@@ -246,14 +253,15 @@ impl Memory {
                     (a, b) => a.or(b),
                 };
             }
-            stats.samples += series.chunks().map(|chunk| u64::from(chunk.count)).sum::<u64>();
+            stats.samples += series.count();
         }
         stats
     }
 
     /// Bytes that it takes, near enough.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.index.bytes() + self.watched().map(Watched::bytes).sum::<usize>()
+        let owners: usize = self.watched().map(Watched::bytes).sum();
+        self.bytes + self.index.bytes() + self.resolved.bytes() + owners
     }
 
     /// What pages said of the family that the metric belongs to.
@@ -272,7 +280,7 @@ impl Memory {
 
     /// All label names, in order.
     pub fn label_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.index.label_names().map(|name| &**name).collect();
+        let mut names: Vec<&str> = self.index.names().iter().map(|name| &*name.text).collect();
         names.sort_unstable();
         names
     }

@@ -206,16 +206,14 @@ impl Memory {
                 self.index.find_pair(name, value)?
             });
         }
-        let labels = self.index.labels(&pairs);
-        if let Some(id) = self.index.find(&labels) {
-            return Some(id);
-        }
-        if !room {
-            return None;
-        }
+        let hash = match self.index.find(&pairs, &self.series) {
+            Ok(id) => return Some(id),
+            Err(hash) if room => hash,
+            Err(_) => return None,
+        };
         let id = SeriesId::try_from(self.series.len()).ok().filter(|&id| id != NONE)?;
-        self.index.add(&labels, &pairs, id);
-        let series = Series::new(labels, slot);
+        self.index.add(&pairs, hash, id);
+        let series = Series::new(pairs.into(), slot);
         self.bytes += series.own_bytes();
         self.series.push(series);
         watched.series += 1;

@@ -1,6 +1,7 @@
 //! One scrape: a page's lines become samples of series.
 
-use super::index::{Index, PairId};
+use super::index::PairId;
+use super::line::Line;
 use super::naming::{bound, free_name};
 use super::pages::Pages;
 use super::series::{NONE, Series, SeriesId, chunk_bytes};
@@ -61,9 +62,9 @@ impl Memory {
             cursor: 0,
             found: 0,
             fresh: None,
-            recent: Vec::new(),
+            line: Line::default(),
             scraped: 0,
-            grown: 0,
+            grown: (0, 0),
             unread: Vec::new(),
             summary: PageSummary::default(),
         };
@@ -74,7 +75,7 @@ impl Memory {
         }
         let mut summary = scrape.summary;
         let grown = scrape.grown;
-        self.bytes += grown;
+        self.bytes = (self.bytes + grown.0).saturating_sub(grown.1);
         summary.series = watched.series as u64;
         if let Some(slot) = self.targets.get_mut(slot as usize) {
             *slot = Some(watched);
@@ -118,11 +119,11 @@ struct Scrape<'m> {
     found: usize,
     /// This page's rows, from its first difference on.
     fresh: Option<Pages>,
-    /// The label pairs of the last line that was looked up.
-    recent: Vec<PairId>,
+    /// The last line that was looked up.
+    line: Line,
     scraped: u64,
-    /// Bytes that series and samples have taken.
-    grown: usize,
+    /// Bytes that series and samples have taken, and those that were given back.
+    grown: (usize, usize),
     /// Lines that were read and are of no use.
     unread: Vec<Malformed>,
     summary: PageSummary,
@@ -192,7 +193,8 @@ impl Scrape<'_> {
             {
                 let before = series.sample_bytes();
                 series.end(self.place, self.at);
-                self.grown += series.sample_bytes() - before;
+                self.grown.0 += series.sample_bytes();
+                self.grown.1 += before;
             }
         }
     }
@@ -211,18 +213,18 @@ impl Scrape<'_> {
         let mut pairs = vec![index.make_pair(METRIC_NAME, name)];
         let target = self.target.iter();
         pairs.extend(target.map(|(name, value)| index.make_pair(name, value)));
-        let labels = index.labels(&pairs);
-        match index.find(&labels) {
-            Some(id) => id,
-            None => self.add(labels, &pairs),
+        index.sort(&mut pairs);
+        match index.find(&pairs, &self.memory.series) {
+            Ok(id) => id,
+            Err(hash) => self.add(&pairs, hash),
         }
     }
 
-    fn add(&mut self, labels: Labels, pairs: &[PairId]) -> SeriesId {
+    fn add(&mut self, pairs: &[PairId], hash: u64) -> SeriesId {
         let id = SeriesId::try_from(self.memory.series.len()).unwrap_or(NONE);
-        self.memory.index.add(&labels, pairs, id);
-        let series = Series::new(labels, self.slot);
-        self.grown += series.own_bytes();
+        self.memory.index.add(pairs, hash, id);
+        let series = Series::new(pairs.into(), self.slot);
+        self.grown.0 += series.own_bytes();
         self.memory.series.push(series);
         self.watched.series += 1;
         id
@@ -245,12 +247,12 @@ impl Scrape<'_> {
         let (capacity, sealed) = (series.head.bytes.capacity(), series.sealed.len());
         let millis = at.map_or(self.at, Timestamp::millis);
         let kept = series.push(self.place, at.is_some(), millis, value);
-        self.grown += match series.sealed.last() {
-            Some(full) if series.sealed.len() > sealed => {
-                (chunk_bytes(full) + series.head.bytes.capacity()).saturating_sub(capacity)
-            }
-            _ => series.head.bytes.capacity() - capacity,
-        };
+        let after = series.head.bytes.capacity();
+        if series.sealed.len() > sealed {
+            self.grown.0 += series.sealed.last().map_or(0, chunk_bytes);
+        }
+        self.grown.0 += after;
+        self.grown.1 += capacity;
         kept
     }
 
@@ -281,57 +283,38 @@ impl Scrape<'_> {
     /// The series that a line names; none, and said why, where there is no room.
     fn series(&mut self, sample: &SampleLine<'_, '_>) -> Option<SeriesId> {
         let limits = self.memory.limits;
-        let bytes = self.used + self.grown;
+        let bytes = (self.used + self.grown.0).saturating_sub(self.grown.1);
         let room = self.watched.series < limits.series_per_target && bytes < limits.bytes;
-        let target = self.target;
-        let index = &mut self.memory.index;
-        let mut recent = std::mem::take(&mut self.recent);
-        let mut known = true;
-        let mut used = 0;
-        // A label of this line often is the one that the line before had there.
-        let mut enter = |index: &mut Index, name: &str, value: &str| {
-            let same = recent
-                .get(used)
-                .and_then(|&id| index.pair(id))
-                .is_some_and(|pair| &*pair.name == name && &*pair.value == value);
-            if !same {
-                let id = if room {
-                    index.make_pair(name, value)
-                } else if let Some(id) = index.find_pair(name, value) {
-                    id
-                } else {
-                    known = false;
-                    return;
-                };
-                match recent.get_mut(used) {
-                    Some(place) => *place = id,
-                    None => recent.push(id),
-                }
-            }
-            used += 1;
-        };
-        enter(index, METRIC_NAME, sample.name);
+        let mut line = std::mem::take(&mut self.line);
+        line.begin();
+        let (index, metadata) = (&mut self.memory.index, &self.memory.metadata);
+        let mut known = line.enter(index, METRIC_NAME, sample.name, room);
         for label in sample.labels {
             if label.value.is_empty() {
                 continue;
             }
-            let name = free_name(&label.name, target, sample);
-            let value = bound(&label.name, &label.value, sample.name, &self.memory.metadata);
-            enter(index, &name, &value);
-        }
-        for (name, value) in target.iter() {
-            enter(index, name, value);
-        }
-        recent.truncate(used);
-        let mut id = NONE;
-        if known {
-            let labels = index.labels(&recent);
-            id = index.find(&labels).unwrap_or(NONE);
-            if id == NONE && room {
-                id = self.add(labels, &recent);
+            let value = bound(&label.name, &label.value, sample.name, metadata);
+            if line.is_own_name(index, &label.name) {
+                known &= line.enter(index, &label.name, &value, room);
+            } else {
+                let name = free_name(&label.name, self.target, sample);
+                known &= line.enter(index, &name, &value, room);
             }
         }
-        self.recent = recent;
+        line.own = line.used;
+        for (name, value) in self.target.iter() {
+            known &= line.enter(index, name, value, room);
+        }
+        let mut id = NONE;
+        if known {
+            let pairs = line.pairs(index);
+            id = match index.find(pairs, &self.memory.series) {
+                Ok(id) => id,
+                Err(hash) if room => self.add(pairs, hash),
+                Err(_) => NONE,
+            };
+        }
+        self.line = line;
         if id == NONE {
             self.refuse(&limits);
             return None;
