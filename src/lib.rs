@@ -6,6 +6,7 @@
 pub mod domain;
 pub mod metrics;
 
+pub mod rules;
 pub mod runbook;
 
 pub mod store;
