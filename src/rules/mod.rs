@@ -3,11 +3,15 @@
 
 mod check;
 pub mod duration;
+pub mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod file;
 #[cfg(test)]
 mod file_tests;
 pub mod template;
 mod yaml;
 
+pub use engine::{Active, Context, GroupState, Health, RuleState, State, Store, evaluate};
 pub use file::{Group, LARGEST, Mistake, Names, Rule, RuleFile, RuleKind, read};
 pub use template::Template;

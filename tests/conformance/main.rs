@@ -9,6 +9,7 @@ mod api;
 mod exposition;
 mod health;
 mod promql;
+mod rules;
 mod runbooks;
 
 use std::path::PathBuf;
