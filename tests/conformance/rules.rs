@@ -16,6 +16,26 @@ const WRONG: &[(&str, &str)] = &[(
     "line 3: promtool 2.42 refuses labels of a group; Prometheus 3 has them, and so does vmalert",
 )];
 
+/// Unit tests that are believed wrong: id, what of them, and why.
+const WRONG_UNITS: &[(&str, &str)] = &[
+    (
+        "kubernetes-mixin/tests.yaml#44",
+        "exp_labels: YAML's `condition: true` was made \"True\" when the cases were; upstream and promtool read \"true\"",
+    ),
+    (
+        "openshift-cmo/bz1974830.yaml#4",
+        "changes(..[5m]) over samples 5 minutes apart: 1 where the range is closed on the left (Prometheus 2), 0 where it is open (Prometheus 3)",
+    ),
+    (
+        "vmalert/test1.yaml#0",
+        "vmalert puts external_labels onto alerts; promtool does not load the file",
+    ),
+    (
+        "vmalert/test2.yaml#0",
+        "vmalert puts external_labels onto alerts, MetricsQL counts otherwise; promtool does not load the file",
+    ),
+];
+
 fn read(path: &Path, names: Names) -> RuleFile {
     rules::read(&fs::read(path).unwrap(), names)
 }
@@ -92,6 +112,10 @@ fn rules_unit() {
         let expected = case["upstream_expectation"].as_str().unwrap();
         if expected != "pass" || case["native_histogram"] == true {
             println!("set rules unit: left out, {id}: {expected}");
+            continue;
+        }
+        if let Some((_, why)) = WRONG_UNITS.iter().find(|(wrong, _)| *wrong == id) {
+            println!("set rules unit: left out as wrong, {id} {why}");
             continue;
         }
         let file = read(&folder.join(case["rules_file"].as_str().unwrap()), Names::Utf8);
