@@ -30,14 +30,13 @@ pub(super) fn run(
     let glance = if cached {
         // A mistake in the config does not hide what is known.
         let config = Config::read(&found.text, &kind_keys(), &mut Mistakes::default());
-        let path = std::fs::canonicalize(&found.path).unwrap_or(found.path);
-        let files = KeptFiles::of(&config, &path, state.as_ref())
+        let files = KeptFiles::of(&config, &found.path, state.as_ref())
             .ok_or_else(|| eyre!("no state folder: this user has no home"))?;
         match state_file::read_summary(&files.summary())? {
             Some(glance) => glance,
             None => bail!(
                 "neither a console nor `opsroom watch` has written a summary for {} yet: start one, or ask afresh without --cached",
-                harmless(&path.to_string_lossy())
+                harmless(&found.path.to_string_lossy())
             ),
         }
     } else {

@@ -2,7 +2,8 @@
 
 use super::ledger::Ledger;
 use crate::config::discover::discover;
-use crate::domain::harmless;
+use crate::domain::{harmless, units};
+use crate::runtime::kept::KeptFiles;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::linger::{Survives, survives_logout};
 use color_eyre::Result;
@@ -25,7 +26,12 @@ pub(super) fn run(given: Option<&Path>) -> Result<ExitCode> {
         None => writeln!(out, "state     none: this user has no home folder")?,
     }
     match Ledger::of(given) {
-        Ok(Ledger { place, .. }) => {
+        Ok(Ledger { place, config }) => {
+            if let Some(files) = discover(given).ok().and_then(|found| {
+                KeptFiles::of(&config, &found.path, StateFolder::of_this_user().as_ref())
+            }) {
+                writeln!(out, "history   {}", history(&files))?;
+            }
             writeln!(out, "journal   {}", shown(&place.folder))?;
             writeln!(out, "sockets   {}", shown(&place.sockets))?;
             writeln!(out, "lock      {}", place.reach())?;
@@ -44,6 +50,16 @@ pub(super) fn run(given: Option<&Path>) -> Result<ExitCode> {
     writeln!(out, "runs      {runs}")?;
     super::print(&out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the history is, how old, and who keeps it.
+fn history(files: &KeptFiles) -> String {
+    let window = files.window();
+    let written = std::fs::metadata(&window).and_then(|file| file.modified()).ok();
+    let age = written.and_then(|at| at.elapsed().ok());
+    let age = age.map_or("none yet".to_owned(), |age| format!("kept {} ago", units::age(age)));
+    let by = files.keeper().map_or("nobody keeps it now".to_owned(), |by| harmless(&by).into());
+    format!("{}, {age}; {by}", shown(&window))
 }
 
 fn shown(path: &Path) -> String {

@@ -16,13 +16,15 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
     if assembled.config.is_empty() {
         bail!("{}: nothing is configured", harmless(&assembled.path.to_string_lossy()));
     }
-    let state = StateFolder::of_this_user();
-    if let Some(state) = &state {
-        let folder = state.path().display();
-        state.create().wrap_err_with(|| format!("no place for the history: {folder}"))?;
-    }
+    // A service of the whole host may have no home: its history is in the shared folder.
+    let own = StateFolder::of_this_user();
+    let made = own.as_ref().map(StateFolder::create);
+    let state = own.filter(|_| made.as_ref().is_some_and(Result::is_ok));
     let Some(files) = assembled.kept(state.as_ref()) else {
-        bail!("no place for the history: this user has no home; set XDG_STATE_HOME or HOME");
+        match made {
+            Some(Err(error)) => bail!("no place for the history: {error}"),
+            _ => bail!("no place for the history: this user has no home; set XDG_STATE_HOME"),
+        }
     };
     let window = files.window();
     let keeper = Keeper::new(files, "watch");

@@ -42,6 +42,8 @@ impl KeptFiles {
     }
 
     pub(super) fn at(folder: &Path, config: &Path, shared: bool) -> Self {
+        // One file, from whatever folder it is called.
+        let config = std::fs::canonicalize(config).unwrap_or_else(|_| config.to_path_buf());
         // A file name for a path that is the same in every build.
         let name = format!("{:016x}", fnv1a(config.as_os_str().as_bytes().iter().copied()));
         Self { folder: folder.to_path_buf(), name, shared }

@@ -53,7 +53,7 @@ async fn watched(
 ) -> io::Result<()> {
     let clock = Clock::Wall;
     let mut signals = Signals::listen()?;
-    let _log = state.map(logging::start).transpose()?;
+    let log = state.map(logging::start);
     let (sender, mut messages) = mpsc::channel(MESSAGES);
     let (limits, path) = (assembled.limits(), assembled.path.clone());
     let sources = assembled.sources.len();
@@ -81,6 +81,9 @@ async fn watched(
     };
     let started = format!("watches {}: {}", path.display(), units::count(sources, "source"));
     watch.say(clock.now(), "", &started);
+    if let Some(Err(error)) = &log {
+        watch.say(clock.now(), "warning", &format!("nothing is logged: {error}"));
+    }
     watch.notify.say("READY=1");
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

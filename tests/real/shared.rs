@@ -3,7 +3,7 @@
 
 use crate::bench::wait_for_half_a_second;
 use crate::harness::Terminal;
-use crate::support::program;
+use crate::support::{Server, free_port, program};
 use crate::waiting::SOON;
 use opsroom::domain::runs::{Decision, Entry, Record, RunId, RunRecord};
 use opsroom::runbook::{Answer, Ask, AskKind, Hello, Order, RunRequest, Told};
@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Nothing here takes longer unless it hangs.
 const LATE: Duration = Duration::from_mins(1);
@@ -484,4 +484,29 @@ fn silence_is_a_no() {
     let (decision, reason) = (Decision::Abandon, "nobody is there".into());
     li.answer(&ask, Answer::Decide { decision, reason });
     li.ended();
+}
+
+#[test]
+fn what_one_users_watch_saw_is_there_for_the_others_of_the_group() {
+    let Some(host) = Host::new("w") else { return };
+    let config = host.path("config.toml");
+    let port = free_port();
+    let watched = format!("[service.gone]\ntcp = \"127.0.0.1:{port}\"\n");
+    let text = std::fs::read_to_string(&config).unwrap() + &watched;
+    std::fs::write(&config, text).unwrap();
+    let mut watch = host.command(&host.li, &host.li, "opsroom");
+    let _watch = Server::start(watch.arg("--config").arg(&config).arg("watch"));
+    let cached = |user| host.opsroom(user, &["glance", "--cached"]);
+    let until = Instant::now() + LATE;
+    while cached(&host.wang).2 != 2 {
+        assert!(Instant::now() < until, "{:?}", cached(&host.wang));
+        wait_for_half_a_second();
+    }
+    assert!(cached(&host.wang).0.starts_with("critical: gone"), "{:?}", cached(&host.wang));
+    // Nothing of it is for those outside.
+    assert_eq!(cached(&host.eve).2, 3);
+    // Another of the group cannot take it over as long as it is kept.
+    let (_, err, code) = host.opsroom(&host.wang, &["watch"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("is watched already: watch, process"), "{err}");
 }
