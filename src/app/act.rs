@@ -4,7 +4,7 @@ use super::pages::Page;
 use super::palette;
 use super::state::{Confirm, Frozen, Overlay, State};
 use super::typing::{Typing, What};
-use super::{run_keys, runs, wants};
+use super::{completion, run_keys, runs, wants};
 use crate::domain::{Role, harmless_within};
 use crate::panels::desk::Aspect;
 use crate::panels::{Chosen, Logs};
@@ -49,9 +49,9 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             type_line(state, What::Palette { chosen: None, found }, "");
         }
         Action::Edit => {
-            let effects = go(state, Page::Metrics);
+            let mut effects = go(state, Page::Metrics);
             let text = state.words.expression.clone();
-            type_line(state, What::Expression, &text);
+            effects.extend(completion::begin(state, &text));
             return effects;
         }
         Action::Split => {
@@ -92,7 +92,14 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Quit],
-        Action::Up
+        Action::Explore
+        | Action::Toggle
+        | Action::Table
+        | Action::Sort
+        | Action::Earlier
+        | Action::Later
+        | Action::Export
+        | Action::Up
         | Action::Down
         | Action::Left
         | Action::Right

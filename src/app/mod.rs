@@ -3,6 +3,7 @@
 mod act;
 mod ages;
 mod armed;
+mod completion;
 mod help;
 mod pages;
 mod palette;

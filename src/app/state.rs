@@ -102,6 +102,8 @@ pub struct State {
     pub(crate) index: Index,
     pub(crate) survey: Survey,
     pub(crate) asked: BTreeMap<AskId, Ask>,
+    /// How many questions for names were asked.
+    pub(crate) completions: u64,
     /// The issue whose details are shown, and since when.
     pub(crate) resting: Option<(SourceId, String, Timestamp)>,
     /// The last moment at which ages were drawn anew.
@@ -137,6 +139,7 @@ impl State {
             index,
             survey: Survey::default(),
             asked: BTreeMap::new(),
+            completions: 0,
             resting: None,
             aged: now,
             generation: 1,

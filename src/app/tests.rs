@@ -2,6 +2,7 @@
 
 mod backups;
 mod checks;
+mod completion;
 mod hints;
 mod house;
 mod issues;

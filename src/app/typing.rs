@@ -1,5 +1,6 @@
 //! Lines of text that are typed: filter, expression, label, command.
 
+use super::completion::{self, Completion};
 use super::palette::{self, Command};
 use super::runs;
 use super::state::{Overlay, State};
@@ -19,8 +20,8 @@ pub(crate) struct Typing {
 pub(crate) enum What {
     /// Narrows rows down; `before` is the filter to go back to.
     Filter { before: String },
-    /// A PromQL expression.
-    Expression,
+    /// A PromQL expression, and what fits where the cursor is.
+    Expression(Box<Completion>),
     /// The label to split charts by.
     Split,
     /// For how long to arm, and why.
@@ -38,7 +39,7 @@ impl Typing {
     pub(crate) fn prompt(&self) -> &'static str {
         match self.what {
             What::Filter { .. } => "filter: ",
-            What::Expression => "expression: ",
+            What::Expression(_) => "expression: ",
             What::Split => "split by label (route, instance, version; none: empty): ",
             What::Arm => "arm for how long, and why (15m api 5xx): ",
             What::Palette { .. } => "command: ",
@@ -58,7 +59,17 @@ pub(crate) fn press(state: &mut State, mut typing: Typing, key: Key) -> Vec<Effe
     if key.mods.ctrl && key.code == KeyCode::Char('c') {
         return left(state, typing);
     }
+    if let Some(effects) = completion::press(state, &mut typing, key) {
+        state.overlay = Some(Overlay::Typing(typing));
+        return effects;
+    }
+    let before = typing.line.cursor();
     let heard = typing.line.press(key);
+    if heard == Heard::Kept && typing.line.cursor() != before {
+        let asked = completion::look(state, &mut typing, false);
+        state.overlay = Some(Overlay::Typing(typing));
+        return asked;
+    }
     after(state, typing, heard)
 }
 
@@ -94,7 +105,12 @@ fn after(state: &mut State, mut typing: Typing, heard: Heard) -> Vec<Effect> {
                     *chosen = None;
                     *found = palette::found(state, typing.line.text());
                 }
-                What::Expression | What::Split | What::Arm => {}
+                What::Expression(_) => {
+                    let asked = completion::changed(state, &mut typing);
+                    state.overlay = Some(Overlay::Typing(typing));
+                    return asked;
+                }
+                What::Split | What::Arm => {}
             }
             state.overlay = Some(Overlay::Typing(typing));
             Vec::new()
@@ -117,7 +133,7 @@ fn done(state: &mut State, typing: &Typing) -> Vec<Effect> {
     let text = typing.line.text().trim();
     match &typing.what {
         What::Filter { .. } => {}
-        What::Expression => state.words.expression = harmless(text).into_owned(),
+        What::Expression(_) => state.words.ask(&harmless(text)),
         What::Split => {
             if text.is_empty() {
                 state.words.split = None;

@@ -4,7 +4,7 @@ use super::act::{self, act};
 use super::pages::Page;
 use super::state::{Overlay, State};
 use super::strip::Survey;
-use super::{ages, run_keys, runs, typing, wants};
+use super::{ages, completion, run_keys, runs, typing, wants};
 use crate::domain::{Event, Reading, Status, harmless, harmless_within};
 use crate::panels::{Logs, backup};
 use crate::store::{Action, Answered, Effect, Key, KeyCode, Look, Looked, Mods, Msg, Stamped};
@@ -53,6 +53,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         }
         Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
         Msg::Answered(answers) => keep_for_frozen(state, &answers),
+        Msg::Completed(completed) => visible = completion::answered(state, completed),
         Msg::Looked(looked) => looked_at(state, &looked),
         Msg::LogsRead { service, lines } => {
             let wanted = state.words.logs.as_ref().is_some_and(|logs| logs.service == service);

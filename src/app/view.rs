@@ -3,7 +3,7 @@
 use super::palette::Command;
 use super::state::{Overlay, State};
 use super::typing::{Typing, What};
-use super::{ages, armed, help, palette, strip};
+use super::{ages, armed, completion, help, palette, strip};
 use crate::domain::{Status, harmless_within, units};
 use crate::panels::ViewCx;
 use crate::ui::glyphs::short_word;
@@ -48,6 +48,9 @@ pub(crate) fn draw(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -
         Some(Overlay::Typing(typing)) => {
             if let What::Palette { chosen, found } = &typing.what {
                 commands(theme, outer.body, buf, found, *chosen);
+            }
+            if let What::Expression(offered) = &typing.what {
+                completion::draw(offered, theme, outer.body, buf);
             }
             cursor = Some(typed(theme, outer.hint, buf, typing));
         }

@@ -1,6 +1,7 @@
 //! Labels, exposition parser, sample memory, PromQL: pure functions over bytes and samples.
 
 pub mod coverage;
+pub mod csv;
 pub mod data;
 pub mod exposition;
 pub mod memory;

@@ -77,6 +77,8 @@ pub enum Chosen {
 pub struct Words {
     /// The expression on the metrics page.
     pub expression: String,
+    /// Expressions that were asked before, the newest last, each once; bounded.
+    pub history: Vec<String>,
     /// Charts are split by this label.
     pub split: Option<String>,
     /// The logs that were read last.
@@ -85,6 +87,23 @@ pub struct Words {
     pub looking: BTreeMap<(SourceId, Look), Timestamp>,
     /// What is done about runbooks and runs.
     pub desk: Desk,
+}
+
+impl Words {
+    /// More expressions are not remembered.
+    const REMEMBERED: usize = 100;
+
+    /// Takes another expression up.
+    pub fn ask(&mut self, expression: &str) {
+        expression.clone_into(&mut self.expression);
+        if !expression.is_empty() {
+            self.history.retain(|before| before != expression);
+            self.history.push(expression.to_owned());
+            if self.history.len() > Self::REMEMBERED {
+                self.history.remove(0);
+            }
+        }
+    }
 }
 
 /// The end of a service's logs.

@@ -23,7 +23,7 @@ use crate::store::{Effect, Known, Msg, Stamped};
 use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
 use ratatui::Frame;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -115,6 +115,9 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     let desk = Desk::new(clock, out.clone(), path.clone(), config, state.as_ref());
     let (world, _engine) = World::start(assembled, clock, out, call)?;
     world.serve_runs(desk);
+    if let Some(folder) = exports(state.as_ref(), is_practice) {
+        world.write_exports_to(folder);
+    }
     if let Some(keeper) = &keeper {
         world.take_window_up(keeper.clone(), limits);
         tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
@@ -146,6 +149,14 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
         world.keep_window_now(keeper, patience);
     }
     Ok(ended)
+}
+
+/// Where files are written that the operator asks for: beside what else this
+/// user alone can read. What the practice leaves behind goes with it, so its
+/// files are written where it was started.
+fn exports(state: Option<&StateFolder>, is_practice: bool) -> Option<PathBuf> {
+    let kept = state.filter(|_| !is_practice).map(StateFolder::exports);
+    kept.or_else(|| std::env::current_dir().ok())
 }
 
 /// What goes on without the console, a line for each run.

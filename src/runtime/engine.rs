@@ -67,6 +67,7 @@ enum Job {
     Forget { target: Target, at: Timestamp },
     Expire { now: Timestamp },
     Ask(Ask),
+    Stop(AskId),
     Question { ask: Ask, reply: oneshot::Sender<Arc<Answer>> },
     With(Box<dyn FnOnce(&mut Memory) + Send>),
 }
@@ -163,6 +164,21 @@ impl Engine {
         }
     }
 
+    /// Nobody waits for the answer to this question any more.
+    pub fn stop(&self, id: &AskId) {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((current, stop)) = &*current
+            && current == id
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+        drop(current);
+        self.send(Job::Stop(id.clone()));
+        if let Some(server) = &self.server {
+            server.stop(id);
+        }
+    }
+
     /// Has the embedded engine answer whoever waits for it; `None` where it has ended.
     pub async fn answer(&self, ask: Ask) -> Option<Arc<Answer>> {
         let (reply, answer) = oneshot::channel();
@@ -242,6 +258,7 @@ impl Worker {
                     let _ = reply.send(answered.answer);
                 }
             }
+            Job::Stop(id) => self.asks.retain(|ask| ask.id != id),
             Job::Ask(ask) => {
                 self.asks.retain(|older| older.id != ask.id);
                 self.asks.push_back(ask);
@@ -439,6 +456,12 @@ impl Server {
             }
         };
         tokio::spawn(Abortable::new(asking, registration));
+    }
+
+    fn stop(&self, id: &AskId) {
+        if let Some(asking) = self.under_way().remove(id) {
+            asking.abort();
+        }
     }
 
     fn under_way(&self) -> std::sync::MutexGuard<'_, HashMap<AskId, AbortHandle>> {

@@ -38,6 +38,11 @@ impl StateFolder {
     pub fn log(&self) -> PathBuf {
         self.0.join("opsroom.log")
     }
+
+    /// The files that operators have asked for.
+    pub fn exports(&self) -> PathBuf {
+        self.0.join("exports")
+    }
 }
 
 #[cfg(test)]

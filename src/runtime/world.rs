@@ -1,6 +1,9 @@
 //! Carries effects out: polls, questions, logs, reloads. Everything that comes
 //! of them comes as a message.
 
+mod export;
+mod names;
+
 use super::assemble::Assembled;
 use super::clock::Clock;
 use super::config_file::{Following, Signature, Turn, signature};
@@ -64,6 +67,10 @@ struct Inner {
     practice: Option<CallFault>,
     /// Where wishes about runs go; nowhere unless a console has said so.
     runs: OnceLock<Desk>,
+    /// Where files are written that the operator asks for.
+    exports: OnceLock<PathBuf>,
+    /// Names for who types an expression.
+    names: names::Lookup,
 }
 
 struct Made {
@@ -113,6 +120,8 @@ impl World {
             environment: config.environment,
             practice,
             runs: OnceLock::new(),
+            exports: OnceLock::new(),
+            names: names::Lookup::default(),
         }));
         world.let_ask(&sharing);
         tokio::spawn(poller_task.run());
@@ -298,6 +307,7 @@ impl World {
         self.let_ask(&shared);
         let made = Made { sources: by_id, targets, logs, shared, server };
         let old = std::mem::replace(&mut *self.made(), made);
+        self.0.names.forget();
         let targets = self.made().targets.clone();
         self.0.first.retain(|source| targets.contains_key(source));
         let is_new = |(id, target): &(SourceId, Target)| old.targets.get(id) != Some(target);
@@ -378,6 +388,9 @@ impl Execute for World {
             }
             Effect::PollAll => self.0.poller.order(Order::All),
             Effect::Ask(ask) => self.0.engine.ask(ask),
+            Effect::StopAsking(id) => self.0.engine.stop(&id),
+            Effect::Complete(ask) => self.complete(ask),
+            Effect::Export(export) => alone(world.export(export)),
             Effect::Look { source, look } => alone(world.look(source, look)),
             Effect::ReadLogs(service) => alone(world.read_logs(service)),
             Effect::Runs(effect) => {

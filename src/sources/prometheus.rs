@@ -1,6 +1,7 @@
 //! A metrics server: whether it answers, and what it answers to PromQL.
 
 pub mod answer;
+mod names;
 pub mod rules;
 pub mod targets;
 
@@ -192,21 +193,9 @@ impl Prometheus {
         self.label_values(crate::domain::labels::METRIC_NAME).await
     }
 
-    /// All values of a label, for completion; 10,000 at most.
+    /// All values of a label, for completion.
     pub async fn label_values(&self, label: &str) -> Result<Vec<String>, AskError> {
-        let mut url = self.api.endpoint("api/v1/label/");
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(label).push("values");
-        }
-        url.query_pairs_mut().append_pair("limit", "10000");
-        let failed = |error: PollError| AskError { message: error.message, span: None };
-        let fetched = self.api.get_url(&url).await.map_err(failed)?;
-        if !(200..300).contains(&fetched.status) {
-            return Err(refused(&fetched, ""));
-        }
-        let mut names = answer::names(&fetched.body)?;
-        names.truncate(10_000);
-        Ok(names)
+        self.label_values_of(label, None).await
     }
 
     async fn ask(&self, now: Timestamp) -> Result<ServerReading, PollError> {

@@ -1,6 +1,8 @@
 //! Everything that can happen to the program, and everything it can ask of the
 //! world: plain data that can be compared, logged, kept and replayed.
 
+use super::complete::{Complete, Completed};
+use super::export::Export;
 use super::known::Known;
 use super::runs::{RunsEffect, RunsMsg};
 use crate::domain::{
@@ -35,6 +37,8 @@ pub enum Msg {
     Polled(Vec<Polled>),
     /// Questions were answered.
     Answered(Vec<Answered>),
+    /// A question for names was answered, while an expression is typed.
+    Completed(Completed),
     /// A closer look at one thing ended.
     Looked(Looked),
     /// The `logs` command of a service ended.
@@ -181,6 +185,12 @@ pub enum Effect {
     PollAll,
     /// Ask an engine.
     Ask(Ask),
+    /// Nobody waits for the answer to this question any more.
+    StopAsking(AskId),
+    /// Look for names, while an expression is typed.
+    Complete(Complete),
+    /// Write what is seen into a file of its own.
+    Export(Export),
     /// Look closer at one thing of this source.
     Look { source: SourceId, look: Look },
     /// Read the service's logs.
@@ -261,6 +271,20 @@ pub enum Action {
     PollAll,
     /// Type an expression.
     Edit,
+    /// Open the expression behind what is selected.
+    Explore,
+    /// Show or hide what is selected.
+    Toggle,
+    /// The other view: chart or table.
+    Table,
+    /// Order by the next column.
+    Sort,
+    /// Earlier on the axis of time.
+    Earlier,
+    /// Later on the axis of time.
+    Later,
+    /// Write what is seen into a file.
+    Export,
     /// Offer the runbooks that fit what is selected.
     Runbook,
     /// Arm the environment: changing steps may be confirmed for a while.
@@ -305,7 +329,7 @@ pub enum Action {
 
 impl Action {
     /// Every action but the pages, in the order of the enum.
-    const PLAIN: [Self; 47] = [
+    const PLAIN: [Self; 54] = [
         Self::Up,
         Self::Down,
         Self::Left,
@@ -333,6 +357,13 @@ impl Action {
         Self::PollNow,
         Self::PollAll,
         Self::Edit,
+        Self::Explore,
+        Self::Toggle,
+        Self::Table,
+        Self::Sort,
+        Self::Earlier,
+        Self::Later,
+        Self::Export,
         Self::Runbook,
         Self::Arm,
         Self::Yes,

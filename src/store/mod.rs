@@ -1,5 +1,7 @@
 //! Messages, effects, actions, and what is known now.
 
+pub mod complete;
+pub mod export;
 pub mod glance;
 pub mod key;
 pub mod known;
@@ -7,6 +9,8 @@ pub mod message;
 pub mod runs;
 
 pub use crate::domain::{Mark, Standing};
+pub use complete::{Complete, Completed, MOST_NAMES, Named, Names, SeriesOf, Sought};
+pub use export::Export;
 pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{

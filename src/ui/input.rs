@@ -49,6 +49,24 @@ impl LineInput {
         self.input.value()
     }
 
+    /// Where the cursor stands, in bytes.
+    pub fn cursor(&self) -> usize {
+        let text = self.text();
+        text.char_indices().nth(self.input.cursor()).map_or(text.len(), |(at, _)| at)
+    }
+
+    /// Puts `text` in the place of these bytes, and the cursor after it; nothing
+    /// where they are no part of the text.
+    pub fn replace(&mut self, bytes: std::ops::Range<usize>, text: &str) {
+        let (Some(before), Some(after)) =
+            (self.text().get(..bytes.start), self.text().get(bytes.end..))
+        else {
+            return;
+        };
+        let cursor = before.chars().count() + text.chars().count();
+        self.input = Input::new(format!("{before}{text}{after}")).with_cursor(cursor);
+    }
+
     /// The first column to show in `columns` of them, and the cursor's column there.
     pub fn window(&self, columns: usize) -> (usize, usize) {
         let cursor = self.input.visual_cursor();
@@ -143,6 +161,18 @@ mod tests {
         let line = LineInput::with("0123456789");
         assert_eq!(line.window(20), (0, 10));
         assert_eq!(line.window(5), (6, 4));
+    }
+
+    #[test]
+    fn a_part_is_replaced_and_the_cursor_stands_after_it() {
+        let mut line = LineInput::with("sum(zähler)");
+        line.replace(4..11, "http_requests_total");
+        assert_eq!((line.text(), line.cursor()), ("sum(http_requests_total)", 23));
+        line.replace(90..91, "x");
+        assert_eq!(line.text(), "sum(http_requests_total)");
+        let mut line = LineInput::with("ä");
+        line.replace(1..2, "x");
+        assert_eq!((line.text(), line.cursor()), ("ä", 2), "half a letter is no part");
     }
 
     #[test]

@@ -111,9 +111,9 @@ fn a_second_in_which_nothing_changes_is_not_drawn() {
 
 #[test]
 fn every_action_is_on_the_help_page() {
-    let mut state = calm(120, 100);
+    let mut state = calm(120, 120);
     press(&mut state, "?");
-    let text = text_of(&state, 120, 100);
+    let text = text_of(&state, 120, 120);
     for binding in state.keys.bindings() {
         assert!(text.contains(binding.doc), "{} is missing", binding.name);
         assert!(text.contains(&binding.keys[0].to_string()), "{}", binding.name);

@@ -6,7 +6,7 @@ use super::index::{Index, NameId, PairId};
 use super::series::{Range, Series, SeriesId, Window};
 use crate::domain::{Labels, Timestamp};
 use crate::metrics::{Grouping, MatchOp, Matcher, OfGroup, Packed, Sample, Storage};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -189,6 +189,38 @@ impl Memory {
         let after = answer.bytes();
         answers.bytes = (answers.bytes + after).saturating_sub(before);
         (series, of, labels)
+    }
+
+    /// The names of labels that series have which fulfil all matchers, in order.
+    pub fn label_names_of(&self, matchers: &[Matcher]) -> Vec<&str> {
+        let mut seen = vec![false; self.index.names().len()];
+        for pair in self.pairs_of(matchers) {
+            if let Some(seen) = self.index.pair(pair).and_then(|p| seen.get_mut(p.name as usize)) {
+                *seen = true;
+            }
+        }
+        let names = self.index.names().iter().zip(seen);
+        let mut names: Vec<&str> =
+            names.filter(|(_, seen)| *seen).map(|(name, _)| &*name.text).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The values of a label in series which fulfil all matchers, in order.
+    pub fn label_values_of(&self, label: &str, matchers: &[Matcher]) -> Vec<&str> {
+        let Some(name) = self.index.find_name(label) else { return Vec::new() };
+        let pairs: HashSet<PairId> = self.pairs_of(matchers).collect();
+        let pairs = pairs.into_iter().filter_map(|id| self.index.pair(id));
+        let mut values: Vec<&str> =
+            pairs.filter(|pair| pair.name == name).map(|pair| &*pair.value).collect();
+        values.sort_unstable();
+        values
+    }
+
+    fn pairs_of(&self, matchers: &[Matcher]) -> impl Iterator<Item = PairId> {
+        let found = self.matching(matchers).into_iter();
+        let series = found.filter_map(|id| self.series.get(id as usize));
+        series.flat_map(|series| series.pairs.iter().copied())
     }
 
     /// The series that fulfil all matchers, in the order of their ids.

@@ -291,6 +291,7 @@ impl Known {
             Msg::KeyPressed(_)
             | Msg::Pasted(_)
             | Msg::Resized { .. }
+            | Msg::Completed(_)
             | Msg::LogsRead { .. }
             | Msg::Reloaded(Err(_))
             | Msg::Said { .. }
