@@ -15,8 +15,9 @@ pub(super) struct Groups {
     pub(super) labels: Vec<Labels>,
 }
 
-fn groups(aggregate: &Aggregate, table: &Table) -> Groups {
-    let pick = match &aggregate.grouping {
+/// The labels that count for an aggregation of series whose names count or not.
+pub(super) fn pick_of(aggregate: &Aggregate, names_dropped: bool) -> Pick {
+    match &aggregate.grouping {
         None => Pick::By(Vec::new()),
         Some(grouping) if grouping.without => {
             let mut names = grouping.labels.clone();
@@ -25,12 +26,16 @@ fn groups(aggregate: &Aggregate, table: &Table) -> Groups {
         }
         Some(grouping) => {
             let mut names = grouping.labels.clone();
-            if table.names == Names::Dropped {
+            if names_dropped {
                 names.retain(|name| name != METRIC_NAME);
             }
             Pick::By(names)
         }
-    };
+    }
+}
+
+fn groups(aggregate: &Aggregate, table: &Table) -> Groups {
+    let pick = pick_of(aggregate, table.names == Names::Dropped);
     if matches!(&pick, Pick::By(names) if names.is_empty()) {
         let labels = if table.labels.is_empty() { vec![] } else { vec![Labels::default()] };
         return Groups { of_row: vec![0; table.labels.len()], labels };
@@ -48,6 +53,9 @@ impl Engine<'_> {
         span: Span,
     ) -> Outcome<Table> {
         let op = aggregate.op;
+        if let Some(table) = self.aggregate_packed(aggregate, steps) {
+            return table;
+        }
         let table = self.vector(&aggregate.expr, steps)?;
         self.spend(table.values.len(), span)?;
         let number = || match &aggregate.param {

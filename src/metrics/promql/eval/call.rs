@@ -149,11 +149,14 @@ impl Engine<'_> {
         extended::check(over, name, window)?;
         let extent = extended::extent_of(window);
         let param = |at: usize, step: usize| params.get(at).map_or(0.0, |values| values[step]);
-        let table = self.windows(window, steps, &|window, step| {
-            if extent != Extent::Plain {
-                return extended::value(over, window, extent == Extent::Smoothed);
-            }
-            over::value(over, window, [param(0, step), param(1, step)], steps.at(step))
+        let packed = self.rates_packed(over, window, steps);
+        let table = packed.unwrap_or_else(|| {
+            self.windows(window, steps, &|window, step| {
+                if extent != Extent::Plain {
+                    return extended::value(over, window, extent == Extent::Smoothed);
+                }
+                over::value(over, window, [param(0, step), param(1, step)], steps.at(step))
+            })
         })?;
         if over == Over::Quantile && !table.labels.is_empty() {
             self.check_quantiles(&params[0], args[0].span);
@@ -185,7 +188,7 @@ impl Engine<'_> {
     }
 
     /// Tells of series that are likely no counters, by their names.
-    fn check_counters(&self, table: &Table, span: Span) {
+    pub(super) fn check_counters(&self, table: &Table, span: Span) {
         let rows = match table.names {
             Names::Dropped => return,
             Names::One => 1,

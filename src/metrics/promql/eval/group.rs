@@ -6,31 +6,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Which labels count.
-#[derive(Clone, Debug)]
-pub(super) enum Pick {
-    /// These.
-    By(Vec<String>),
-    /// All but these.
-    Without(Vec<String>),
-}
+pub(super) use crate::metrics::Grouping as Pick;
 
-impl Pick {
-    fn takes(&self, name: &str) -> bool {
-        match self {
-            Self::By(names) => names.iter().any(|one| one == name),
-            Self::Without(names) => names.iter().all(|one| one != name),
-        }
-    }
-
-    fn of<'l>(&self, labels: &'l Labels) -> impl Iterator<Item = (&'l str, &'l str)> {
-        let taken = labels.iter().filter(|(name, _)| self.takes(name));
-        taken.map(|(name, value)| (&**name, &**value))
-    }
-
-    /// Only the labels that count.
-    pub(super) fn take(&self, labels: &Labels) -> Labels {
-        labels.filtered(|name| self.takes(name))
-    }
+/// The labels that count.
+fn of<'l>(pick: &Pick, labels: &'l Labels) -> impl Iterator<Item = (&'l str, &'l str)> {
+    let taken = labels.iter().filter(|(name, _)| pick.takes(name));
+    taken.map(|(name, value)| (&**name, &**value))
 }
 
 /// Gives series whose labels that count are the same one number.
@@ -59,14 +40,14 @@ impl Grouper {
 
     fn hash(&self, labels: &Labels) -> u64 {
         let mut hash = 0;
-        for (name, value) in self.pick.of(labels) {
+        for (name, value) in of(&self.pick, labels) {
             hash = mix(mix(hash, name.as_bytes()), value.as_bytes());
         }
         hash
     }
 
     fn same(&self, group: usize, labels: &Labels) -> bool {
-        self.pick.of(&self.firsts[group]).eq(self.pick.of(labels))
+        of(&self.pick, &self.firsts[group]).eq(of(&self.pick, labels))
     }
 
     /// The number of the group of `labels`, a new one where there is none yet.

@@ -13,6 +13,7 @@ mod label;
 mod limit;
 mod math;
 mod over;
+mod packed;
 mod select;
 mod table;
 #[cfg(test)]

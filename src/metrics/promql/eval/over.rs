@@ -1,8 +1,8 @@
 //! Functions over the samples of a window, formulas as in promql/functions.go.
 
 use super::math::{Mean, Sum, Variance, quantile};
-use crate::metrics::Sample;
 use crate::metrics::promql::functions::Over;
+use crate::metrics::{Ends, Packed, Sample};
 
 /// The samples of one series in `(start, end]`; at least one, none of them stale.
 pub(super) struct Window<'w> {
@@ -106,32 +106,49 @@ fn variance(window: &Window<'_>) -> f64 {
     variance.value()
 }
 
-/// `extrapolatedRate`: what the counter or gauge gained, stretched to the
-/// window's edges where the samples come close to them.
-fn extrapolated(window: &Window<'_>, is_counter: bool, is_rate: bool) -> Option<f64> {
-    if window.samples.len() < 2 {
+/// How a gain is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    /// A fall is a counter that began anew.
+    pub(super) counter: bool,
+    /// As so much a second.
+    pub(super) by_second: bool,
+}
+
+fn extrapolated(window: &Window<'_>, counter: bool, by_second: bool) -> Option<f64> {
+    let mut fell = Vec::new();
+    let ends = window.samples.ends(&mut fell)?;
+    stretched(&ends, &fell, (window.start_ms, window.end_ms), Stretch { counter, by_second })
+}
+
+/// `extrapolatedRate`: what the counter or gauge gained between the ends of its
+/// samples, stretched to the window's edges where the samples come close to them.
+/// `fell` holds the values after which a smaller one followed.
+pub(super) fn stretched(
+    ends: &Ends,
+    fell: &[f64],
+    (start_ms, end_ms): (i64, i64),
+    stretch: Stretch,
+) -> Option<f64> {
+    if ends.count < 2 {
         return None;
     }
-    let (first, last) = (window.first(), window.last());
+    let Ends { first, last, .. } = ends;
     let mut gained = last.value - first.value;
-    if is_counter {
-        let mut before = first.value;
-        for sample in window.samples {
-            if sample.value < before {
-                gained += before;
-            }
-            before = sample.value;
+    if stretch.counter {
+        for before in fell {
+            gained += before;
         }
     }
-    let mut to_start = seconds(first.at.millis() - window.start_ms);
-    let mut to_end = seconds(window.end_ms - last.at.millis());
+    let mut to_start = seconds(first.at.millis() - start_ms);
+    let mut to_end = seconds(end_ms - last.at.millis());
     let sampled = seconds(last.at.millis() - first.at.millis());
-    let between = sampled / (window.samples.len() - 1) as f64;
+    let between = sampled / (ends.count - 1) as f64;
     let threshold = between * 1.1;
     if to_start >= threshold {
         to_start = between / 2.0;
     }
-    if is_counter {
+    if stretch.counter {
         // A counter cannot have been below zero.
         let mut to_zero = to_start;
         if gained > 0.0 && first.value >= 0.0 {
@@ -143,8 +160,8 @@ fn extrapolated(window: &Window<'_>, is_counter: bool, is_rate: bool) -> Option<
         to_end = between / 2.0;
     }
     let mut factor = (sampled + to_start + to_end) / sampled;
-    if is_rate {
-        factor /= seconds(window.end_ms - window.start_ms);
+    if stretch.by_second {
+        factor /= seconds(end_ms - start_ms);
     }
     Some(gained * factor)
 }

@@ -99,6 +99,9 @@ impl Engine<'_> {
                 return Err(EvalError::new(message, span));
             }
         }
+        if moments.steps.count == 1 {
+            return self.latest_packed(selector, moments, steps, span, taken);
+        }
         let lookback = millis(self.limits.lookback);
         let after = moments.first().saturating_sub(lookback);
         let mut table = Table::new(steps.count);
@@ -309,7 +312,7 @@ fn samples_of(row: &[f64], grid: Steps) -> impl Iterator<Item = Sample> {
 }
 
 /// Windows do not see where a series ended.
-fn without_stale<'s>(samples: &'s [Sample], fresh: &'s mut Vec<Sample>) -> &'s [Sample] {
+pub(super) fn without_stale<'s>(samples: &'s [Sample], fresh: &'s mut Vec<Sample>) -> &'s [Sample] {
     if samples.iter().all(|sample| !is_stale(sample.value)) {
         return samples;
     }
