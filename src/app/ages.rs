@@ -26,6 +26,10 @@ pub(crate) fn change(state: &State, before: Timestamp, now: Timestamp) -> bool {
     if state.frozen.is_none() && (armed || state.page.is_tall()) {
         return true;
     }
+    // How long an answer has been waited for.
+    if state.page == Page::Metrics && !state.words.waiting.is_empty() {
+        return true;
+    }
     if state.notices.last().is_some_and(|last| {
         let visible = |at: Timestamp| at.since(last.at) < stands(last);
         visible(before) != visible(now)

@@ -95,6 +95,8 @@ fn works(state: &State, action: Action) -> bool {
     match action {
         Action::Open | Action::Filter | Action::Split | Action::NextPanel if empty => false,
         Action::Open if matches!(state.page, Page::Run(_) | Page::Preparing(_)) => false,
+        Action::Open if state.scope() == Scope::Charts => true,
+        Action::Open if state.page == Page::Metrics => !state.words.expression.is_empty(),
         Action::Open => match (state.chosen_in_panel(), &state.page) {
             (None | Some(Chosen::Host { .. }), _) => false,
             (Some(Chosen::Source(_)), Page::Sources) | (Some(Chosen::Alert(_)), Page::Alerts) => {
@@ -102,6 +104,11 @@ fn works(state: &State, action: Action) -> bool {
             }
             _ => true,
         },
+        Action::Toggle | Action::Table | Action::Left | Action::Earlier | Action::Export
+            if state.page == Page::Metrics =>
+        {
+            !state.words.expression.is_empty()
+        }
         Action::Filter => sheet.panels.iter().any(|(kind, _)| kind.filtered),
         Action::Split => {
             let signals = &state.shown().inventory.signals;

@@ -3,6 +3,7 @@
 mod backups;
 mod checks;
 mod completion;
+mod explore;
 mod hints;
 mod house;
 mod issues;

@@ -25,6 +25,7 @@ const FEW_SOURCES: usize = 300;
 pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     let Stamped { at, msg } = stamped;
     let before = marker(state);
+    state.words.clock = at;
     let mut effects = state.known.take(at, &msg);
     let mut changed = before != marker(state);
     let mut visible = true;
@@ -52,7 +53,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             }
         }
         Msg::Polled(_) => survey = state.known.sources.len() <= FEW_SOURCES,
-        Msg::Answered(answers) => keep_for_frozen(state, &answers),
+        Msg::Answered(answers) => answered(state, &answers),
         Msg::Completed(completed) => visible = completion::answered(state, completed),
         Msg::Looked(looked) => looked_at(state, &looked),
         Msg::LogsRead { service, lines } => {
@@ -65,6 +66,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         }
         Msg::Reloaded(Ok(_)) => {
             state.asked.clear();
+            state.words.waiting.clear();
             changed = true;
             state.say("the config was read anew", false);
         }
@@ -136,6 +138,17 @@ fn marker(state: &State) -> (usize, Option<Event>, [usize; 3], [u64; 2]) {
 fn bounded(lines: &[String]) -> Arc<[String]> {
     let from = lines.len().saturating_sub(MOST_LINES);
     lines[from..].iter().map(|line| harmless_within(line, LONGEST_LINE)).collect()
+}
+
+/// Takes in that questions are answered.
+fn answered(state: &mut State, answers: &[Answered]) {
+    for answered in answers {
+        let asked = state.asked.get(&answered.id);
+        if asked.is_some_and(|ask| *ask == answered.answer.ask) {
+            state.words.waiting.remove(&answered.id);
+        }
+    }
+    keep_for_frozen(state, answers);
 }
 
 /// Answers about moments up to the frozen one belong on the frozen screen too.

@@ -94,6 +94,8 @@ pub(crate) fn due(state: &mut State) -> Vec<Effect> {
     }
     if state.asked.len() > REMEMBERED {
         state.asked.retain(|id, _| wanted.iter().any(|question| question.id == *id));
+        let asked = &state.asked;
+        state.words.waiting.retain(|id, _| asked.contains_key(id));
     }
     let mut effects: Vec<Effect> = rested(state).into_iter().collect();
     for question in wanted {
@@ -103,13 +105,25 @@ pub(crate) fn due(state: &mut State) -> Vec<Effect> {
             expr: question.expr,
             split: question.split,
             range: question.range,
-            at: aligned(now, step),
+            at: aligned(question.at.unwrap_or(now), step),
             engine: question.engine,
         };
-        if state.asked.get(&ask.id) != Some(&ask) {
-            state.asked.insert(ask.id.clone(), ask.clone());
-            effects.push(Effect::Ask(ask));
+        let before = state.asked.get(&ask.id);
+        if before == Some(&ask) {
+            continue;
         }
+        // The same question at another moment: an answer that takes longer than
+        // a step would never come if each step asked anew.
+        let same = before.is_some_and(|before| Ask { at: ask.at, ..before.clone() } == ask);
+        let since = state.words.waiting.get(&ask.id).copied().filter(|_| same);
+        let waits = since.is_some_and(|since| state.known.now.since(since) < RETRY);
+        if waits && question.at.is_none() && state.frozen.is_none() {
+            continue;
+        }
+        let since = since.unwrap_or(state.known.now);
+        state.words.waiting.insert(ask.id.clone(), since);
+        state.asked.insert(ask.id.clone(), ask.clone());
+        effects.push(Effect::Ask(ask));
     }
     effects
 }

@@ -91,6 +91,9 @@ pub fn number(value: f64) -> String {
         return Num(value).to_string();
     }
     let size = value.abs();
+    if size >= 999.5e12 {
+        return format!("{value:.2e}");
+    }
     let (scaled, ending) = match size {
         s if s >= 999.5e9 => (value / 1e12, "T"),
         s if s >= 999.5e6 => (value / 1e9, "G"),

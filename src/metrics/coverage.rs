@@ -37,6 +37,19 @@ pub fn coverage(
     }
 }
 
+/// The moment before which nothing of what `expr` looks at was seen, evaluated
+/// at moments in a range; none where that cannot be told.
+pub fn seen_from(
+    expr: &Expr,
+    first_scrape: &dyn Fn(Option<&str>) -> Option<Timestamp>,
+) -> Option<Timestamp> {
+    let reaches = reaches(expr);
+    if reaches.iter().any(|reach| reach.fixed_ms.is_some()) {
+        return None;
+    }
+    reaches.iter().filter_map(|reach| first_scrape(reach.selector.equal("job"))).min()
+}
+
 /// Seen and wanted, where the one is less than the other.
 fn gap(
     reach: &Reach<'_>,
@@ -84,6 +97,19 @@ mod tests {
                 wanted: Duration::from_mins(5),
             }
         );
+    }
+
+    #[test]
+    fn of_several_jobs_the_one_that_was_seen_first_counts_for_a_range() {
+        let first = |job: Option<&str>| match job {
+            Some("a") => Some(Timestamp::from_millis(10)),
+            Some("b") => Some(Timestamp::from_millis(20)),
+            _ => None,
+        };
+        let from = |expr: &str| seen_from(&parse(expr).unwrap(), &first);
+        assert_eq!(from("x{job=\"b\"} / y{job=\"a\"}"), Some(Timestamp::from_millis(10)));
+        assert_eq!(from("rate(x{job=\"b\"}[5m])"), Some(Timestamp::from_millis(20)));
+        assert_eq!((from("x"), from("1"), from("x{job=\"b\"} @ 5")), (None, None, None));
     }
 
     #[test]

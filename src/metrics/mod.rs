@@ -9,7 +9,7 @@ pub mod promql;
 pub mod storage;
 pub mod window;
 
-pub use coverage::{Coverage, coverage};
+pub use coverage::{Coverage, coverage, seen_from};
 pub use data::{Data, Line, Point};
 pub use exposition::PageError;
 pub use memory::{Limits, Memory, PageSummary, Recorded, Recorder, Target};

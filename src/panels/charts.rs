@@ -12,10 +12,14 @@ use ratatui::layout::{Position, Rect};
 use std::cmp::Reverse;
 
 /// As the registry knows it.
-pub const KIND: Kind = Kind { name: "charts", filtered: false, build: || Box::new(Charts) };
+pub const KIND: Kind =
+    Kind { name: "charts", filtered: false, build: || Box::new(Charts::default()) };
 
 #[derive(Debug, Default)]
-struct Charts;
+struct Charts {
+    /// The chart that keys mean.
+    at: usize,
+}
 
 const KINDS: [SignalKind; 3] = [SignalKind::Errors, SignalKind::Latency, SignalKind::Traffic];
 /// A chart smaller than this says nothing.
@@ -64,8 +68,22 @@ impl Panel for Charts {
 
     fn refresh(&mut self, _: &ActCx<'_>) {}
 
-    fn act(&mut self, _: Action, _: &ActCx<'_>) -> Option<Vec<Effect>> {
-        None
+    fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        let last = plots(cx, cx.area).1.len().saturating_sub(1);
+        self.at = match action {
+            Action::Left => self.at.min(last).saturating_sub(1),
+            Action::Right => (self.at + 1).min(last),
+            _ => return None,
+        };
+        Some(Vec::new())
+    }
+
+    fn explores(&self, cx: &ActCx<'_>) -> Option<String> {
+        let name = whose(cx)?;
+        let signals: Vec<_> =
+            KINDS.iter().filter_map(|kind| cx.index.signal(&name, *kind)).collect();
+        let chosen = signals.get(self.at.min(signals.len().saturating_sub(1)))?;
+        Some(chosen.expr.to_string())
     }
 
     fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
@@ -97,8 +115,9 @@ impl Panel for Charts {
             let why = "  the config names no signals for it";
             text::write(buf, line, [(why.into(), cx.theme.faint())], cx.theme.glyphs.cut);
         }
-        for (plot, place) in &plots {
-            plot.draw(cx, *place, buf, false);
+        let at = self.at.min(plots.len().saturating_sub(1));
+        for (i, (plot, place)) in plots.iter().enumerate() {
+            plot.draw(cx, *place, buf, cx.focused && i == at);
         }
         None
     }

@@ -1,75 +1,196 @@
-//! Any expression, drawn and with its values; mistakes point into it.
+//! Any expression: drawn, as a table, with its values; mistakes point into it.
 
-use super::plot::{self, Plot};
+mod digest;
+mod head;
+mod list;
+mod window;
+
 use super::{ActCx, Chosen, Kind, Panel, Question, Rows, ViewCx, cells};
-use crate::domain::{EngineKind, Labels, Num, harmless_within, units};
+use crate::domain::{EngineKind, Labels, Timestamp};
 use crate::metrics::Data;
 use crate::metrics::promql::parse;
-use crate::store::{Action, Answer, AskId, Effect};
+use crate::store::{Action, Answer, AskId, Coverage, Effect, Export};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
-use crate::ui::table::{Cell, Column, Table, rule};
+use crate::ui::table::rule;
 use crate::ui::text;
+use digest::{By, Digest};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use window::Window;
 
 /// As the registry knows it.
 pub const KIND: Kind =
     Kind { name: "metrics", filtered: true, build: || Box::new(Metrics::default()) };
 
-#[derive(Debug, Default)]
-struct Metrics {
-    rows: Rows<Labels>,
-}
-
+/// The places of its questions.
 const NOW_ID: &str = "page/now";
 const CHART_ID: &str = "page/chart";
-const COLUMNS: [Column; 2] = [Column::new("", 20).flexible(), Column::new("value", 14).right()];
-/// Lines above the chart.
-const HEAD: u16 = 4;
+/// More series than this cannot be told apart in one chart.
+const DRAWN: usize = 12;
 
-fn answer<'a>(cx: &ActCx<'a>) -> Option<&'a Answer> {
-    let answer = cx.known.answers.get(&AskId(NOW_ID.into()))?;
-    (*answer.ask.expr == *cx.words.expression).then(|| answer.as_ref())
+#[derive(Debug, Default)]
+struct Metrics {
+    /// The expression that the rest is about, and how often one was asked.
+    expression: String,
+    now: Digest,
+    chart: Digest,
+    rows: Rows<Labels>,
+    /// The place in the answer of each row.
+    places: Vec<usize>,
+    by: By,
+    table: bool,
+    hidden: BTreeSet<Labels>,
+    only: Option<Labels>,
+    /// The series that are drawn, each with its colour and letter for as long
+    /// as it is among them.
+    slots: Vec<Option<Labels>>,
+    window: Window,
+    filter: String,
+    /// The question that is asked no more.
+    stopped: Option<u64>,
 }
 
-fn values<'a>(cx: &ActCx<'a>) -> Vec<(Cow<'a, Labels>, Num)> {
-    match answer(cx).map(|answer| &answer.outcome) {
-        Some(Ok(Data::Vector(points))) => {
-            points.iter().map(|point| (Cow::Borrowed(&point.labels), point.value)).collect()
+impl Metrics {
+    /// The answer that the list is about.
+    fn listed(&self) -> &Digest {
+        if self.table || self.is_text() { &self.now } else { &self.chart }
+    }
+
+    fn is_text(&self) -> bool {
+        let answer = self.now.answer();
+        answer.is_some_and(|answer| matches!(answer.outcome, Ok(Data::Text(_))))
+    }
+
+    fn is_stopped(&self, cx: &ActCx<'_>) -> bool {
+        self.stopped == Some(cx.words.asked)
+    }
+
+    #[expect(clippy::unused_self, reason = "the places belong to the panel")]
+    fn asked_ids(&self) -> impl Iterator<Item = AskId> + use<> {
+        [NOW_ID, CHART_ID].into_iter().map(|id| AskId(id.into()))
+    }
+
+    /// The kept answer to what is asked now; that for a range may be about
+    /// another stretch of time while the new one is waited for.
+    fn answer<'a>(cx: &ActCx<'a>, id: &str) -> Option<&'a Arc<Answer>> {
+        let answer = cx.known.answers.get(&AskId(id.into()))?;
+        (*answer.ask.expr == *cx.words.expression).then_some(answer)
+    }
+
+    /// Before this moment nothing was seen.
+    fn unseen_before(&self) -> Option<Timestamp> {
+        let answer = self.chart.answer()?;
+        let Coverage::Partial { seen, .. } = answer.coverage else { return None };
+        let since = answer.ask.at - seen;
+        // Samples of before a pause may be older.
+        Some(self.chart.earliest().map_or(since, |earliest| earliest.min(since)))
+    }
+
+    /// Puts the rows in order anew.
+    fn arrange(&mut self, cx: &ActCx<'_>) {
+        cx.filter.clone_into(&mut self.filter);
+        let passes = |labels: &Labels| {
+            cx.filter.is_empty() || cells::passes(cx.filter, [labels.to_string().as_str()])
+        };
+        let ranged = !self.table;
+        let by = if ranged || matches!(self.by, By::Last | By::Lowest | By::Name) {
+            self.by
+        } else {
+            By::Last
+        };
+        let listed = self.listed();
+        let places = listed.ordered(by, passes);
+        let list = places.iter().map(|at| listed.labels(*at)).collect();
+        let filtered = !cx.filter.is_empty();
+        let exists: BTreeSet<Labels> = if filtered {
+            (0..listed.len()).map(|at| listed.labels(at)).collect()
+        } else {
+            BTreeSet::new()
+        };
+        self.rows.set(list, |labels| exists.contains(labels));
+        self.rows.rest_on_first();
+        self.places = places;
+        self.pick();
+    }
+
+    /// Which series are drawn: the first that are shown. Who was drawn before
+    /// keeps its colour.
+    fn pick(&mut self) {
+        let shown = |labels: &&Labels| match &self.only {
+            Some(only) => *labels == only,
+            None => !self.hidden.contains(*labels),
+        };
+        let mut wanted: Vec<Labels> = self.rows.iter().filter(shown).take(DRAWN).cloned().collect();
+        self.slots.resize(DRAWN, None);
+        for slot in &mut self.slots {
+            let kept = slot.as_ref().and_then(|of| wanted.iter().position(|labels| labels == of));
+            match kept {
+                Some(at) => drop(wanted.remove(at)),
+                None => *slot = None,
+            }
         }
-        Some(Ok(Data::Scalar(value))) => vec![(Cow::Owned(Labels::default()), *value)],
-        Some(Ok(Data::Matrix(lines))) => {
-            let last = |line: &crate::metrics::Line| line.points.last().map(|point| point.1);
-            let lines = lines.iter();
-            lines.filter_map(|line| Some((Cow::Borrowed(&line.labels), last(line)?))).collect()
+        let mut wanted = wanted.into_iter();
+        for slot in self.slots.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = wanted.next();
         }
-        _ => Vec::new(),
+    }
+
+    fn export(&self) -> Vec<Effect> {
+        let Some(answer) = self.listed().answer() else { return Vec::new() };
+        let shown = |labels: &&Labels| match &self.only {
+            Some(only) if !self.table => *labels == only,
+            _ => self.table || !self.hidden.contains(*labels),
+        };
+        let series = self.rows.iter().filter(shown).cloned().collect();
+        vec![Effect::Export(Export { answer: Arc::clone(answer), series })]
+    }
+
+    /// Only the selected series, or all of them again.
+    fn isolate(&mut self) {
+        let selected = self.rows.selected().cloned();
+        self.only = if self.only.is_some() && self.only == selected { None } else { selected };
+        self.pick();
+    }
+
+    fn toggle(&mut self) {
+        self.only = None;
+        if let Some(labels) = self.rows.selected().cloned()
+            && !self.hidden.remove(&labels)
+        {
+            self.hidden.insert(labels);
+        }
+        self.pick();
+    }
+
+    /// What `esc` takes away before it goes back; `None` where there is nothing.
+    fn take_back(&mut self, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
+        if self.waited(cx).is_some() {
+            self.stopped = Some(cx.words.asked);
+            return Some(self.asked_ids().map(Effect::StopAsking).collect());
+        }
+        if self.window.cursor.take().is_some() {
+            return Some(Vec::new());
+        }
+        if self.only.take().is_some() {
+            self.pick();
+            return Some(Vec::new());
+        }
+        None
     }
 }
 
-/// What is wrong with the expression, and where in bytes.
-fn mistake(cx: &ActCx<'_>) -> Option<(String, Option<(usize, usize)>)> {
-    if cx.words.expression.is_empty() {
-        return None;
-    }
-    match answer(cx).map(|answer| &answer.outcome) {
-        Some(Err(error)) => Some((harmless_within(&error.message, cells::LONGEST), error.span)),
-        Some(Ok(_)) => None,
-        // Told before anyone is asked: what cannot be read cannot be answered.
-        // Another engine may know more of the language than this one.
-        None if cx.known.inventory.engine == Some(EngineKind::Server) => None,
-        None => parse(&cx.words.expression).err().map(|error| {
-            (harmless_within(&error.message, cells::LONGEST), Some((error.start, error.end)))
-        }),
-    }
-}
-
-fn places(area: Rect) -> (Rect, Rect, Rect) {
-    let head = Rect { height: HEAD.min(area.height), ..area };
+/// Where head, chart and list stand.
+fn places(area: Rect, head: u16, table: bool) -> (Rect, Rect, Rect) {
+    let head = Rect { height: head.min(area.height), ..area };
     let rest = area.height - head.height;
-    let chart = if rest >= 14 { rest * 3 / 5 } else { rest / 2 };
+    let chart = match rest {
+        _ if table => 0,
+        14.. => rest * 3 / 5,
+        _ => rest / 2,
+    };
     let chart_area = Rect { y: head.bottom(), height: chart, ..area };
     let table = Rect { y: chart_area.bottom(), height: rest - chart, ..area };
     (head, chart_area, table)
@@ -85,19 +206,56 @@ impl Panel for Metrics {
     }
 
     fn refresh(&mut self, cx: &ActCx<'_>) {
-        let mut values = values(cx);
-        values.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
-        let passing = |labels: &Labels| {
-            cx.filter.is_empty() || cells::passes(cx.filter, [labels.to_string().as_str()])
-        };
-        let list = values.iter().filter(|value| passing(&value.0));
-        let list = list.map(|value| value.0.clone().into_owned()).collect();
-        self.rows.set(list, |labels| values.iter().any(|value| *value.0 == *labels));
+        let other = self.expression != cx.words.expression;
+        if other {
+            cx.words.expression.clone_into(&mut self.expression);
+            self.hidden.clear();
+            (self.only, self.window.cursor, self.stopped) = (None, None, None);
+        }
+        let now = self.now.take(Self::answer(cx, NOW_ID));
+        let chart = self.chart.take(Self::answer(cx, CHART_ID));
+        if other || now || chart || self.filter != cx.filter {
+            self.arrange(cx);
+        }
     }
 
     fn act(&mut self, action: Action, cx: &ActCx<'_>) -> Option<Vec<Effect>> {
-        let (_, _, table) = places(cx.area);
-        self.rows.act(action, table.height.saturating_sub(1).into()).then(Vec::new)
+        if cx.words.expression.is_empty() {
+            return None;
+        }
+        if self.window.act(action, cx, self.unseen_before()) {
+            return Some(Vec::new());
+        }
+        match action {
+            Action::Back => return self.take_back(cx),
+            Action::Open => self.isolate(),
+            Action::Toggle => self.toggle(),
+            Action::Table => {
+                self.table = !self.table;
+                self.arrange(cx);
+            }
+            Action::Sort => {
+                self.by = self.by.next(!self.table);
+                self.arrange(cx);
+            }
+            Action::Export => return Some(self.export()),
+            Action::ZoomIn | Action::ZoomOut => {
+                let wanted =
+                    if action == Action::ZoomIn { cx.range.shorter() } else { cx.range.longer() };
+                self.window.zoom(cx, wanted);
+                // The range is that of all charts.
+                return None;
+            }
+            Action::Live => {
+                self.window = Window::default();
+                return None;
+            }
+            _ => {
+                let (_, _, table) = places(cx.area, 2, self.table);
+                return self.rows.act(action, table.height.saturating_sub(1).into()).then(Vec::new);
+            }
+        }
+        Some(Vec::new())
     }
 
     fn chosen(&self, _: &ActCx<'_>) -> Option<Chosen> {
@@ -111,131 +269,52 @@ impl Panel for Metrics {
     fn questions(&self, cx: &ActCx<'_>) -> Vec<Question> {
         let Some(engine) = cx.known.inventory.engine else { return Vec::new() };
         let expr = cx.words.expression.as_str();
-        if expr.is_empty() || (engine == EngineKind::Embedded && parse(expr).is_err()) {
+        let unread = engine == EngineKind::Embedded && parse(expr).is_err();
+        if expr.is_empty() || unread || self.is_stopped(cx) {
             return Vec::new();
         }
-        let now = Question {
-            id: AskId(NOW_ID.into()),
+        let question = |id: &str, range| Question {
+            id: AskId(id.into()),
             expr: expr.into(),
             split: None,
-            range: None,
+            range,
+            at: self.window.end,
             engine,
         };
-        let plot = Plot::of_expression(CHART_ID, expr, engine);
-        std::iter::once(now).chain(plot.questions(cx)).collect()
+        vec![question(NOW_ID, None), question(CHART_ID, Some(cx.range.asked()))]
     }
 
     fn view(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
-        let (head, chart, table) = places(area);
-        let engine = cx.act.known.inventory.engine;
-        let by = match engine {
+        let by = match cx.act.known.inventory.engine {
             Some(EngineKind::Server) => "METRICS, answered by the metrics server",
             Some(EngineKind::Embedded) => "METRICS, answered from what is scraped",
             None => "METRICS",
         };
-        if let Some(line) = text::line_of(head, 0) {
+        if let Some(line) = text::line_of(area, 0) {
             rule(cx.theme, line, buf, by, cx.focused);
         }
-        let mut say = |line: usize, words: String| {
-            if let Some(place) = text::line_of(head, line) {
+        let mut say = |line: usize, words: &'static str| {
+            if let Some(place) = text::line_of(area, line) {
                 text::write(buf, place, [(words.into(), cx.theme.faint())], cx.theme.glyphs.cut);
             }
         };
-        let Some(engine) = engine else {
-            say(
-                1,
-                "  no metrics: the config names neither a metrics server nor scrape targets".into(),
-            );
-            return None;
-        };
-        if cx.act.words.expression.is_empty() {
-            say(1, "  e types a PromQL expression, for example:".into());
-            say(2, "  sum by (job) (rate(http_requests_total[5m]))".into());
+        if cx.act.known.inventory.engine.is_none() {
+            say(1, "  no metrics: the config names neither a metrics server nor scrape targets");
             return None;
         }
-        expression(cx, head, buf);
-        let mistaken = mistake(&cx.act);
-        if mistaken.is_none() {
-            let plot = Plot::of_expression(CHART_ID, &cx.act.words.expression, engine);
-            plot.draw(cx, chart, buf, false);
-            self.table(cx, table, buf);
+        if cx.act.words.expression.is_empty() {
+            say(1, "  e types a PromQL expression, for example:");
+            say(2, "  sum by (job) (rate(http_requests_total[5m]))");
+            say(3, "  tab completes names, labels and functions; x on a service, an alert, a");
+            say(4, "  host or a chart opens what is behind it here");
+            return None;
+        }
+        let (head, chart, list) = places(area, self.head_height(cx), self.table || self.is_text());
+        self.draw_expression(cx, head, buf);
+        if self.mistake(&cx.act).is_none() {
+            self.draw_chart(cx, chart, buf);
+            self.draw_list(cx, list, buf);
         }
         None
-    }
-}
-
-/// The expression, with a caret under its mistake.
-fn expression(cx: &ViewCx<'_>, head: Rect, buf: &mut Buffer) {
-    let expr = cx.act.words.expression.as_str();
-    let wide = usize::from(head.width).saturating_sub(3);
-    let found = mistake(&cx.act);
-    let span = found.as_ref().and_then(|(_, span)| *span);
-    let column = |byte: usize| {
-        let byte = (0..=byte.min(expr.len())).rev().find(|at| expr.is_char_boundary(*at));
-        text::width(&expr[..byte.unwrap_or(0)])
-    };
-    // A long expression is shown around its mistake.
-    let skipped = span.map_or(0, |(start, _)| (column(start) + 10).saturating_sub(wide));
-    if let Some(line) = text::line_of(head, 1) {
-        let shown = text::skip(expr, skipped);
-        let parts = [("  ".into(), cx.theme.text()), (shown, cx.theme.strong())];
-        text::write(buf, line, parts, cx.theme.glyphs.cut);
-    }
-    let bad = cx.theme.bad_notice();
-    if let (Some((start, end)), Some(line)) = (span, text::line_of(head, 2)) {
-        let at = column(start).saturating_sub(skipped);
-        let long =
-            column(end).saturating_sub(column(start)).clamp(1, wide.saturating_sub(at).max(1));
-        let caret = format!("{}{}", " ".repeat(at + 2), "^".repeat(long));
-        text::write(buf, line, [(caret.into(), bad)], "");
-    }
-    let Some((message, _)) = found else {
-        if let (Some(answer), Some(line)) = (answer(&cx.act), text::line_of(head, 2)) {
-            let noted = plot::notes(answer);
-            text::write(
-                buf,
-                line,
-                [(format!("  {noted}").into(), cx.theme.stale())],
-                cx.theme.glyphs.cut,
-            );
-        }
-        return;
-    };
-    if let Some(line) = text::line_of(head, if span.is_some() { 3 } else { 2 }) {
-        text::write(buf, line, [(format!("  {message}").into(), bad)], cx.theme.glyphs.cut);
-    }
-}
-
-impl Metrics {
-    fn table(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) {
-        let values = values(&cx.act);
-        let text_value = match answer(&cx.act).map(|answer| &answer.outcome) {
-            Some(Ok(Data::Text(text))) => Some(format!("a text: {}", harmless_within(text, 200))),
-            _ => None,
-        };
-        let title = format!("VALUES {}", self.rows.len());
-        let table = Table {
-            title: &title,
-            columns: &COLUMNS,
-            rows: self.rows.len(),
-            from: self.rows.from(area.height.saturating_sub(1).into()),
-            selected: self.rows.at(),
-            focused: cx.focused,
-            empty: match (&text_value, answer(&cx.act)) {
-                (Some(text), _) => text,
-                (None, None) => "asked, no answer yet",
-                (None, Some(_)) if !cx.act.filter.is_empty() => "no series holds the filter's text",
-                (None, Some(_)) => "no series: nothing has these labels now",
-            },
-        };
-        table.draw(cx.theme, area, buf, |i| {
-            let Some(labels) = self.rows.get(i) else { return Vec::new() };
-            let value = values.iter().find(|value| *value.0 == *labels);
-            let shown = value.map_or_else(|| "-".into(), |value| units::number(value.1.0));
-            vec![
-                Cell::new(harmless_within(&labels.to_string(), cells::LONGEST), cx.theme.text()),
-                Cell::new(shown, cx.theme.strong()),
-            ]
-        });
     }
 }

@@ -79,6 +79,12 @@ pub struct Words {
     pub expression: String,
     /// Expressions that were asked before, the newest last, each once; bounded.
     pub history: Vec<String>,
+    /// How often an expression was asked.
+    pub asked: u64,
+    /// Questions that have no answer yet, and since when.
+    pub waiting: BTreeMap<AskId, Timestamp>,
+    /// The present moment, also where the screen is held still.
+    pub clock: Timestamp,
     /// Charts are split by this label.
     pub split: Option<String>,
     /// The logs that were read last.
@@ -96,6 +102,7 @@ impl Words {
     /// Takes another expression up.
     pub fn ask(&mut self, expression: &str) {
         expression.clone_into(&mut self.expression);
+        self.asked += 1;
         if !expression.is_empty() {
             self.history.retain(|before| before != expression);
             self.history.push(expression.to_owned());
@@ -176,6 +183,8 @@ pub struct Question {
     pub split: Option<Arc<str>>,
     /// Over this range, or at one instant.
     pub range: Option<AskRange>,
+    /// About this moment; about the one that is shown where none.
+    pub at: Option<Timestamp>,
     /// Who shall answer.
     pub engine: EngineKind,
 }
@@ -211,6 +220,11 @@ pub trait Panel: Debug + Send {
     /// The questions whose answers it shows in this area.
     fn questions(&self, _cx: &ActCx<'_>) -> Vec<Question> {
         Vec::new()
+    }
+
+    /// The expression behind what is shown first or selected in it.
+    fn explores(&self, _cx: &ActCx<'_>) -> Option<String> {
+        None
     }
 
     /// Draws it; gives where the cursor stands if text is typed in it.

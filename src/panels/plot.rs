@@ -72,19 +72,6 @@ impl Plot {
         }
     }
 
-    /// Of an expression that was typed.
-    pub(super) fn of_expression(id: &str, expr: &str, engine: EngineKind) -> Self {
-        Self {
-            title: "CHART".into(),
-            unit: Unit::Number,
-            thresholds: Thresholds::default(),
-            engine,
-            asked: vec![Asked { name: "", id: AskId(id.into()), expr: expr.into() }],
-            split: None,
-            service: None,
-        }
-    }
-
     /// What it needs to know.
     pub(super) fn questions(&self, cx: &ActCx<'_>) -> impl Iterator<Item = Question> {
         let range = Some(cx.range.asked());
@@ -93,6 +80,7 @@ impl Plot {
             expr: Arc::clone(&asked.expr),
             split: self.split.clone(),
             range,
+            at: None,
             engine: self.engine,
         })
     }
@@ -159,7 +147,13 @@ impl Plot {
         }
         let series: Vec<Series<'_>> = lines
             .iter()
-            .map(|(name, line)| Series { name: name.clone(), points: &line.points })
+            .enumerate()
+            .map(|(slot, (name, line))| Series {
+                name: name.clone(),
+                points: &line.points,
+                slot,
+                letter: "",
+            })
             .collect();
         let from = until - cx.act.range.length();
         let moments = self.releases(&cx.act, from, until);
@@ -177,6 +171,11 @@ impl Plot {
             empty: empty.as_deref().unwrap_or("no data in this range"),
             offset_min: cx.offset_min,
             focused,
+            legend: true,
+            live: true,
+            now: cx.act.now,
+            unseen: None,
+            cursor: None,
         }
         .draw(cx.theme, area, buf);
     }
@@ -211,7 +210,8 @@ fn found(answer: Option<&Answer>) -> Result<&[Line], String> {
 /// What must be known beside an answer.
 pub(super) fn notes(answer: &Answer) -> String {
     let mut notes = Vec::new();
-    if let Coverage::Partial { seen, wanted } = answer.coverage {
+    // A chart shows by itself where it has seen nothing.
+    if let (Coverage::Partial { seen, wanted }, None) = (answer.coverage, answer.ask.range) {
         notes.push(format!("{} of {} seen", units::age(seen), units::age(wanted)));
     }
     let said = answer.warnings.iter().chain(&answer.infos);

@@ -125,6 +125,7 @@ impl Panel for Services {
                 expr: signal.expr.clone(),
                 split: None,
                 range: Some(crate::store::AskRange { length: SPARK_LENGTH, step: SPARK_STEP }),
+                at: None,
                 engine: signal.engine,
             })
             .collect()

@@ -74,6 +74,11 @@ impl Panel for Signals {
         signals(cx).get(self.first).map(|signal| signal.expr.to_string())
     }
 
+    fn explores(&self, cx: &ActCx<'_>) -> Option<String> {
+        let drawn = self.drawn(cx, cx.area);
+        drawn.first().map(|(signal, _)| signal.expr.to_string())
+    }
+
     fn questions(&self, cx: &ActCx<'_>) -> Vec<Question> {
         let drawn = self.drawn(cx, cx.area);
         let plots = drawn.into_iter().map(|(signal, _)| Plot::of(cx, "service", signal));

@@ -9,7 +9,7 @@ use super::isolate::isolated_call;
 use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Annotation, Expr, ParseError};
-use crate::metrics::{Coverage, Data, coverage};
+use crate::metrics::{Coverage, Data, coverage, seen_from};
 use crate::sources::Page;
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
@@ -338,14 +338,23 @@ impl Worker {
                 promql::range(&expr, &self.memory, start, ask.at, range.step, &limits)
             }
         };
-        // A chart shows where it has no data; only a judgement needs the whole window.
-        let coverage = if ask.range.is_some() {
-            Coverage::Whole
-        } else {
-            coverage(&expr, ask.at, &|job| match job {
+        let coverage = match ask.range {
+            // A chart shows where nothing was seen; only a judgement needs the whole window.
+            Some(range) => {
+                let firsts = |job: Option<&str>| match job {
+                    Some(job) => self.memory.first_scrape(job),
+                    None => self.memory.first_scrapes().into_values().min(),
+                };
+                let seen = seen_from(&expr, &firsts).map(|from| ask.at.since(from));
+                match seen.filter(|seen| *seen < range.length) {
+                    Some(seen) => Coverage::Partial { seen, wanted: range.length },
+                    None => Coverage::Whole,
+                }
+            }
+            None => coverage(&expr, ask.at, &|job| match job {
                 Some(job) => self.memory.first_scrape(job),
                 None => self.memory.first_scrapes().into_values().max(),
-            })
+            }),
         };
         match evaluated {
             Ok(found) => {

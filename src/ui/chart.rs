@@ -1,10 +1,13 @@
 //! A line chart with axes, units, threshold lines and visible gaps: in braille
 //! dots, or in marks where only ASCII can be shown.
 
+mod dots;
+
 use super::table::rule;
 use super::text;
 use super::theme::Theme;
 use crate::domain::{Num, Thresholds, Timestamp, Unit, units};
+use dots::{Dots, braille};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -18,6 +21,10 @@ pub struct Series<'a> {
     pub name: Cow<'a, str>,
     /// Moments and values, in the order of time.
     pub points: &'a [(Timestamp, Num)],
+    /// Which of the theme's colours it has.
+    pub slot: usize,
+    /// A letter that tells it where colours do not; empty for none.
+    pub letter: &'static str,
 }
 
 /// A moment that is marked on a chart: a release.
@@ -58,6 +65,16 @@ pub struct Chart<'a> {
     pub offset_min: i32,
     /// Whether keys go to it.
     pub focused: bool,
+    /// Whether its lines and their last values stand in its title.
+    pub legend: bool,
+    /// Whether it goes on with the time.
+    pub live: bool,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Before this moment nothing was seen.
+    pub unseen: Option<Timestamp>,
+    /// The moment that is looked at.
+    pub cursor: Option<Timestamp>,
 }
 
 /// An answer may be this late before its last value no longer counts as the present one.
@@ -77,43 +94,8 @@ struct Scale {
 
 impl Scale {
     fn share(self, value: f64) -> f64 {
-        (value - self.bottom) / (self.top - self.bottom)
-    }
-}
-
-/// A grid of dots, `wide` and `high` in dots, each with the series it belongs to.
-struct Dots {
-    wide: usize,
-    high: usize,
-    of: Vec<Option<usize>>,
-}
-
-impl Dots {
-    fn new(wide: usize, high: usize) -> Self {
-        Self { wide, high, of: vec![None; wide * high] }
-    }
-
-    fn set(&mut self, x: usize, y: usize, series: usize) {
-        if x < self.wide && y < self.high {
-            self.of[y * self.wide + x] = Some(series);
-        }
-    }
-
-    fn get(&self, x: usize, y: usize) -> Option<usize> {
-        if x < self.wide && y < self.high { self.of[y * self.wide + x] } else { None }
-    }
-
-    fn line(&mut self, from: (usize, usize), to: (usize, usize), series: usize) {
-        let across = to.0.abs_diff(from.0);
-        let down = to.1.abs_diff(from.1);
-        let steps = across.max(down);
-        let part = |a: usize, b: usize, i: usize| {
-            let moved = (a.abs_diff(b) * i + steps / 2) / steps.max(1);
-            if b >= a { a + moved } else { a - moved }
-        };
-        for i in 0..=steps {
-            self.set(part(from.0, to.0, i), part(from.1, to.1, i), series);
-        }
+        // In halves: the largest number less the smallest one is none.
+        (value / 2.0 - self.bottom / 2.0) / (self.top / 2.0 - self.bottom / 2.0)
     }
 }
 
@@ -134,7 +116,8 @@ fn round_up(value: f64) -> f64 {
     let power = 10f64.powf(value.log10().floor());
     let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let fits = |step: &&f64| **step * power >= value * 0.999_999;
-    steps.iter().find(fits).map_or(value, |step| step * power)
+    let rounded = steps.iter().find(fits).map_or(value, |step| step * power);
+    if rounded.is_finite() { rounded } else { value }
 }
 
 impl Chart<'_> {
@@ -203,10 +186,12 @@ impl Chart<'_> {
             height: area.height - 3,
         };
         self.draw_axes(theme, area, plot, buf, &labels, left);
+        self.draw_unseen(theme, plot, buf);
         // Data and thresholds are drawn over it.
         self.draw_moments(theme, plot, buf);
         self.draw_thresholds(theme, plot, buf, scale);
         self.draw_lines(theme, plot, buf, scale);
+        self.draw_cursor(theme, plot, buf);
     }
 
     fn draw_title(&self, theme: &Theme, line: Rect, buf: &mut Buffer) {
@@ -225,14 +210,14 @@ impl Chart<'_> {
         }
         let mut room = usize::from(place.width);
         let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
-        for (i, series) in self.series.iter().enumerate() {
+        for (i, series) in self.series.iter().enumerate().filter(|_| self.legend) {
             let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
             let Some((at, value)) = last else { continue };
             let old = self.until.since(*at) > self.gap + LATE;
             let shown = if old { "-".into() } else { units::value(value.0, self.unit) };
             // Where lines are drawn in dots, their colours tell them apart.
             let marks = theme.glyphs.marks;
-            let mark = if theme.glyphs.braille { "" } else { marks[i % marks.len()] };
+            let mark = if theme.glyphs.braille { "" } else { marks[series.slot % marks.len()] };
             let told = format!("{mark}{} {shown}", series.name).trim_start().to_owned();
             // A value that is cut in two is another value: whole ones, or none.
             let wide = text::width(&told);
@@ -240,7 +225,7 @@ impl Chart<'_> {
                 break;
             }
             room = room.saturating_sub(wide + 1);
-            parts.push((told.into(), theme.series(i)));
+            parts.push((told.into(), theme.series(series.slot)));
             parts.push((" ".into(), theme.faint()));
         }
         if !self.note.is_empty() {
@@ -277,11 +262,13 @@ impl Chart<'_> {
             let shown = text::pad(label, left.into(), true, glyphs.cut);
             buf.set_stringn(area.x, y, shown, left.into(), theme.axis());
         }
-        let clock = |at| text::clock(at, self.offset_min);
         let y = plot.bottom() + 1;
         let long = self.until.since(self.from) >= Duration::from_hours(48);
-        let shown =
-            |at| if long { text::moment(at, self.until, self.offset_min) } else { clock(at) };
+        let shown = |at| match (long, self.live) {
+            (true, _) => text::moment(at, self.until, self.offset_min),
+            (false, true) => text::clock(at, self.offset_min),
+            (false, false) => text::stamp(at, self.now, self.offset_min),
+        };
         let begin = shown(self.from);
         let end = shown(self.until);
         buf.set_stringn(plot.x, y, &begin, plot.width.into(), theme.axis());
@@ -289,7 +276,8 @@ impl Chart<'_> {
         if plot.width > wide * 3 {
             buf.set_stringn(plot.right() - wide, y, &end, wide.into(), theme.axis());
         }
-        let length = format!("{} to now", units::age(self.until.since(self.from)));
+        let length = units::age(self.until.since(self.from));
+        let length = if self.live { format!("{length} to now") } else { length };
         let length_wide = u16::try_from(length.len()).unwrap_or(0);
         if plot.width > wide * 2 + length_wide + 4 {
             let x = plot.x + (plot.width - length_wide) / 2;
@@ -340,6 +328,56 @@ impl Chart<'_> {
         }
     }
 
+    /// The column of a moment.
+    fn column(&self, plot: Rect, at: Timestamp) -> u16 {
+        let span = self.until.since(self.from).as_secs_f64().max(0.001);
+        let share = at.since(self.from).as_secs_f64() / span;
+        plot.x + u16::try_from(dot(share, plot.width.into())).unwrap_or(0)
+    }
+
+    /// The stretch of which nothing is known: it is no stretch of nothing.
+    fn draw_unseen(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let Some(unseen) = self.unseen.filter(|unseen| *unseen > self.from) else { return };
+        let end = if unseen > self.until { plot.right() } else { self.column(plot, unseen) };
+        for y in plot.top()..plot.bottom() {
+            for x in (plot.x..end).filter(|x| (x + y) % 4 == 0) {
+                buf.set_stringn(x, y, ".", 1, theme.faint());
+            }
+        }
+        let at = text::stamp(unseen, self.now, self.offset_min);
+        let words = format!(" not seen before {at} ");
+        let (wide, room) = (words.len(), usize::from(end - plot.x));
+        if wide <= room && plot.height > 0 {
+            let x = plot.x + u16::try_from((room - wide) / 2).unwrap_or(0);
+            buf.set_stringn(x, plot.y + plot.height / 2, words, wide, theme.faint());
+        }
+    }
+
+    /// A line at the moment that is looked at, and the time under it.
+    fn draw_cursor(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let within = |at: &Timestamp| *at >= self.from && *at <= self.until;
+        let Some(at) = self.cursor.filter(within) else { return };
+        let x = self.column(plot, at);
+        for y in plot.top()..plot.bottom() {
+            let cell = &mut buf[(x, y)];
+            if cell.symbol() == " " || cell.symbol() == "." {
+                cell.set_symbol(theme.glyphs.axis_vertical).set_style(theme.key());
+            }
+        }
+        buf.set_stringn(x, plot.bottom(), theme.glyphs.moment_foot, 1, theme.key());
+        let clock = text::clock_s(at, self.offset_min);
+        let wide = u16::try_from(clock.len()).unwrap_or(0);
+        let x =
+            x.saturating_sub(wide / 2).clamp(plot.x, plot.right().saturating_sub(wide).max(plot.x));
+        let room = plot.right().saturating_sub(x).into();
+        // What stands beside it must not look like a part of it.
+        buf.set_stringn(x.saturating_sub(1).max(plot.x), plot.bottom() + 1, " ", 1, theme.axis());
+        let (after, _) = buf.set_stringn(x, plot.bottom() + 1, &clock, room, theme.key());
+        if after < plot.right() {
+            buf.set_stringn(after, plot.bottom() + 1, " ", 1, theme.axis());
+        }
+    }
+
     fn draw_thresholds(&self, theme: &Theme, plot: Rect, buf: &mut Buffer, scale: Scale) {
         for (threshold, style) in [
             (self.thresholds.warning, theme.threshold_warning()),
@@ -384,15 +422,49 @@ impl Chart<'_> {
                     braille(&dots, column.into(), row.into())
                 } else {
                     let series = dots.get(column.into(), row.into());
-                    let marks = &theme.glyphs.marks;
-                    (series.map(|i| Cow::Borrowed(marks[i % marks.len()])), series)
+                    (series.map(|i| Cow::Borrowed(self.mark(theme, i))), series)
                 };
                 if let (Some(symbol), Some(series)) = (symbol, series) {
                     let (x, y) = (plot.x + column, plot.y + row);
                     buf[(x, y)]
                         .set_symbol(&symbol)
-                        .set_style(Style::reset().patch(theme.series(series)));
+                        .set_style(Style::reset().patch(theme.series(self.slot(series))));
                 }
+            }
+        }
+        self.draw_letters(theme, plot, buf, scale);
+    }
+
+    fn slot(&self, series: usize) -> usize {
+        self.series.get(series).map_or(series, |series| series.slot)
+    }
+
+    /// What a line is drawn with where there are no dots.
+    fn mark(&self, theme: &Theme, series: usize) -> &'static str {
+        let marks = &theme.glyphs.marks;
+        match self.series.get(series) {
+            Some(series) if !series.letter.is_empty() => series.letter,
+            _ => marks[self.slot(series) % marks.len()],
+        }
+    }
+
+    /// The letter of each line at its last point, as far as there is room.
+    fn draw_letters(&self, theme: &Theme, plot: Rect, buf: &mut Buffer, scale: Scale) {
+        let mut taken: Vec<(u16, u16)> = Vec::new();
+        for series in self.series.iter().filter(|series| !series.letter.is_empty()) {
+            let shown = |(at, value): &&(Timestamp, Num)| {
+                *at >= self.from && *at <= self.until && value.0.is_finite()
+            };
+            let Some((at, value)) = series.points.iter().rev().find(shown) else { continue };
+            let y = plot.y + row(scale.share(value.0), plot.height);
+            let mut x = self.column(plot, *at);
+            while taken.contains(&(x, y)) && x > plot.x {
+                x -= 1;
+            }
+            if !taken.contains(&(x, y)) {
+                taken.push((x, y));
+                let style = Style::reset().patch(theme.series(series.slot));
+                buf[(x, y)].set_symbol(series.letter).set_style(style);
             }
         }
     }
@@ -414,128 +486,5 @@ fn row(share: f64, height: u16) -> u16 {
     u16::try_from(dot(1.0 - share, height.into())).unwrap_or(0)
 }
 
-/// The braille character of a cell (Unicode 15, "Braille Patterns": dots 1 to 8
-/// are bits 0 to 7), and the most important series in it.
-fn braille(dots: &Dots, column: usize, row: usize) -> (Option<Cow<'static, str>>, Option<usize>) {
-    const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
-    let mut pattern = 0;
-    let mut first: Option<usize> = None;
-    for (y, bits) in BITS.iter().enumerate() {
-        for (x, bit) in bits.iter().enumerate() {
-            if let Some(series) = dots.get(column * 2 + x, row * 4 + y) {
-                pattern |= bit;
-                first = Some(first.map_or(series, |known| known.min(series)));
-            }
-        }
-    }
-    let symbol = char::from_u32(0x2800 + pattern).filter(|_| pattern > 0);
-    (symbol.map(|symbol| symbol.to_string().into()), first)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::glyphs::ASCII;
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1000)
-    }
-
-    fn drawn(series: &[Series<'_>], ascii: bool, height: u16) -> String {
-        drawn_with(series, &[], ascii, height)
-    }
-
-    fn drawn_with(
-        series: &[Series<'_>],
-        moments: &[Moment<'_>],
-        ascii: bool,
-        height: u16,
-    ) -> String {
-        let mut theme = Theme::named("dark").unwrap();
-        if ascii {
-            theme = theme.with_glyphs(&ASCII);
-        }
-        let area = Rect::new(0, 0, 40, height);
-        let mut buf = Buffer::empty(area);
-        let chart = Chart {
-            title: "5xx",
-            note: "",
-            aside: "",
-            unit: Unit::Ratio,
-            from: at(0),
-            until: at(600),
-            gap: Duration::from_secs(30),
-            thresholds: Thresholds { below: false, warning: Some(0.01), critical: Some(0.05) },
-            series,
-            moments,
-            empty: "no data in this range",
-            offset_min: 0,
-            focused: false,
-        };
-        chart.draw(&theme, area, &mut buf);
-        let line = |y| (0..40).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
-        (0..height).map(|y| line(y).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-    }
-
-    fn points() -> Vec<(Timestamp, Num)> {
-        let value = |s: i64| if s < 300 { 0.004 } else { 0.06 };
-        (0..=40)
-            .map(|i| i * 15)
-            .filter(|s| !(120..240).contains(s))
-            .map(|s| (at(s), Num(value(s))))
-            .collect()
-    }
-
-    #[test]
-    fn a_line_with_a_gap_and_both_thresholds() {
-        let points = points();
-        let series = [Series { name: "api".into(), points: &points }];
-        insta::assert_snapshot!(drawn(&series, false, 10));
-        insta::assert_snapshot!(drawn(&series, true, 10));
-    }
-
-    #[test]
-    fn releases_are_lines_with_labels_that_hide_no_data_and_share_where_they_are_crowded() {
-        let points = points();
-        let series = [Series { name: "api".into(), points: &points }];
-        let moment = |s, label: &'static str| Moment { at: at(s), label: label.into() };
-        let moments = [
-            moment(-50, "before"),
-            moment(60, "v140"),
-            moment(280, "v141"),
-            moment(300, "v142"),
-            moment(320, "v143"),
-            moment(595, "v144"),
-        ];
-        insta::assert_snapshot!(drawn_with(&series, &moments, false, 10));
-        insta::assert_snapshot!(drawn_with(&series, &moments, true, 10));
-        let long = [moment(500, "a-version-that-is-far-too-long-for-this")];
-        for height in 0..12 {
-            drawn_with(&series, &long, false, height);
-        }
-    }
-
-    #[test]
-    fn without_data_it_says_why() {
-        assert!(drawn(&[], false, 10).contains("no data in this range"));
-        let points = [(at(5), Num(f64::NAN))];
-        let series = [Series { name: "x".into(), points: &points }];
-        assert!(drawn(&series, false, 10).contains("no data in this range"));
-    }
-
-    #[test]
-    fn no_size_and_no_value_is_too_odd_to_be_drawn() {
-        let points = [(at(1), Num(f64::MAX)), (at(2), Num(-f64::MAX)), (at(3), Num(1e-300))];
-        let series = [Series { name: "x".into(), points: &points }];
-        for height in 0..12 {
-            drawn(&series, false, height);
-            drawn(&series, true, height);
-        }
-    }
-
-    #[test]
-    fn scales_end_at_round_numbers() {
-        let ends = [0.0, 0.9, 1.0, 2.2, 7.0, 12.0].map(|value| round_up(value).to_string());
-        assert_eq!(ends, ["1", "1", "1", "2.5", "8", "15"]);
-    }
-}
+mod tests;

@@ -125,7 +125,7 @@ const TABLE: &[Line] = &[
     (Scope::Metrics, Action::Earlier, "earlier", "[", Some("earlier"), "half a chart earlier"),
     (Scope::Metrics, Action::Later, "later", "]", None, "half a chart later; 0 is now"),
     (Scope::Metrics, Action::Export, "export", "w", Some("write CSV"), "write what is seen into a CSV file"),
-    (Scope::Charts, Action::Open, "open", "enter", Some("explore"), "open the expression of the first chart"),
+    (Scope::Charts, Action::Open, "open", "enter", Some("explore"), "open the expression of the chart"),
     (Scope::Book, Action::Open, "open", "enter", Some("open"), "prepare a run of it"),
     (Scope::Run, Action::Open, "open", "enter", None, "answer what is asked"),
     (Scope::Global, Action::Back, "back", "esc", Some("back"), "back to where you came from"),

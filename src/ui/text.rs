@@ -186,6 +186,13 @@ pub fn clock_s(at: Timestamp, offset_min: i32) -> String {
     format!("{}:{:02}", clock(at, offset_min), at.millis().div_euclid(1000).rem_euclid(60))
 }
 
+/// A moment, seen from `now`: the time of day, with the date where that is
+/// another day: `03:14`, `11-19 03:14`.
+pub fn stamp(at: Timestamp, now: Timestamp, offset_min: i32) -> String {
+    let (clock, date) = (clock(at, offset_min), moment(at, now, offset_min));
+    if clock == date { clock } else { format!("{date} {clock}") }
+}
+
 /// When something began, seen from `now`: the time of day, or the date when it
 /// was on another day: `03:14`, `11-19`.
 pub fn moment(at: Timestamp, now: Timestamp, offset_min: i32) -> String {

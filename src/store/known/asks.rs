@@ -11,6 +11,9 @@ use std::time::Duration;
 const SIGNAL: &str = "signal/";
 /// The place of the question for its number of requests.
 const REQUESTS: &str = "requests/";
+/// Who asks at such a place walks through time: what is asked later may be
+/// about an earlier moment.
+const WALKS: &str = "page/";
 /// An answer that has not come for so long is given up.
 const LOST_AFTER: Duration = Duration::from_mins(1);
 /// A question that was not answered is asked again after this time at most.
@@ -85,7 +88,7 @@ impl Known {
 
     fn keep_answer(&mut self, answered: &Answered) {
         let at = answered.answer.ask.at;
-        let older = self.answers.get(&answered.id);
+        let older = self.answers.get(&answered.id).filter(|_| !answered.id.0.starts_with(WALKS));
         if older.is_some_and(|kept| at < kept.ask.at && kept.ask.at <= self.now) {
             return;
         }

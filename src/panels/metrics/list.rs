@@ -1,0 +1,258 @@
+//! The chart of an expression, and the list of its series, which is the chart's legend.
+
+use super::{DRAWN, Metrics};
+use crate::domain::{Labels, Thresholds, Unit, harmless_within, units};
+use crate::metrics::Data;
+use crate::panels::{ViewCx, cells};
+use crate::store::Answer;
+use crate::ui::chart::{Chart, Series};
+use crate::ui::table::{Cell, Column, Table};
+use crate::ui::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::borrow::Cow;
+
+/// What tells a drawn series in the list and in the chart, beside its colour.
+pub(super) const LETTERS: [&str; DRAWN] =
+    ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+const LEGEND: [Column; 6] = [
+    Column::new("", 1),
+    Column::new("", 20).flexible(),
+    Column::new("last", 9).right(),
+    Column::new("min", 9).right().goes(2),
+    Column::new("max", 9).right().goes(1),
+    Column::new("avg", 9).right().goes(3),
+];
+const AT_CURSOR: [Column; 6] = [
+    Column::new("", 1),
+    Column::new("", 20).flexible(),
+    Column::new("at cursor", 9).right(),
+    Column::new("last", 9).right().goes(1),
+    Column::new("min", 9).right().goes(3),
+    Column::new("max", 9).right().goes(2),
+];
+const TABLE: [Column; 2] = [Column::new("", 20).flexible(), Column::new("value", 24).right()];
+
+/// A figure in few columns; a dash where there is none.
+fn figure(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), units::number)
+}
+
+impl Metrics {
+    /// The slot in which a series is drawn.
+    fn slot(&self, labels: &Labels) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.as_ref() == Some(labels))
+    }
+
+    /// The answer's place of each series that is drawn, by slot.
+    fn drawn(&self) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let count = self.slots.iter().flatten().count();
+        for (labels, place) in self.rows.iter().zip(&self.places) {
+            if found.len() == count {
+                break;
+            }
+            found.extend(self.slot(labels).map(|slot| (slot, *place)));
+        }
+        // The first in the list lies over the others.
+        found
+    }
+
+    pub(super) fn draw_chart(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) {
+        if area.height == 0 {
+            return;
+        }
+        let (step, length) = (cx.act.range.step(), cx.act.range.length());
+        let until = self.window.until(&cx.act);
+        let (from, cursor) = (until - length, self.window.at(&cx.act));
+        let drawn = self.drawn();
+        let series: Vec<Series<'_>> = drawn
+            .iter()
+            .map(|(slot, place)| Series {
+                name: Cow::Borrowed(LETTERS[*slot % DRAWN]),
+                points: self.chart.points(*place),
+                slot: *slot,
+                letter: LETTERS[*slot % DRAWN],
+            })
+            .collect();
+        let unseen = self.unseen_before().filter(|unseen| *unseen > from);
+        let mut notes = Vec::new();
+        if self.chart.answer().is_some_and(|answer| asked_for(answer) != (until, length)) {
+            notes.push("asked, no answer yet".to_owned());
+        }
+        if let Some(unseen) = unseen {
+            let at = text::stamp(unseen, cx.act.now, cx.offset_min);
+            notes.push(format!("not seen before {at}"));
+        }
+        let live = self.window.end.is_none();
+        if !live {
+            let at = text::stamp(until, cx.act.now, cx.offset_min);
+            notes.push(format!("until {at}, 0 is live"));
+        }
+        let empty = self.empty_chart();
+        Chart {
+            title: "CHART",
+            note: &notes.join(", "),
+            aside: "",
+            unit: Unit::Number,
+            from,
+            until,
+            gap: step * 3 / 2,
+            thresholds: Thresholds::default(),
+            series: &series,
+            moments: &[],
+            empty: &empty,
+            offset_min: cx.offset_min,
+            focused: false,
+            legend: false,
+            live: live.then_some(cx.act.now).is_some(),
+            now: cx.act.now,
+            unseen,
+            cursor,
+        }
+        .draw(cx.theme, area, buf);
+    }
+
+    /// Why nothing is drawn.
+    fn empty_chart(&self) -> String {
+        let Some(answer) = self.chart.answer() else { return "asked, no answer yet".into() };
+        match &answer.outcome {
+            Ok(Data::Matrix(lines)) if lines.is_empty() => "no data in this range".into(),
+            Ok(Data::Matrix(_)) if self.slots.iter().all(Option::is_none) => {
+                "all series are hidden: space shows one".into()
+            }
+            Ok(Data::Matrix(_)) => "no number to draw in this range: see the values below".into(),
+            Ok(_) => "the answer has no lines to draw".into(),
+            Err(error) => harmless_within(&error.message, cells::LONGEST),
+        }
+    }
+
+    pub(super) fn draw_list(&self, cx: &ViewCx<'_>, area: Rect, buf: &mut Buffer) {
+        let text_value = match self.now.answer().map(|answer| &answer.outcome) {
+            Some(Ok(Data::Text(text))) => Some(format!("a text: {}", harmless_within(text, 200))),
+            _ => None,
+        };
+        let cursor = self.window.at(&cx.act).filter(|_| !self.table);
+        let columns = match (self.table, cursor) {
+            (true, _) => &TABLE[..],
+            (false, Some(_)) => &AT_CURSOR[..],
+            (false, None) => &LEGEND[..],
+        };
+        let title = self.title(cx, area.width);
+        let table = Table {
+            title: &title,
+            columns,
+            rows: self.rows.len(),
+            from: self.rows.from(area.height.saturating_sub(1).into()),
+            selected: self.rows.at(),
+            focused: cx.focused,
+            empty: match (&text_value, self.listed().answer()) {
+                (Some(text), _) => text,
+                (None, None) if self.is_stopped(&cx.act) => "stopped before an answer came",
+                (None, None) => "asked, no answer yet",
+                (None, Some(_)) if !cx.act.filter.is_empty() => "no series holds the filter's text",
+                (None, Some(_)) if self.table => "no series: nothing has these labels now",
+                (None, Some(_)) => "no series: nothing had these labels in this range",
+            },
+        };
+        table.draw(cx.theme, area, buf, |i| {
+            let (Some(labels), Some(place)) = (self.rows.get(i), self.places.get(i)) else {
+                return Vec::new();
+            };
+            if self.table {
+                let value = self.now.figures(*place).last;
+                // As exact as it is: this is the place to copy it from.
+                let value = value.map_or_else(|| "-".into(), exact);
+                let name = harmless_within(&self.now.name(*place), cells::LONGEST);
+                return vec![Cell::new(name, cx.theme.text()), Cell::new(value, cx.theme.strong())];
+            }
+            self.legend_row(cx, labels, *place, cursor)
+        });
+    }
+
+    fn legend_row(
+        &self,
+        cx: &ViewCx<'_>,
+        labels: &Labels,
+        place: usize,
+        cursor: Option<crate::domain::Timestamp>,
+    ) -> Vec<Cell<'static>> {
+        let theme = cx.theme;
+        let slot = self.slot(labels);
+        let style = slot.map_or(theme.faint(), |slot| theme.series(slot));
+        let off = self.hidden.contains(labels) && self.only.is_none();
+        let letter = match slot {
+            Some(slot) => LETTERS[slot % DRAWN],
+            None if off => "-",
+            None => "",
+        };
+        let name = harmless_within(&self.chart.name(place), cells::LONGEST);
+        let figures = self.chart.figures(place);
+        let value = if slot.is_some() { theme.strong() } else { theme.faint() };
+        let faint = |of| Cell::new(figure(of), theme.faint());
+        let mut row = vec![Cell::new(letter, style), Cell::new(name, style)];
+        match cursor {
+            Some(at) => {
+                row.push(Cell::new(figure(self.chart.value_at(place, at)), value));
+                row.extend([figures.last, figures.min, figures.max].map(faint));
+            }
+            None => {
+                row.push(Cell::new(figure(figures.last), value));
+                row.extend([figures.min, figures.max, figures.mean].map(faint));
+            }
+        }
+        row
+    }
+
+    /// `SERIES 340, the 12 highest by last value drawn, all x{job="api"}`.
+    fn title(&self, cx: &ViewCx<'_>, width: u16) -> String {
+        let listed = self.listed();
+        let (rows, all) = (self.rows.len(), listed.len());
+        let name = if self.table { "VALUES" } else { "SERIES" };
+        let mut title =
+            if rows == all { format!("{name} {all}") } else { format!("{name} {rows} of {all}") };
+        let drawn = self.slots.iter().flatten().count();
+        let hidden = self.hidden.len();
+        if let Some(at) = self.window.at(&cx.act).filter(|_| !self.table) {
+            title += &format!(" at {}", text::clock_s(at, cx.offset_min));
+        }
+        if self.table {
+            if rows > 1 {
+                title += &format!(", {} first", first(self.by));
+            }
+        } else if self.only.is_some() {
+            title += ", one drawn: enter shows all";
+        } else if drawn < rows.saturating_sub(hidden.min(rows)) {
+            title += &format!(", {drawn} drawn: {}", self.by.words());
+        } else if rows > 1 && self.by != super::By::Last {
+            title += &format!(", {}", self.by.words());
+        }
+        let common = listed.common();
+        let room = usize::from(width).saturating_sub(text::width(&title) + 52);
+        if !common.is_empty() && text::width(&common) <= room {
+            title += &format!(", all {}", harmless_within(&common, room));
+        }
+        title
+    }
+}
+
+fn first(by: super::By) -> &'static str {
+    match by {
+        super::By::Lowest => "lowest",
+        super::By::Name => "by name",
+        _ => "highest",
+    }
+}
+
+/// A value with all its digits, where they fit.
+fn exact(value: f64) -> String {
+    let plain = crate::domain::Num(value).to_string();
+    if plain.len() <= 22 { plain } else { format!("{value:e}") }
+}
+
+/// The moment and the length that an answer is about.
+fn asked_for(answer: &Answer) -> (crate::domain::Timestamp, std::time::Duration) {
+    let length = answer.ask.range.map_or_else(Default::default, |range| range.length);
+    (answer.ask.at, length)
+}
