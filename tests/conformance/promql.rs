@@ -1,36 +1,40 @@
 //! Set `promql`: the cases of Prometheus' own evaluator tests, and what it parses.
 
 use opsroom::domain::{Labels, Timestamp};
-use opsroom::metrics::promql::{Expr, Limits, instant, parse, range};
+use opsroom::metrics::memory::{Limits as MemoryLimits, Memory};
+use opsroom::metrics::promql::{Annotation, Evaluated, Expr, Limits, instant, parse, range};
 use opsroom::metrics::{Data, Matcher, STALE_BITS, Sample, Storage};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is not there yet: the words that say so, and its name in the cases.
-/// A case that needs none of these must pass.
-const MISSING: &[(&str, &str)] = &[
-    ("", "start-timestamps"),
-    ("", "type-and-unit-labels"),
-    ("", "delayed name removal"),
-    ("native histograms are not supported", "native histograms"),
+/// Cases that are believed wrong: file, line, reason. Each is run nevertheless,
+/// and must fail, so that none stays here that has been mended.
+const BELIEVED_WRONG: &[(&str, u64, &str)] = &[
+    ("name_label_dropping", 59, DELAYED),
+    ("name_label_dropping", 64, DELAYED),
+    ("name_label_dropping", 115, DELAYED),
+    ("name_label_dropping", 119, DELAYED),
+    ("name_label_dropping", 123, DELAYED),
 ];
 
-/// Which part of a case is not there yet.
-fn missing(case: &Value) -> Option<&'static str> {
-    let names = case["experimental"].as_array().unwrap();
-    let needs = |name: &str| {
-        names.iter().any(|one| one == name)
-            || (name == "delayed name removal" && case["delayed_name_removal"] == true)
-            || (name == "native histograms"
-                && (case["tier"] == "native"
-                    || (case["tier"] == "experimental" && case["native_histogram"] == true)))
-    };
-    MISSING.iter().map(|(_, name)| *name).find(|name| needs(name))
-}
+const DELAYED: &str = "wants the metric name after a function has dropped it: delayed name removal, which Prometheus itself leaves off unless told otherwise";
 
-fn says_missing(message: &str) -> bool {
-    MISSING.iter().any(|(words, _)| !words.is_empty() && message.contains(words))
+/// What is left out, by its name in the cases; each says so when it is used. A
+/// case that needs none of these must pass.
+const LEFT_OUT: &[&str] = &["start-timestamps", "type-and-unit-labels", "native histograms"];
+
+/// Which part of a case is left out.
+fn left_out(case: &Value) -> Option<&'static str> {
+    let tier = case["tier"].as_str().unwrap();
+    if tier.starts_with("core") {
+        return None;
+    }
+    let names = case["experimental"].as_array().unwrap();
+    let native = tier == "native" || case["native_histogram"] == true;
+    let needs =
+        |name: &str| names.iter().any(|one| one == name) || (name == "native histograms" && native);
+    LEFT_OUT.iter().copied().find(|name| needs(name))
 }
 
 #[derive(Default)]
@@ -88,6 +92,19 @@ fn load(group: &Value, case: &Value) -> Series {
         samples.sort_by_key(|sample| sample.at);
     }
     Series(found.into_iter().collect())
+}
+
+/// The same samples in the memory that users have; none where it does not take
+/// them all.
+fn into_memory(series: &Series) -> Option<Memory> {
+    let mut memory = Memory::new(MemoryLimits { bytes: 1 << 30, ..MemoryLimits::default() });
+    for (labels, samples) in &series.0 {
+        let kept = memory.append(labels, samples.iter().copied());
+        if kept != samples.len() as u64 {
+            return None;
+        }
+    }
+    Some(memory)
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -162,12 +179,48 @@ fn wanted(case: &Value) -> Flat {
         .collect()
 }
 
+/// What a case wants to be told beside its answer, and what of it is told.
+#[derive(Default)]
+struct Told {
+    wanted: usize,
+    matched: usize,
+    failures: Vec<String>,
+}
+
+impl Told {
+    fn compare(&mut self, case: &Value, text: &str, found: &Evaluated) {
+        let placed = |all: &[Annotation]| -> Vec<String> {
+            all.iter().map(|one| one.placed(text)).collect()
+        };
+        let (warnings, infos) = (placed(&found.warnings), placed(&found.infos));
+        for one in case["annotations"].as_array().into_iter().flatten() {
+            let kind = one["type"].as_str().unwrap();
+            let of_kind = if kind.ends_with("info") { &infos } else { &warnings };
+            let fits = match one["msg"].as_str() {
+                _ if kind.starts_with("no_") => of_kind.is_empty(),
+                Some(words) => of_kind.iter().any(|found| found == words),
+                None => !of_kind.is_empty(),
+            };
+            self.wanted += 1;
+            self.matched += usize::from(fits);
+            // Of native histograms nothing can be said: they are dropped.
+            if !fits && case["tier"] == "core" {
+                self.failures.push(format!("{} {text}: {one}, found {of_kind:?}", case["id"]));
+            }
+        }
+    }
+}
+
 /// Runs a case; fails with words.
-fn run(expr: &Expr, case: &Value, series: &Series) -> Result<(), String> {
+fn run(
+    expr: &Expr,
+    case: &Value,
+    series: &dyn Storage,
+    told: &mut Option<&mut Told>,
+) -> Result<(), String> {
     let limits = Limits::default();
     let moment = |name: &str| Timestamp::from_millis(case[name].as_i64().unwrap());
     let text = |error: opsroom::metrics::promql::EvalError| format!("error: {error}");
-    let must_fail = case.get("fail").is_some_and(|fail| !fail.is_null());
     let is_instant = case["kind"] == "instant";
     let found = if is_instant {
         instant(expr, series, moment("at_ms"), &limits)
@@ -175,13 +228,17 @@ fn run(expr: &Expr, case: &Value, series: &Series) -> Result<(), String> {
         let step = Duration::from_millis(case["step_ms"].as_u64().unwrap());
         range(expr, series, moment("start_ms"), moment("end_ms"), step, &limits)
     };
-    if must_fail {
+    if must_fail(case) {
         return match found {
             Ok(found) => Err(format!("did not fail: {:?}", found.data)),
             Err(_) => Ok(()),
         };
     }
-    let data = found.map_err(text)?.data;
+    let found = found.map_err(text)?;
+    if let Some(told) = told {
+        told.compare(case, case["expr"].as_str().unwrap(), &found);
+    }
+    let data = found.data;
     if let Data::Text(found) = &data {
         let wanted = case["expected"]["value"].as_str().unwrap_or_default();
         return if found == wanted { Ok(()) } else { Err(format!("found {found:?}")) };
@@ -192,7 +249,9 @@ fn run(expr: &Expr, case: &Value, series: &Series) -> Result<(), String> {
     compare(flat(data, at), wanted(case), ordered)?;
     // What an expression says of its query is not the same within a range.
     let names = case["experimental"].as_array().unwrap();
-    let of_query = ["start", "end", "step", "range"].iter().any(|n| names.iter().any(|x| x == n));
+    let of_query = ["start", "end", "step", "range"].iter().any(|n| names.iter().any(|x| x == n))
+        || expr.to_string().contains("range()")
+        || expr.to_string().contains("step()");
     if !is_instant || ordered || is_matrix || of_query {
         return Ok(());
     }
@@ -211,7 +270,33 @@ fn run(expr: &Expr, case: &Value, series: &Series) -> Result<(), String> {
 struct Count {
     passed: usize,
     failed: usize,
-    missing: usize,
+}
+
+fn must_fail(case: &Value) -> bool {
+    case.get("fail").is_some_and(|fail| !fail.is_null())
+}
+
+/// Runs a case over the samples as they are, and over the memory.
+fn run_everywhere(
+    group: &Value,
+    case: &Value,
+    memory: &mut Count,
+    told: &mut Told,
+) -> Result<(), String> {
+    let expr = match parse(case["expr"].as_str().unwrap()) {
+        Ok(expr) => expr,
+        Err(_) if must_fail(case) => return Ok(()),
+        Err(error) => return Err(format!("error: {error}")),
+    };
+    let series = load(group, case);
+    run(&expr, case, &series, &mut Some(told))?;
+    if let Some(taken) = into_memory(&series) {
+        let outcome = run(&expr, case, &taken, &mut None);
+        memory.passed += usize::from(outcome.is_ok());
+        memory.failed += usize::from(outcome.is_err());
+        outcome.map_err(|words| format!("in memory: {words}"))?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -220,8 +305,9 @@ fn expressions_have_the_values_that_prometheus_gives() {
         return;
     };
     let mut failures = Vec::new();
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    let mut tiers: BTreeMap<String, Count> = BTreeMap::new();
     let mut outside: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let (mut memory, mut told, mut doubted) = (Count::default(), Told::default(), 0);
     let mut files: Vec<_> =
         std::fs::read_dir(folder.join("cases")).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
@@ -229,48 +315,60 @@ fn expressions_have_the_values_that_prometheus_gives() {
         let text = std::fs::read_to_string(&file).unwrap();
         let content: Value = serde_json::from_str(&text).unwrap();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let count = counts.entry(name).or_default();
         for group in content["groups"].as_array().unwrap() {
             for case in group["cases"].as_array().unwrap() {
-                if let Some(feature) = missing(case) {
+                if let Some(feature) = left_out(case) {
                     *outside.entry(feature).or_default() += 1;
-                    count.missing += 1;
                     continue;
                 }
-                let text = case["expr"].as_str().unwrap();
-                let must_fail = case.get("fail").is_some_and(|fail| !fail.is_null());
-                let outcome = match parse(text) {
-                    Ok(expr) => run(&expr, case, &load(group, case)),
-                    Err(_) if must_fail => Ok(()),
-                    Err(error) => Err(format!("error: {error}")),
+                let outcome = run_everywhere(group, case, &mut memory, &mut told);
+                let line = case["line"].as_u64().unwrap();
+                let doubt = BELIEVED_WRONG.iter().find(|one| (one.0, one.1) == (&name, line));
+                let outcome = match (doubt, outcome) {
+                    (Some((_, _, reason)), Err(_)) => {
+                        println!("set promql: believed wrong: {name}, line {line}: {reason}");
+                        doubted += 1;
+                        continue;
+                    }
+                    (Some(_), Ok(())) => Err("is believed wrong, but passes".to_owned()),
+                    // Those that are not at hand when this is written.
+                    (None, Err(_)) if case["delayed_name_removal"] == true => {
+                        println!("set promql: believed wrong: {name}, line {line}: {DELAYED}");
+                        doubted += 1;
+                        continue;
+                    }
+                    (None, outcome) => outcome,
                 };
+                let count = tiers.entry(case["tier"].as_str().unwrap().to_owned()).or_default();
                 match outcome {
                     Ok(()) => count.passed += 1,
                     Err(words) => {
                         count.failed += 1;
-                        failures.push(format!("{} {text}: {words}", case["id"]));
+                        failures.push(format!("{} {}: {words}", case["id"], case["expr"]));
                     }
                 }
             }
         }
     }
     let mut total = 0;
-    for (file, count) in &counts {
-        let missing = count.missing;
-        total += count.passed + count.failed;
+    for (tier, Count { passed, failed }) in &tiers {
+        total += passed + failed;
         println!(
-            "set promql, {file}: {} passed, {} failed, {missing} not there yet, {} in all",
-            count.passed,
-            count.failed,
-            count.passed + count.failed + missing
+            "set promql, {tier}: {passed} passed, {failed} failed, {} in all",
+            passed + failed
         );
     }
+    let Count { passed, failed } = memory;
+    println!("set promql, through the memory that users have: {passed} passed, {failed} failed");
+    println!("set promql, believed wrong: {doubted} cases");
     for (feature, count) in &outside {
-        println!("set promql: not there yet: {feature}, {count} cases");
+        println!("set promql, left out: {feature}, {count} cases");
     }
+    println!("set promql, warnings and hints: {} of {} match", told.matched, told.wanted);
+    failures.extend(told.failures);
     super::tell("promql", total, &failures);
     assert!(failures.is_empty());
-    assert!(total > 0);
+    assert!(total > 0 && passed > 0);
 }
 
 #[test]
@@ -281,17 +379,11 @@ fn what_prometheus_parses_is_parsed_and_what_it_rejects_is_rejected() {
     let text = std::fs::read_to_string(folder.join("parse.json")).unwrap();
     let content: Value = serde_json::from_str(&text).unwrap();
     let mut failures = Vec::new();
-    let (mut total, mut outside, mut in_place, mut refused) = (0, 0, 0, 0);
+    let (mut total, mut in_place, mut refused) = (0, 0, 0);
     for case in content["cases"].as_array().unwrap() {
         let input = case["input"].as_str().unwrap();
         let valid = case["valid"] == true;
         let found = parse(input);
-        if let (true, Err(error)) = (valid, &found)
-            && says_missing(&error.message)
-        {
-            outside += 1;
-            continue;
-        }
         total += 1;
         match found {
             Ok(expr) if valid => {
@@ -305,7 +397,14 @@ fn what_prometheus_parses_is_parsed_and_what_it_rejects_is_rejected() {
                 assert!(error.start <= error.end && error.end <= input.len(), "{input}");
                 refused += 1;
                 let near = case["error_at"][0].as_u64().unwrap();
-                in_place += usize::from(near.abs_diff(error.start as u64) <= 1);
+                if near.abs_diff(error.start as u64) <= 1 {
+                    in_place += 1;
+                } else {
+                    println!(
+                        "set promql, parse.json: elsewhere: {input:?}: {near}, here {}: {error}",
+                        error.start
+                    );
+                }
             }
             found => failures.push(format!("{input}: {found:?}")),
         }
@@ -313,7 +412,6 @@ fn what_prometheus_parses_is_parsed_and_what_it_rejects_is_rejected() {
     println!(
         "set promql, parse.json: {in_place} of {refused} errors begin where Prometheus has them"
     );
-    println!("set promql, parse.json: {outside} cases need what is not there yet");
     super::tell("promql, parse.json", total, &failures);
     assert!(failures.is_empty());
 }
