@@ -1,5 +1,6 @@
 //! The command line, as clap reads it and as help, man page and completions show it.
 
+use crate::domain::Timestamp;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -74,9 +75,19 @@ pub enum Command {
         /// From point to point of the range.
         #[arg(long, default_value = "15s", value_name = "TIME", value_parser = time, requires = "range")]
         step: Duration,
-        /// Print JSON.
-        #[arg(long)]
+        /// At this moment instead of now: 2025-11-20T03:07:00+01:00, seconds since
+        /// 1970, or how long ago: -10m.
+        #[arg(long, value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
+        at: Option<QueryAt>,
+        /// Print JSON, as the API of Prometheus has it.
+        #[arg(long, conflicts_with_all = ["csv", "chart"])]
         json: bool,
+        /// Print CSV (RFC 4180).
+        #[arg(long, conflicts_with = "chart")]
+        csv: bool,
+        /// Draw the series over the range.
+        #[arg(long, requires = "range")]
+        chart: bool,
     },
     /// Run a runbook: plan, questions, output and proof on this terminal.
     ///
@@ -300,6 +311,50 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 /// A time with its unit, as in the config.
+/// Which moment a query is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum QueryAt {
+    /// This one.
+    Moment(Timestamp),
+    /// So long ago.
+    Ago(Duration),
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryForm {
+    /// For a person to read.
+    Table,
+    /// As the API of Prometheus has it.
+    Json,
+    /// RFC 4180.
+    Csv,
+    /// A drawing over time.
+    Chart,
+}
+
+fn moment(text: &str) -> Result<QueryAt, String> {
+    let text = text.trim();
+    if let Some(ago) = text.strip_prefix('-') {
+        return time(ago).map(QueryAt::Ago);
+    }
+    // The years that RFC 3339 can write.
+    if let Ok(seconds) = text.parse::<f64>()
+        && (0.0..253_402_300_800.0).contains(&seconds)
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "within bounds that were checked")]
+        let millis = (seconds * 1_000.0).round() as i64;
+        return Ok(QueryAt::Moment(Timestamp::from_millis(millis)));
+    }
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(moment) => Ok(QueryAt::Moment(Timestamp::from_millis(moment.timestamp_millis()))),
+        Err(_) => Err(
+            "write 2025-11-20T03:07:00Z (or an offset, +01:00), seconds since 1970, or how long ago: -10m"
+                .into(),
+        ),
+    }
+}
+
 fn time(text: &str) -> Result<Duration, String> {
     match crate::config::units::duration(text) {
         Some(time) if !time.is_zero() => Ok(time),
@@ -311,6 +366,18 @@ fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_moment_is_a_date_with_its_zone_seconds_or_a_time_ago() {
+        let at = |text: &str| moment(text).ok();
+        let of = |millis| Some(QueryAt::Moment(Timestamp::from_millis(millis)));
+        assert_eq!(at("1970-01-01T01:00:01.5+01:00"), of(1_500));
+        assert_eq!(at("1763664000.25"), of(1_763_664_000_250));
+        assert_eq!(at("-10m"), Some(QueryAt::Ago(Duration::from_mins(10))));
+        for wrong in ["", "-", "2025-11-20T03:07:00", "yesterday", "1e300", "NaN", "-5", "inf"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn the_definitions_hold_together() {

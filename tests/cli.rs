@@ -224,6 +224,36 @@ fn a_query_over_a_bare_page_answers_without_a_server() {
     };
     let sum = query("sum(hits_total)");
     assert_eq!(text(&sum.stdout), "{}  7\n", "{}", text(&sum.stderr));
+    let all = |args: &[&str]| {
+        let output =
+            host.opsroom().arg("query").args(args).arg("--config").arg(&config).output().unwrap();
+        (text(&output.stdout).to_string(), text(&output.stderr).to_string(), output.status.code())
+    };
+    let (table, said, _) = all(&["rate(hits_total[5m]) or hits_total"]);
+    assert!(table.contains("route=\"/a\"}  3\n"), "{table}{said}");
+    assert!(said.contains("of 5m seen"), "{said}");
+    let (csv, ..) = all(&["sum by (route) (hits_total)", "--csv"]);
+    assert!(csv.starts_with("time,route,value\r\n20") && csv.ends_with("Z,/b,4\r\n"), "{csv}");
+    let (json, ..) = all(&["quantile(2, hits_total)", "--json"]);
+    assert!(json.contains("PromQL warning: quantile value"), "{json}");
+    let (chart, said, _) = all(&["hits_total", "--range", "1h", "--step", "5m", "--chart"]);
+    assert!(chart.contains("last 3  min 3  max 3  avg 3"), "{chart}{said}");
+    assert!(chart.lines().all(|line| line.chars().count() <= 80), "{chart}");
+    let (none, said, code) = all(&["hits_total", "--at", "-1h"]);
+    assert_eq!((&*none, code), ("", Some(0)));
+    assert!(said.starts_with("no series at 2"), "{said}");
+    for (args, words, wanted) in [
+        (&[""][..], "is empty", 1),
+        (&["hits_total +\n  sum(nobody"], "2:   sum(nobody", 1),
+        (&["hits_total\u{1b}[2J"], "unexpected character", 1),
+        (&["up", "--at", "noon"], "seconds since 1970", 64),
+        (&["up", "--chart"], "--range", 64),
+        (&["up", "--json", "--csv"], "cannot be used with", 64),
+    ] {
+        let (data, said, code) = all(args);
+        assert!(said.contains(words) && !said.contains('\u{1b}'), "{args:?}: {said}");
+        assert_eq!((&*data, code), ("", Some(wanted)), "{args:?}");
+    }
     let wrong = query("sum(hits_total");
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).lines().last().unwrap().trim_end().ends_with('^'));

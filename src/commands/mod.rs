@@ -26,7 +26,7 @@ mod schema;
 mod validate;
 mod watch;
 
-use crate::cli::{Cli, Command, UNKNOWN};
+use crate::cli::{Cli, Command, QueryForm, UNKNOWN};
 use crate::config::discover::{self, DiscoverError, Found};
 use crate::demo::Part;
 use crate::runtime::clock::Clock;
@@ -75,9 +75,15 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::Glance { json, cached, deadline }) => {
             glance::run(config, *json, *cached, *deadline)
         }
-        Some(Command::Query { expr, range, step, json }) => {
+        Some(Command::Query { expr, range, step, at, json, csv, chart }) => {
             let range = range.map(|length| AskRange { length, step: *step });
-            query::run(config, expr, range, *json)
+            let form = match (json, csv, chart) {
+                (true, ..) => QueryForm::Json,
+                (_, true, _) => QueryForm::Csv,
+                (.., true) => QueryForm::Chart,
+                _ => QueryForm::Table,
+            };
+            query::run(config, expr, range, *at, form)
         }
         Some(Command::Run { book, service, alert, set, dry_run, yes, no_wait, json }) => run::run(
             config,

@@ -1,72 +1,188 @@
 //! `opsroom query EXPR`: PromQL, on the metrics server or the embedded engine.
 
+mod chart;
+mod csv;
+mod pointer;
+mod table;
+
 use super::{FAILED, complain, print};
-use crate::domain::{Num, Timestamp, harmless};
-use crate::metrics::{Coverage, Data, Line, Point};
+use crate::cli::{QueryAt, QueryForm};
+use crate::domain::{EngineKind, Num, Timestamp, harmless};
+use crate::metrics::{Coverage, Data, Line, Point, promql};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
-use crate::store::{Ask, AskId, AskRange};
+use crate::store::{Answer, Ask, AskError, AskId, AskRange};
 use color_eyre::Result;
 use color_eyre::eyre::{bail, eyre};
 use serde_json::{Value, json};
-use std::fmt::Write;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long scraped targets and engine have to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Columns of a drawing where there is no terminal, and rows of any.
+const COLUMNS: usize = 80;
+const ROWS: usize = 16;
 
 pub(super) fn run(
     config: Option<&Path>,
     expr: &str,
     range: Option<AskRange>,
-    json: bool,
+    at: Option<QueryAt>,
+    form: QueryForm,
 ) -> Result<ExitCode> {
     let assembled = Assembled::of(&super::discover(config)?, false)?;
     let Some(engine) = assembled.config.main_engine().map(|_| assembled.config.engine_of(expr))
     else {
-        bail!("the config has neither a metrics server nor targets to scrape");
+        bail!(
+            "the config has neither a metrics server nor targets to scrape; add `prometheus = \"http://...\"` or a [scrape.NAME] table"
+        );
     };
-    let window = assembled.kept(StateFolder::of_this_user().as_ref()).map(|kept| kept.window());
-    let ask = Ask {
-        id: AskId("query".into()),
-        expr: expr.into(),
-        split: None,
-        range,
-        at: Clock::Wall.now(),
-        engine,
-    };
-    let answer = headless::ask_once(assembled, window, ask, DEADLINE)?
-        .ok_or_else(|| eyre!("no answer in {} s", DEADLINE.as_secs()))?;
-    for warning in &answer.warnings {
-        complain(&format!("warning: {}", harmless(warning)));
+    // A server may know more than we do.
+    if engine == EngineKind::Embedded
+        && let Err(wrong) = promql::parse(expr)
+    {
+        refuse(expr, &wrong.message, Some((wrong.start, wrong.end)));
+        return Ok(ExitCode::from(FAILED));
     }
-    if let Coverage::Partial { seen, wanted } = answer.coverage {
+    let window = assembled.kept(StateFolder::of_this_user().as_ref()).map(|kept| kept.window());
+    let now = Clock::Wall.now();
+    let moment = match at {
+        None => now,
+        Some(QueryAt::Moment(moment)) => moment,
+        Some(QueryAt::Ago(ago)) => now - ago,
+    };
+    let id = AskId("query".into());
+    let ask = Ask { id, expr: expr.into(), split: None, range, at: moment, engine };
+    let answer = if at.is_some() {
+        headless::ask_at(assembled, window, ask, DEADLINE)?
+    } else {
+        headless::ask_once(assembled, window, ask, DEADLINE)?
+    };
+    let answer = answer.ok_or_else(|| eyre!("no answer in {} s", DEADLINE.as_secs()))?;
+    say(&answer);
+    match &answer.outcome {
+        Ok(data) => {
+            show(data, &answer, form)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(AskError { message, span }) => {
+            refuse(expr, message, *span);
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// What is beside the data, for the person at the terminal.
+fn say(answer: &Answer) {
+    let kinds = [
+        ("warning", "PromQL warning: ", &answer.warnings),
+        ("info", "PromQL info: ", &answer.infos),
+    ];
+    for (kind, prefix, all) in kinds {
+        for words in all {
+            let words = words.strip_prefix(prefix).unwrap_or(words);
+            complain(&format!("{kind}: {}", harmless(words)));
+        }
+    }
+    if let Coverage::Partial { seen, wanted } = answer.coverage
+        && !wanted.is_zero()
+    {
         let (seen, wanted) = (crate::domain::units::age(seen), crate::domain::units::age(wanted));
         complain(&format!("warning: {seen} of {wanted} seen: do not judge by this yet"));
     }
-    match &answer.outcome {
-        Ok(data) if json => {
-            print(&format!("{}\n", as_json(data, answer.ask.at, &answer.warnings)))?;
-        }
-        Ok(data) => print(&table(data)?)?,
-        Err(wrong) => {
-            complain(&format!("opsroom: {}", harmless(&wrong.message)));
-            if let Some((start, end)) = wrong.span {
-                complain(&pointer(expr, start, end));
-            }
-            return Ok(ExitCode::from(FAILED));
-        }
+    let none = match &answer.outcome {
+        Ok(Data::Vector(points)) => points.is_empty(),
+        Ok(Data::Matrix(lines)) => lines.is_empty(),
+        _ => false,
+    };
+    if none {
+        complain(&format!("no series at {}", clock(answer.ask.at)));
+    } else if std::io::stdout().is_terminal()
+        && answer.outcome.is_ok()
+        && answer.ask.range.is_none()
+    {
+        complain(&format!("at {}", clock(answer.ask.at)));
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn show(data: &Data, answer: &Answer, form: QueryForm) -> Result<()> {
+    let at = answer.ask.at;
+    match form {
+        QueryForm::Table => print(&table::table(data)?)?,
+        QueryForm::Json => print(&format!("{}\n", as_json(data, at, answer)))?,
+        QueryForm::Csv => print(&as_csv(data, at))?,
+        QueryForm::Chart => match (data, answer.ask.range) {
+            (Data::Matrix(lines), Some(range)) => {
+                print(&chart::chart(lines, (at - range.length, at), range.step, look()))?;
+            }
+            _ => bail!("a chart needs a range of time: add --range 1h"),
+        },
+    }
+    Ok(())
+}
+
+/// What the terminal can show, or the reader of a pipe.
+fn look() -> chart::Look {
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let terminal = std::io::stdout().is_terminal();
+    let size = if terminal { crossterm::terminal::size().ok() } else { None };
+    let width = size.map_or(COLUMNS, |(columns, _)| usize::from(columns));
+    let height = size.map_or(ROWS, |(_, rows)| usize::from(rows / 2).min(ROWS));
+    let term = env("TERM").unwrap_or_default();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(env).unwrap_or_default();
+    let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
+    chart::Look {
+        width: width.clamp(40, 240),
+        height,
+        colour: terminal && env("NO_COLOR").is_none() && term != "dumb",
+        // The console of Linux has no braille.
+        braille: utf8 && term != "linux" && term != "dumb",
+    }
+}
+
+/// What is wrong, and where.
+fn refuse(expr: &str, message: &str, span: Option<(usize, usize)>) {
+    complain(&format!("opsroom: {}", harmless(message)));
+    if let Some((start, end)) = span {
+        complain(&pointer::pointer(expr, start, end));
+    }
+}
+
+/// A moment in the time of this host, which it states.
+fn clock(at: Timestamp) -> String {
+    use chrono::{Local, TimeZone};
+    match Local.timestamp_millis_opt(at.millis()).single() {
+        Some(moment) => {
+            let text = moment.format("%Y-%m-%d %H:%M:%S%:z").to_string();
+            let millis = at.millis().rem_euclid(1_000);
+            if millis == 0 {
+                return text;
+            }
+            moment.format("%Y-%m-%d %H:%M:%S%.3f%:z").to_string()
+        }
+        None => at.to_string(),
+    }
+}
+
+/// RFC 4180, of all series.
+fn as_csv(data: &Data, at: Timestamp) -> String {
+    let text = csv::csv(data, at);
+    if !std::io::stdout().is_terminal() {
+        return text;
+    }
+    // What comes from outside must not steer a terminal.
+    let lines = text.split("\r\n").map(harmless);
+    lines.collect::<Vec<_>>().join("\r\n")
 }
 
 /// As the HTTP API of Prometheus writes the `data` of an answer, with the
-/// warnings beside it: scripts for the one work with the other.
-fn as_json(data: &Data, at: Timestamp, warnings: &[String]) -> Value {
+/// warnings and infos beside it: scripts for the one work with the other.
+fn as_json(data: &Data, at: Timestamp, answer: &Answer) -> Value {
     let pair = |at: Timestamp, value: Num| json!([at.seconds(), value.to_string()]);
     let (kind, result) = match data {
         Data::Scalar(value) => ("scalar", pair(at, *value)),
@@ -84,46 +200,36 @@ fn as_json(data: &Data, at: Timestamp, warnings: &[String]) -> Value {
             ("matrix", lines.iter().map(of).collect())
         }
     };
-    json!({"resultType": kind, "result": result, "warnings": warnings})
-}
-
-/// One line for each series, or for each of its points.
-fn table(data: &Data) -> Result<String> {
-    let mut out = String::new();
-    match data {
-        Data::Scalar(value) => writeln!(out, "{value}")?,
-        Data::Text(text) => writeln!(out, "{}", harmless(text))?,
-        Data::Vector(points) => {
-            for point in points {
-                writeln!(out, "{}  {}", harmless(&point.labels.to_string()), point.value)?;
-            }
-        }
-        Data::Matrix(lines) => {
-            for line in lines {
-                writeln!(out, "{}", harmless(&line.labels.to_string()))?;
-                for (at, value) in &line.points {
-                    writeln!(out, "  {at}  {value}")?;
-                }
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// The expression with a mark under the part that is wrong.
-fn pointer(expr: &str, start: usize, end: usize) -> String {
-    let start = expr.floor_char_boundary(start);
-    let line_start = expr[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line = expr[line_start..].lines().next().unwrap_or_default();
-    let before = expr[line_start..start].chars().count();
-    let end = expr.ceil_char_boundary(end).clamp(start, line_start + line.len());
-    let marked = expr[start..end.max(start)].chars().count().max(1);
-    format!("  {}\n  {}{}", harmless(line), " ".repeat(before), "^".repeat(marked))
+    json!({
+        "resultType": kind,
+        "result": result,
+        "warnings": answer.warnings,
+        "infos": answer.infos,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answer(warnings: &[&str]) -> Answer {
+        let ask = Ask {
+            id: AskId("query".into()),
+            expr: "up".into(),
+            split: None,
+            range: None,
+            at: Timestamp::from_millis(1_500),
+            engine: EngineKind::Embedded,
+        };
+        Answer {
+            ask,
+            outcome: Ok(Data::Scalar(Num(2.0))),
+            coverage: Coverage::Whole,
+            warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
+            infos: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
 
     #[test]
     fn json_is_as_prometheus_writes_it() {
@@ -131,20 +237,12 @@ mod tests {
         let labels = crate::domain::Labels::new([("__name__", "up"), ("job", "api")]);
         let vector = Data::Vector(vec![Point { labels, value: Num(f64::INFINITY) }]);
         assert_eq!(
-            as_json(&vector, at, &["partial".into()]).to_string(),
-            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"api"},"value":[1.5,"+Inf"]}],"warnings":["partial"]}"#
+            as_json(&vector, at, &answer(&["partial"])).to_string(),
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"api"},"value":[1.5,"+Inf"]}],"warnings":["partial"],"infos":[]}"#
         );
         assert_eq!(
-            as_json(&Data::Scalar(Num(2.0)), at, &[]).to_string(),
-            r#"{"resultType":"scalar","result":[1.5,"2"],"warnings":[]}"#
+            as_json(&Data::Scalar(Num(2.0)), at, &answer(&[])).to_string(),
+            r#"{"resultType":"scalar","result":[1.5,"2"],"warnings":[],"infos":[]}"#
         );
-    }
-
-    #[test]
-    fn the_mark_stands_under_what_is_wrong() {
-        assert_eq!(pointer("sum(", 4, 4), "  sum(\n      ^");
-        assert_eq!(pointer("a\n+ bb", 4, 6), "  + bb\n    ^^");
-        assert_eq!(pointer("ä{", 2, 3), "  ä{\n   ^");
-        assert_eq!(pointer("", 9, 12), "  \n  ^");
     }
 }

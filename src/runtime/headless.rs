@@ -85,6 +85,27 @@ pub fn ask_once(
     ask: Ask,
     deadline: Duration,
 ) -> std::io::Result<Option<Arc<Answer>>> {
+    asked(assembled, window, ask, deadline, true)
+}
+
+/// The same about the moment that the question names, without a fresh scrape:
+/// that would tell of now.
+pub fn ask_at(
+    assembled: Assembled,
+    window: Option<PathBuf>,
+    ask: Ask,
+    deadline: Duration,
+) -> std::io::Result<Option<Arc<Answer>>> {
+    asked(assembled, window, ask, deadline, false)
+}
+
+fn asked(
+    assembled: Assembled,
+    window: Option<PathBuf>,
+    ask: Ask,
+    deadline: Duration,
+    fresh: bool,
+) -> std::io::Result<Option<Arc<Answer>>> {
     let runtime = runtime()?;
     let answer = runtime.block_on(async {
         let clock = Clock::Wall;
@@ -93,6 +114,7 @@ pub fn ask_once(
         let limits = assembled.limits();
         let mut scraped: BTreeSet<SourceId> = match ask.engine {
             crate::domain::EngineKind::Server => BTreeSet::new(),
+            crate::domain::EngineKind::Embedded if !fresh => BTreeSet::new(),
             crate::domain::EngineKind::Embedded => scraped(&assembled.inventory.sources),
         };
         let only = assembled.only(|info| scraped.contains(&info.id));
@@ -112,7 +134,7 @@ pub fn ask_once(
             }
         }
         // Fresh samples are of a moment after the question was typed.
-        let at = if ask.at > clock.now() { ask.at } else { clock.now() };
+        let at = if fresh { ask.at.max(clock.now()) } else { ask.at };
         world.engine().ask(Ask { at, ..ask });
         let wait = over.max(clock::instant() + Duration::from_secs(1));
         loop {

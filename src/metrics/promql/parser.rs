@@ -17,6 +17,9 @@ use crate::domain::Num;
 pub const MAX_LENGTH: usize = 64 * 1024;
 /// How deep brackets, signs and powers may be nested in one another.
 const MAX_NESTING: u32 = 64;
+/// So many regular expressions may stand in one expression: each takes up to
+/// a few megabytes.
+const MAX_REGEXES: usize = 64;
 /// How many nodes may lie one below the other, chains of operators included.
 const MAX_HEIGHT: u32 = 256;
 
@@ -56,7 +59,7 @@ pub fn parse(text: &str) -> Parsed<Expr> {
             text.len(),
         ));
     }
-    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, nesting: 0 };
+    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, nesting: 0, regexes: 0 };
     if parser.peek().what == What::End {
         return Err(ParseError::new("the expression is empty", 0, text.len()));
     }
@@ -83,6 +86,7 @@ struct Parser<'t> {
     tokens: Vec<Token>,
     next: usize,
     nesting: u32,
+    regexes: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -420,6 +424,10 @@ impl<'t> Parser<'t> {
             let opens = self.peek().span;
             if of_info && args.len() == 1 && self.sees("{") {
                 args.push(self.selector(None, true, opens)?);
+                if !self.sees(",") && !self.sees(")") {
+                    let message = "info takes nothing but conditions on labels here: {job=\"api\"}";
+                    return Err(ParseError::at(message, opens.to(self.peek().span)));
+                }
             } else {
                 args.push(self.expression(0)?);
             }

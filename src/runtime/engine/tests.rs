@@ -184,3 +184,55 @@ async fn a_split_question_is_answered_split_by_either_engine() {
     let Ok(Data::Text(asked)) = &answered[0].answer.outcome else { panic!() };
     assert_eq!(asked.replace(' ', ""), "sumby(route)(hits)");
 }
+
+#[tokio::test]
+async fn a_question_under_way_gives_way_to_a_newer_one_of_its_id_alone() {
+    let (engine, mut answers) = started(None);
+    let under_way = Arc::new(AtomicBool::new(false));
+    *engine.current.lock().unwrap() = Some((AskId("q".into()), Arc::clone(&under_way)));
+    engine.ask(ask("other", "1", START, EngineKind::Embedded));
+    assert!(!under_way.load(Ordering::Relaxed));
+    next(&mut answers).await;
+    *engine.current.lock().unwrap() = Some((AskId("q".into()), Arc::clone(&under_way)));
+    engine.ask(ask("q", "1", START, EngineKind::Embedded));
+    assert!(under_way.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_question_that_was_stopped_midway_is_not_answered() {
+    let limits = MemoryLimits::default();
+    let (out, _answers) = mpsc::channel(1);
+    let mut worker = Worker {
+        memory: Memory::new(limits),
+        limits,
+        expressions: HashMap::new(),
+        asks: VecDeque::new(),
+        current: Current::default(),
+        waiting: Arc::default(),
+        out,
+    };
+    let current = Arc::clone(&worker.current);
+    let at = |i: u64| START + Duration::from_secs(5 * i);
+    for i in 0..200 {
+        worker.memory.take_page(&target(), "", b"x 1\ny 2\n", Duration::ZERO, at(i)).unwrap();
+    }
+    // A newer question comes as soon as this one is under way.
+    let newer = std::thread::spawn(move || {
+        loop {
+            if let Some((_, stop)) = &*current.lock().unwrap() {
+                stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            std::thread::yield_now();
+        }
+    });
+    // Some seconds' work where nobody stops it.
+    let expensive =
+        "sum(quantile_over_time(0.5, x[15m]) + mad_over_time(max_over_time(x[1m])[15m:5s]))";
+    let mut long = ask("q", expensive, at(200), EngineKind::Embedded);
+    long.range =
+        Some(AskRange { length: Duration::from_secs(1_000), step: Duration::from_millis(100) });
+    assert!(worker.answer(long).is_none());
+    newer.join().unwrap();
+    assert!(worker.answer(ask("q", "x", at(200), EngineKind::Embedded)).is_some());
+}

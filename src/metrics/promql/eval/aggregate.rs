@@ -233,6 +233,7 @@ impl Engine<'_> {
                 let to = if let Some(to) = rows.get(&key) {
                     *to
                 } else {
+                    self.keep_labels(&groups.labels[*group], 24, span)?;
                     let labels = groups.labels[*group].with(label, &Num(*value).to_string());
                     let to = self.add_row(&mut result, &labels, span)?;
                     rows.insert(key, to);

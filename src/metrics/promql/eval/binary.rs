@@ -246,6 +246,7 @@ fn paired(
                     Some(one) => result_labels(binary, many, one),
                     None => result_labels(binary, many, &matching_labels.take(many)),
                 };
+                engine.keep_labels(&labels, 0, span)?;
                 let to = engine.add_row(&mut result, &labels, span)?;
                 pairs.insert((row, other), to);
                 to

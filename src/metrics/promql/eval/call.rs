@@ -99,8 +99,8 @@ impl Engine<'_> {
                 sort_by_label(vector(0)?, &args[1..], descending)?
             }
             How::Info => self.info(args, steps, span)?,
-            How::LabelReplace => label_replace(vector(0)?, args, span)?,
-            How::LabelJoin => label_join(vector(0)?, args, span)?,
+            How::LabelReplace => label_replace(self, vector(0)?, args, span)?,
+            How::LabelJoin => label_join(self, vector(0)?, args, span)?,
             How::HistogramQuantile => {
                 let quantiles = scalar(0)?;
                 let [q, buckets] = [span_of(0), span_of(1)];

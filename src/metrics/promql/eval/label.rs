@@ -7,7 +7,12 @@ use crate::metrics::promql::ast::{Expr, Span};
 use crate::metrics::promql::build;
 use std::cmp::Ordering;
 
-pub(super) fn label_replace(table: Table, args: &[Expr], span: Span) -> Outcome<Table> {
+pub(super) fn label_replace(
+    engine: &Engine<'_>,
+    table: Table,
+    args: &[Expr],
+    span: Span,
+) -> Outcome<Table> {
     let [_, to, replacement, from, pattern] = args else {
         return Err(EvalError::new("an argument is missing", span));
     };
@@ -17,9 +22,13 @@ pub(super) fn label_replace(table: Table, args: &[Expr], span: Span) -> Outcome<
         .map_err(|message| EvalError::new(message, pattern.span))?;
     check_label(to_name, to)?;
     let mut table = table.settle();
+    let groups = replacement.matches('$').count();
     for labels in &mut table.labels {
         let value = labels.get(from).unwrap_or_default().to_owned();
         if let Some(found) = regex.captures(&value) {
+            // No group is longer than the value.
+            let longest = replacement.len().saturating_add(groups.saturating_mul(value.len()));
+            engine.keep_labels(labels, longest, span)?;
             let mut new = String::new();
             found.expand(replacement, &mut new);
             *labels = labels.with(to_name, &new);
@@ -28,7 +37,12 @@ pub(super) fn label_replace(table: Table, args: &[Expr], span: Span) -> Outcome<
     renamed(table, to_name).merge(span, false)
 }
 
-pub(super) fn label_join(table: Table, args: &[Expr], span: Span) -> Outcome<Table> {
+pub(super) fn label_join(
+    engine: &Engine<'_>,
+    table: Table,
+    args: &[Expr],
+    span: Span,
+) -> Outcome<Table> {
     let [_, to, between, from @ ..] = args else {
         return Err(EvalError::new("an argument is missing", span));
     };
@@ -44,6 +58,8 @@ pub(super) fn label_join(table: Table, args: &[Expr], span: Span) -> Outcome<Tab
     for labels in &mut table.labels {
         let values: Vec<&str> =
             names.iter().map(|name| labels.get(name).unwrap_or_default()).collect();
+        let length: usize = values.iter().map(|value| value.len() + between.len()).sum();
+        engine.keep_labels(labels, length, span)?;
         let joined = values.join(between);
         *labels = labels.with(to_name, &joined);
     }

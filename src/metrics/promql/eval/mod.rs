@@ -295,6 +295,12 @@ impl<'e> Engine<'e> {
         self.spend(values.saturating_mul(8), span)
     }
 
+    /// Counts new labels that are about to be made from others, a text of so many bytes among them.
+    fn keep_labels(&self, others: &Labels, bytes: usize, span: Span) -> Outcome<()> {
+        // A pair of labels takes four words.
+        self.keep(bytes.div_ceil(8).saturating_add(4 * (1 + others.len())), span)
+    }
+
     fn eval(&self, expr: &Expr, steps: Steps) -> Outcome<Value> {
         self.spend(steps.count, expr.span)?;
         match &expr.kind {

@@ -13,6 +13,9 @@ pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// So many samples of a series are counted together.
+const SPENT_TOGETHER: usize = 1 << 16;
+
 /// The moments that a selector looks at.
 #[derive(Clone, Copy)]
 pub(super) struct Moments {
@@ -215,6 +218,9 @@ impl Engine<'_> {
                 continue;
             }
             looked_at += high - low;
+            if looked_at >= SPENT_TOGETHER {
+                self.spend(std::mem::take(&mut looked_at), span)?;
+            }
             let window = Window { samples: &samples[low..high], start_ms, end_ms };
             // Of a window that is fixed, a parameter may still change from step to step.
             let reached = if moments.fixed { steps.count } else { step + 1 };

@@ -128,6 +128,27 @@ fn an_evaluation_ends_once_it_has_to() {
 }
 
 #[test]
+fn an_evaluation_of_hours_ends_once_it_is_stopped() {
+    let storage = series(&[("x", "a", &[1.0; 2_000])]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (raised, asked) = (Arc::clone(&stop), std::sync::atomic::AtomicUsize::new(0));
+    let check = Check::new(move || {
+        // Somebody asks anew while it is under way.
+        if asked.fetch_add(1, Ordering::Relaxed) == 100 {
+            raised.store(true, Ordering::Relaxed);
+        }
+        None
+    });
+    let limits =
+        Limits { samples: u64::MAX, stop: Some(stop), check: Some(check), ..Limits::default() };
+    let expr = parse("quantile_over_time(0.5, quantile_over_time(0.5, x[8h])[8h:10ms])").unwrap();
+    let moment = Timestamp::from_millis;
+    let found =
+        range(&expr, &storage, moment(0), moment(30_000_000), Duration::from_secs(10), &limits);
+    assert_eq!(found.unwrap_err().message, "the query was stopped");
+}
+
+#[test]
 fn series_that_are_missing_may_be_filled_in() {
     let storage = series(&[("x", "a", &[1.0]), ("x", "b", &[2.0]), ("y", "a", &[10.0])]);
     assert_eq!(one("sum(x + fill_right(100) y)", &storage, 0), Some(113.0));
@@ -217,6 +238,41 @@ fn many_distinct_values_do_not_fill_the_memory() {
     let (end, step) = (moment(29_985_000), Duration::from_secs(15));
     let limits = Limits { samples: 10_000_000, ..Limits::default() };
     assert!(range(&expr, &storage, moment(0), end, step, &limits).is_err());
+}
+
+#[test]
+fn no_expression_takes_more_memory_than_it_may() {
+    let labels = |i: usize| {
+        Labels::new([
+            ("__name__".to_owned(), "x".to_owned()),
+            ("job".to_owned(), format!("{i:0100}")),
+        ])
+    };
+    let sample = |i: u32| Sample { at: Timestamp::from_millis(0), value: f64::from(i) };
+    let storage = Series((0..1_000).map(|i| (labels(i), vec![sample(7)])).collect());
+    let long = "y".repeat(20_000);
+    let many = "$1".repeat(10_000);
+    let doubled = (0..40).fold("x".to_owned(), |inner, _| {
+        format!("label_replace({inner}, \"job\", \"$1$1\", \"job\", \"(.*)\")")
+    });
+    let nested =
+        (0..20).fold("x".to_owned(), |inner, _| format!("sum_over_time(({inner})[1h:1ms])"));
+    for text in [
+        format!("label_replace(x, \"a\", \"{long}\", \"\", \"\")"),
+        format!("label_replace(x, \"a\", \"{many}\", \"job\", \"(.*)\")"),
+        format!("label_join(x, \"a\", \"{long}\", \"job\", \"job\")"),
+        doubled,
+        nested,
+        "max_over_time(x[1h:1ms])".to_owned(),
+        "count_values(\"v\", max_over_time((x * time())[1h:100ms]))".to_owned(),
+        "sum_over_time(vector(1)[290y:1ms])".to_owned(),
+        "max_over_time(x[1d] smoothed) or rate(x[1h:1ms])".to_owned(),
+    ] {
+        let limits = Limits { samples: 2_000_000, ..Limits::default() };
+        let expr = parse(&text).unwrap();
+        let found = instant(&expr, &storage, Timestamp::from_millis(0), &limits);
+        assert!(found.is_err(), "{}", &text[..40]);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Selectors and lists of labels.
 
-use super::{ParseError, Parsed, Parser, node};
+use super::{MAX_REGEXES, ParseError, Parsed, Parser, node};
 use crate::metrics::Matcher;
 use crate::metrics::promql::ast::{Expr, Kind, LabelMatch, MatchKind, Span};
 use crate::metrics::promql::build;
@@ -92,6 +92,14 @@ impl Parser<'_> {
             return Err(self.unexpected("a quoted text to compare the label with"));
         };
         self.take();
+        if matches!(kind, MatchKind::Regex | MatchKind::NotRegex) {
+            self.regexes += 1;
+            if self.regexes > MAX_REGEXES {
+                let message =
+                    format!("more than {MAX_REGEXES} regular expressions in one expression");
+                return Err(ParseError::at(message, value.span));
+            }
+        }
         let one = LabelMatch { name: label, kind, value: text };
         let matcher =
             build::matcher(&one).map_err(|message| ParseError::at(message, value.span))?;

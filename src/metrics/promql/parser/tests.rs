@@ -78,6 +78,11 @@ fn hostile_nesting_and_length_end_in_an_error() {
         "sum by (a) (".repeat(5_000),
         format!("a{}", "[1m:]".repeat(10_000)),
         "a ".repeat(40_000),
+        format!("a[{}5m", "-".repeat(deep)),
+        format!("a[{}", "(".repeat(deep)),
+        format!("a[5m{}]", "*2".repeat(deep)),
+        format!("a offset {}", "min_of(".repeat(5_000)),
+        format!("a{{{}}}", "b=~\"x{200}\",".repeat(100)),
         "{".repeat(deep),
         "[".repeat(deep),
     ] {
