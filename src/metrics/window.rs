@@ -27,19 +27,35 @@ pub enum WindowError {
     Damaged,
 }
 
-/// The memory as bytes.
-pub fn write(memory: &Memory) -> Vec<u8> {
+/// The memory as it was at a moment, still without its checksum: what has to be
+/// done while nobody may change the memory. Any thread makes the rest of it.
+#[derive(Clone, Debug)]
+pub struct Snapshot(Vec<u8>);
+
+impl Snapshot {
+    /// The bytes to be kept.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        let Some((head, body)) = self.0.split_at_mut_checked(HEAD) else { return self.0 };
+        let length = (body.len() as u64).to_le_bytes();
+        let parts: [&[u8]; 4] =
+            [MAGIC, &VERSION.to_le_bytes(), &length, &crc32(body).to_le_bytes()];
+        for (to, from) in head.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        self.0
+    }
+}
+
+/// The memory at this moment: about as much work as copying its bytes.
+pub fn snapshot(memory: &Memory) -> Snapshot {
     let mut out = Writer(vec![0; HEAD]);
     memory.save(&mut out);
-    let mut bytes = out.0;
-    let body = bytes.get(HEAD..).unwrap_or_default();
-    let mut head = Vec::with_capacity(HEAD);
-    head.extend_from_slice(MAGIC);
-    head.extend_from_slice(&VERSION.to_le_bytes());
-    head.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    head.extend_from_slice(&crc32(body).to_le_bytes());
-    bytes.splice(..HEAD, head);
-    bytes
+    Snapshot(out.0)
+}
+
+/// The memory as bytes; where somebody waits for the memory, better [`snapshot`].
+pub fn write(memory: &Memory) -> Vec<u8> {
+    snapshot(memory).into_bytes()
 }
 
 /// The memory that [`write()`] made bytes of, with limits of its own.
@@ -156,10 +172,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// CRC-32 as in zlib (ISO 3309, reflected polynomial 0xedb88320).
+/// CRC-32 as in zlib (ISO 3309, reflected polynomial 0xedb88320), eight bytes at
+/// a time: a table for each of them.
 fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
+    const TABLES: [[u32; 256]; 8] = {
+        let mut tables = [[0; 256]; 8];
         let mut i = 0;
         while i < 256 {
             #[expect(clippy::cast_possible_truncation, reason = "below 256")]
@@ -169,14 +186,33 @@ fn crc32(bytes: &[u8]) -> u32 {
                 crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
                 bit += 1;
             }
-            table[i] = crc;
+            tables[0][i] = crc;
             i += 1;
         }
-        table
+        let mut table = 1;
+        while table < 8 {
+            let mut i = 0;
+            while i < 256 {
+                let before: u32 = tables[table - 1][i];
+                tables[table][i] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
+                i += 1;
+            }
+            table += 1;
+        }
+        tables
     };
-    !bytes
-        .iter()
-        .fold(!0, |crc: u32, &byte| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8))
+    let byte = |table: usize, byte: u8| TABLES[table][usize::from(byte)];
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut crc = !0_u32;
+    for [a, b, c, d, e, f, g, h] in words {
+        let [i, j, k, l] = (crc ^ u32::from_le_bytes([*a, *b, *c, *d])).to_le_bytes();
+        crc = byte(7, i) ^ byte(6, j) ^ byte(5, k) ^ byte(4, l);
+        crc ^= byte(3, *e) ^ byte(2, *f) ^ byte(1, *g) ^ byte(0, *h);
+    }
+    for one in rest {
+        crc = byte(0, crc.to_le_bytes()[0] ^ one) ^ (crc >> 8);
+    }
+    !crc
 }
 
 #[cfg(test)]
@@ -265,6 +301,7 @@ mod tests {
     #[test]
     fn the_checksum_is_the_usual_one() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b"The quick brown fox jumps over the lazy dog"), 0x414f_a339);
     }
 
     proptest! {

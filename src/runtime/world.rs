@@ -207,11 +207,12 @@ impl World {
                     continue;
                 }
             }
-            let (sender, bytes) = tokio::sync::oneshot::channel();
-            self.0.engine.with_memory(move |memory| drop(sender.send(bytes_of(memory))));
-            if let Ok(Some(bytes)) = bytes.await {
+            let (sender, snapshot) = tokio::sync::oneshot::channel();
+            self.0.engine.with_memory(move |memory| drop(sender.send(snapshot_of(memory))));
+            if let Ok(Some(snapshot)) = snapshot.await {
                 let (path, keeping) = (path.clone(), keeping.clone());
                 let write = move || {
+                    let bytes = snapshot.into_bytes();
                     keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes, mode));
                 };
                 // A disk that hangs holds nothing up but the next keeping.
@@ -229,8 +230,8 @@ impl World {
         let (path, mode) = (keeper.files().window(), keeper.files().mode());
         let (sender, done) = std::sync::mpsc::channel();
         self.0.engine.with_memory(move |memory| {
-            if let Some(bytes) = bytes_of(memory)
-                && let Err(error) = state_file::replace(&path, &bytes, mode)
+            if let Some(snapshot) = snapshot_of(memory)
+                && let Err(error) = state_file::replace(&path, &snapshot.into_bytes(), mode)
             {
                 tracing::warn!(path = %path.display(), %error, "the window was not kept");
             }
@@ -572,8 +573,8 @@ async fn copy_into_tmux(text: String) {
     let _ = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
 }
 
-fn bytes_of(memory: &Memory) -> Option<Vec<u8>> {
-    (memory.stats().samples > 0).then(|| window::write(memory))
+fn snapshot_of(memory: &Memory) -> Option<window::Snapshot> {
+    (!memory.is_empty()).then(|| window::snapshot(memory))
 }
 
 #[cfg(test)]

@@ -21,12 +21,65 @@ pub(super) struct Tail {
     pub(super) exemplar: Option<(f64, Option<Timestamp>)>,
 }
 
+/// The labels of a line, and how far they are those of the line before.
+#[derive(Default)]
+pub(super) struct Labels<'a> {
+    /// In the order of the line.
+    pub(super) all: Vec<Label<'a>>,
+    /// The line that they are from; empty where it cannot be gone by.
+    text: &'a str,
+    /// How long its name is.
+    name: usize,
+    /// Where what follows each label's comma begins.
+    ends: Vec<usize>,
+    /// So many of them, and the name, are those of the line before.
+    pub(super) same: usize,
+}
+
+impl<'a> Labels<'a> {
+    /// What was read last says nothing of the next line.
+    pub(super) fn forget(&mut self) {
+        self.text = "";
+    }
+
+    /// Goes on where `line` begins to differ from the line before; the name that
+    /// both have. None where not even a label is the same.
+    fn resume(&mut self, line: &mut Cursor<'a>) -> Option<&'a str> {
+        self.same = 0;
+        if line.at != 0 || self.text.is_empty() {
+            return None;
+        }
+        let common = common(self.text.as_bytes(), line.text.as_bytes());
+        let same = self.ends.partition_point(|end| *end <= common);
+        line.at = *self.ends.get(same.checked_sub(1)?)?;
+        self.same = same;
+        self.all.truncate(same);
+        self.ends.truncate(same);
+        line.text.get(..self.name)
+    }
+}
+
+/// How many bytes both begin with.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let equal = words.take_while(|(a, b)| a == b).count() * 8;
+    let rest = a.iter().skip(equal).zip(b.iter().skip(equal));
+    equal + rest.take_while(|(a, b)| a == b).count()
+}
+
 /// Reads name and labels; the labels go into `labels`.
-pub(super) fn head<'a>(
-    line: &mut Cursor<'a>,
-    labels: &mut Vec<Label<'a>>,
-) -> Result<Head<'a>, Fault> {
-    labels.clear();
+pub(super) fn head<'a>(line: &mut Cursor<'a>, labels: &mut Labels<'a>) -> Result<Head<'a>, Fault> {
+    if let Some(name) = labels.resume(line) {
+        // Until the labels are whole, nothing can be gone by.
+        labels.text = "";
+        read_labels(line, &mut Some(Cow::Borrowed(name)), labels, true)?;
+        distinct(&labels.all, labels.same, 0)?;
+        labels.text = line.text;
+        return Ok(Head { series: &line.text[..line.at], name: Cow::Borrowed(name) });
+    }
+    labels.all.clear();
+    labels.ends.clear();
+    labels.text = "";
     let from = line.at;
     let bare = line.bare_name(true);
     let mut name = (!bare.is_empty()).then_some(Cow::Borrowed(bare));
@@ -38,7 +91,7 @@ pub(super) fn head<'a>(
         line.blanks();
     }
     if line.peek() == Some(b'{') {
-        let empty = !read_labels(line, &mut name, labels)?;
+        let empty = !read_labels(line, &mut name, labels, false)?;
         end = line.at;
         if empty && name.is_none() {
             return Err(Fault { at: from, message: "there is no metric name".into() });
@@ -49,19 +102,25 @@ pub(super) fn head<'a>(
     let Some(name) = name else {
         return Err(Fault { at: from, message: "there is no metric name".into() });
     };
-    distinct(labels, from)?;
+    distinct(&labels.all, 0, from)?;
+    if from == 0 && !bare.is_empty() {
+        labels.text = line.text;
+        labels.name = bare.len();
+    }
     Ok(Head { series: &line.text[from..end], name })
 }
 
-/// Reads `{…}`; whether there was anything in it.
+/// Reads `{…}`, or on after a comma in it where `resumed`; whether there was
+/// anything in it.
 fn read_labels<'a>(
     line: &mut Cursor<'a>,
     name: &mut Option<Cow<'a, str>>,
-    labels: &mut Vec<Label<'a>>,
+    labels: &mut Labels<'a>,
+    resumed: bool,
 ) -> Result<bool, Fault> {
-    let open = line.at;
-    line.at += 1;
-    let mut some = false;
+    let open = if resumed { line.text.find('{').unwrap_or(0) } else { line.at };
+    line.at += usize::from(!resumed);
+    let mut some = resumed;
     loop {
         line.blanks();
         if line.take(b'}') {
@@ -109,11 +168,11 @@ fn read_labels<'a>(
             if label == METRIC_NAME {
                 return Err(Fault { at: from, message: "the label __name__ is reserved".into() });
             }
-            if labels.len() == MAX_LABELS {
+            if labels.all.len() == MAX_LABELS {
                 let message = format!("more than {MAX_LABELS} labels");
                 return Err(Fault { at: from, message: message.into() });
             }
-            labels.push(Label { name: label, value });
+            labels.all.push(Label { name: label, value });
         }
         line.blanks();
         // Prometheus' scraper takes labels in text that no comma parts.
@@ -122,15 +181,20 @@ fn read_labels<'a>(
         if strict && !parted && line.peek() != Some(b'}') {
             return Err(line.expected(", or }"));
         }
+        // A name in quotes among the labels is no label.
+        if parted && labels.ends.len() + 1 == labels.all.len() {
+            labels.ends.push(line.at);
+        }
     }
 }
 
-/// No name twice.
-fn distinct(labels: &[Label<'_>], from: usize) -> Result<(), Fault> {
+/// No name twice; the first `known` labels are known to be so.
+fn distinct(labels: &[Label<'_>], known: usize, from: usize) -> Result<(), Fault> {
     let twice = if labels.len() <= 16 {
         labels
             .iter()
             .enumerate()
+            .skip(known)
             .any(|(i, label)| labels[..i].iter().any(|before| before.name == label.name))
     } else {
         let mut names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
@@ -157,7 +221,7 @@ pub(super) fn ends_series(line: &str, len: usize) -> bool {
 }
 
 /// Reads value, timestamp and exemplar; the exemplar's labels go into `labels`.
-pub(super) fn tail<'a>(line: &mut Cursor<'a>, labels: &mut Vec<Label<'a>>) -> Result<Tail, Fault> {
+pub(super) fn tail<'a>(line: &mut Cursor<'a>, labels: &mut Labels<'a>) -> Result<Tail, Fault> {
     let strict = line.format == Format::OpenMetrics;
     let glued = line.at > 0 && line.text.as_bytes().get(line.at - 1) == Some(&b'}');
     if !line.gap() && (strict || !glued) {
@@ -227,19 +291,20 @@ fn timestamp(line: &mut Cursor<'_>) -> Result<Timestamp, Fault> {
 /// ` {trace_id="x"} 0.67 1600000000.0`, after its `#`.
 fn exemplar<'a>(
     line: &mut Cursor<'a>,
-    labels: &mut Vec<Label<'a>>,
+    labels: &mut Labels<'a>,
 ) -> Result<(f64, Option<Timestamp>), Fault> {
-    labels.clear();
+    *labels = Labels { all: std::mem::take(&mut labels.all), ..Labels::default() };
+    labels.all.clear();
     if !line.gap() || line.peek() != Some(b'{') {
         return Err(line.expected("an exemplar's labels"));
     }
     let from = line.at;
     let mut name = None;
-    read_labels(line, &mut name, labels)?;
+    read_labels(line, &mut name, labels, false)?;
     if name.is_some() {
         return Err(Fault { at: from, message: "an exemplar has labels only, no name".into() });
     }
-    distinct(labels, from)?;
+    distinct(&labels.all, 0, from)?;
     if !line.gap() {
         return Err(line.expected("an exemplar's value"));
     }

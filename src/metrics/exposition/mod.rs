@@ -47,12 +47,23 @@ pub struct SampleLine<'a, 'l> {
     pub name: &'l str,
     /// Its labels in the page's order, empty values included, no name twice.
     pub labels: &'l [Label<'a>],
+    /// How far name and labels are those of a line before.
+    pub like: Option<Like>,
     /// Its value.
     pub value: Value,
     /// The moment that the page gives it.
     pub at: Option<Timestamp>,
     /// The exemplar that comes with it.
     pub exemplar: Option<Exemplar<'a, 'l>>,
+}
+
+/// What a line has in common with one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Like {
+    /// Which one, counted from 1.
+    pub line: u64,
+    /// So many labels are the same, and the name.
+    pub labels: usize,
 }
 
 /// What a sample holds.

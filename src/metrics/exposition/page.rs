@@ -2,8 +2,8 @@
 
 use super::comment::{self, Comment};
 use super::cursor::{Cursor, Fault};
-use super::line::{ends_series, head, tail};
-use super::{Exemplar, Faults, Format, Label, MAX_LINE, Meta, SampleLine, Sink, Value};
+use super::line::{Labels, ends_series, head, tail};
+use super::{Exemplar, Faults, Format, Like, MAX_LINE, Meta, SampleLine, Sink, Value};
 
 /// Reads a page: what is good goes to `sink`, what is not is counted and, for
 /// the first few, described.
@@ -15,8 +15,9 @@ pub fn parse<S: Sink>(body: &[u8], format: Format, sink: &mut S) -> Faults {
         faults: Faults::default(),
         line: 0,
         ended: false,
-        labels: Vec::new(),
-        exemplar_labels: Vec::new(),
+        labels: Labels::default(),
+        looked_up: 0,
+        exemplar_labels: Labels::default(),
     };
     if let Ok(text) = std::str::from_utf8(body) {
         // The usual case: checked once, searched with the quick `str::find`.
@@ -57,8 +58,10 @@ struct Page<'a, 's, S> {
     faults: Faults,
     line: u64,
     ended: bool,
-    labels: Vec<Label<'a>>,
-    exemplar_labels: Vec<Label<'a>>,
+    labels: Labels<'a>,
+    /// The line that they are from.
+    looked_up: u64,
+    exemplar_labels: Labels<'a>,
 }
 
 impl<'a, S: Sink> Page<'a, '_, S> {
@@ -112,6 +115,8 @@ impl<'a, S: Sink> Page<'a, '_, S> {
     }
 
     fn meta(&mut self, family: &str, meta: &Meta<'_>) {
+        // A bound may be written in another way from here on.
+        self.labels.forget();
         self.sink.meta(family, meta);
     }
 
@@ -129,16 +134,19 @@ impl<'a, S: Sink> Page<'a, '_, S> {
             line.at = 0;
         }
         let head = head(line, &mut self.labels)?;
+        let like = Like { line: self.looked_up, labels: self.labels.same };
+        self.looked_up = self.line;
         let tail = tail(line, &mut self.exemplar_labels)?;
         self.sink.sample(&SampleLine {
             line: self.line,
             series: head.series,
             name: &head.name,
-            labels: &self.labels,
+            labels: &self.labels.all,
+            like: (like.labels > 0).then_some(like),
             value: tail.value,
             at: tail.at,
             exemplar: tail.exemplar.map(|(value, at)| Exemplar {
-                labels: &self.exemplar_labels,
+                labels: &self.exemplar_labels.all,
                 value,
                 at,
             }),

@@ -51,14 +51,9 @@ impl Memory {
         let mut lost = false;
         let mut idle = false;
         for series in &mut self.series {
-            let old = series.sealed.iter().take_while(|chunk| chunk.last_at < oldest).count();
-            if old > 0 {
-                freed += series.sealed.drain(..old).map(|chunk| chunk_bytes(&chunk)).sum::<usize>();
-                lost = true;
-            }
-            if series.sealed.capacity() > 2 * series.sealed.len() + 4 {
-                series.sealed.shrink_to_fit();
-            }
+            let gone = series.forget_before(oldest);
+            freed += gone;
+            lost = lost || gone > 0;
             idle = idle || series.last_at().is_none_or(|last| last < oldest);
         }
         self.bytes = self.bytes.saturating_sub(freed);
@@ -99,6 +94,11 @@ impl Memory {
                 self.by_owner.remove(&watched.owner);
             }
         }
+    }
+
+    /// Forgets the series of one owner that have ended.
+    pub(super) fn forget_ended(&mut self, slot: u32) {
+        self.remove(|series| series.target == slot && series.is_stale());
     }
 
     /// Takes series out and numbers the others anew.

@@ -267,7 +267,6 @@ fn series(from: &mut Reader<'_>, index: &Index, ranks: &[u32]) -> Option<Series>
     let mut series = Series::new(pairs.into(), from.small()?);
     series.last = from.bits()?;
     let chunks = from.count()?;
-    series.sealed.reserve_exact(chunks.saturating_sub(1).min(from.left() / 16));
     let mut last_at = None;
     for left in (0..chunks).rev() {
         let chunk = chunk(from)?;
@@ -275,7 +274,7 @@ fn series(from: &mut Reader<'_>, index: &Index, ranks: &[u32]) -> Option<Series>
         last_at.is_none_or(|last| last < chunk.first_at).then_some(())?;
         last_at = Some(chunk.last_at);
         if left > 0 {
-            series.sealed.push(chunk);
+            series.add_sealed(chunk);
         } else {
             series.head = chunk.open();
         }

@@ -17,16 +17,19 @@ pub(super) struct Line {
     same_names: bool,
     /// How many labels the line before had.
     before: usize,
+    /// Its number on the page; none where it cannot be gone by.
+    pub(super) number: Option<u64>,
     /// For each place in the order of names the one on the page.
     order: Vec<u16>,
     sorted: Vec<PairId>,
 }
 
 impl Line {
-    /// Begins with the next line.
-    pub(super) fn begin(&mut self) {
+    /// Begins with the next line, of which the first `same` labels are those of
+    /// the line before.
+    pub(super) fn begin(&mut self, same: usize) {
         self.before = self.used;
-        self.used = 0;
+        self.used = same.min(self.own);
         self.same_names = true;
     }
 

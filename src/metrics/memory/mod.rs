@@ -19,7 +19,7 @@ mod token;
 pub use record::{Recorded, Recorder};
 pub use target::Target;
 
-use crate::domain::{Malformed, ScrapeReading, Timestamp};
+use crate::domain::{Malformed, ScrapeReading, Timestamp, harmless_within};
 use crate::metrics::exposition::{MAX_DESCRIBED, MetricKind, PageError};
 use index::Index;
 use select::Resolved;
@@ -113,9 +113,11 @@ pub struct Stats {
 /// How much of a job is in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobStats {
+    /// Its targets, those of which only old samples are left included.
+    pub targets: usize,
     /// Series of its targets.
     pub series: usize,
-    /// Its oldest sample.
+    /// When the oldest scrape was of which a sample is left.
     pub oldest: Option<Timestamp>,
 }
 
@@ -228,34 +230,37 @@ impl Memory {
         self.targets.iter().flatten()
     }
 
-    /// How full it is. Looks at every chunk; not for each frame.
+    /// How full it is. Looks at every series, but at no sample.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats {
-            targets: self.watched().filter(|watched| watched.job().is_some()).count(),
             series: self.series.len(),
+            samples: self.series.iter().map(Series::count).sum(),
             bytes: self.bytes(),
             ..Stats::default()
         };
-        for job in self.watched().filter_map(Watched::job) {
-            stats.jobs.entry(job.to_owned()).or_default();
-        }
-        for series in &self.series {
-            let watched = self.targets.get(series.target as usize).and_then(Option::as_ref);
-            let of = match watched.and_then(Watched::job) {
-                Some(job) => stats.jobs.get_mut(job),
-                None => Some(&mut stats.recorded),
+        for watched in self.watched() {
+            let of = match watched.job() {
+                Some(job) => {
+                    stats.targets += 1;
+                    stats.jobs.entry(job.to_owned()).or_default()
+                }
+                None => &mut stats.recorded,
             };
-            let first = series.first_at().map(Timestamp::from_millis);
-            if let Some(of) = of {
-                of.series += 1;
-                of.oldest = match (of.oldest, first) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-            stats.samples += series.count();
+            of.series += watched.series;
+            of.targets += 1;
+            // A moment stays as long as a sample of it.
+            let oldest = watched.times.at.first().filter(|_| watched.series > 0);
+            of.oldest = match (of.oldest, oldest.copied().map(Timestamp::from_millis)) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
         }
         stats
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
     }
 
     /// Bytes that it takes, near enough.
@@ -293,13 +298,27 @@ impl Memory {
     }
 }
 
-/// Why there is no room for more series, in words.
-fn full(series: usize, limits: &Limits) -> String {
-    if series >= limits.series_per_target {
-        format!("more than {} series: the rest is not taken", limits.series_per_target)
-    } else {
+/// Why samples of new series were not taken, in words: `who` sent them, `seen`
+/// samples in all.
+fn refusal(who: &str, seen: u64, refused: u64, few_bytes: bool, limits: &Limits) -> String {
+    let who = harmless_within(who, 120);
+    if few_bytes {
         let mebibytes = limits.bytes >> 20;
-        format!("the sample memory of {mebibytes} MiB is full: new series are not taken")
+        format!(
+            "the sample memory of {mebibytes} MiB is full: {refused} samples of new series of {who} \
+             were not taken; raise memory.bytes, or scrape less"
+        )
+    } else {
+        let most = limits.series_per_target;
+        let has = if seen > most as u64 {
+            format!("{who} sends {seen} series, {most} are allowed")
+        } else {
+            format!("{who} has {most} series in memory with those that ended, no more are allowed")
+        };
+        format!(
+            "{has}: {refused} new ones were not taken; drop labels whose values never repeat, or \
+             raise memory.series_per_target"
+        )
     }
 }
 
@@ -311,5 +330,7 @@ fn describe(summary: &mut PageSummary, total: u64, first: Vec<Malformed>) {
     summary.first_malformed.truncate(MAX_DESCRIBED);
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::index::PairId;
 use super::series::{NONE, Series, SeriesId};
 use super::target::{Owner, Watched, Written};
-use super::{Memory, full};
+use super::{Memory, refusal};
 use crate::domain::{Labels, Timestamp};
 use crate::metrics::Sample;
 use std::time::Duration;
@@ -85,9 +85,7 @@ impl Memory {
         let mut seen: Vec<SeriesId> = Vec::new();
         for (labels, value) in samples {
             let Some(id) = self.series_of(&labels, group, slot) else {
-                let limits = self.limits;
                 recorded.refused += 1;
-                recorded.refusal.get_or_insert_with(|| full(group.series, &limits));
                 continue;
             };
             let pushed = self.with_series(id, |series| {
@@ -100,6 +98,12 @@ impl Memory {
                 recorded.dropped += 1;
             }
             seen.push(id);
+        }
+        if recorded.refused > 0 {
+            let few_bytes = group.series < self.limits.series_per_target;
+            let all = recorded.samples + recorded.dropped + recorded.refused;
+            let why = refusal(by.group, all, recorded.refused, few_bytes, &self.limits);
+            recorded.refusal = Some(why);
         }
         seen.sort_unstable();
         seen.dedup();
@@ -345,7 +349,13 @@ mod tests {
         });
         let recorded = memory.record(BY, at(STEP), of(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]));
         assert_eq!((recorded.samples, recorded.refused), (2, 1));
-        assert_eq!(recorded.refusal.as_deref(), Some("more than 2 series: the rest is not taken"));
+        assert_eq!(
+            recorded.refusal.as_deref(),
+            Some(
+                "rules.yml;a sends 3 series, 2 are allowed: 1 new ones were not taken; drop labels \
+                 whose values never repeat, or raise memory.series_per_target"
+            )
+        );
         take(&mut memory, "a 1\n", STEP);
         memory.expire(at(10_000_000));
         assert_eq!(memory.stats(), Stats { bytes: memory.bytes(), ..Stats::default() });

@@ -6,7 +6,7 @@ use super::naming::{bound, free_name};
 use super::pages::Pages;
 use super::series::{NONE, Series, SeriesId, chunk_bytes};
 use super::target::{Owner, Target, Watched};
-use super::{Limits, Memory, Metadata, PageSummary, describe, full};
+use super::{Memory, Metadata, PageSummary, describe, refusal};
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Malformed, Timestamp};
 use crate::metrics::exposition::{
@@ -39,8 +39,12 @@ impl Memory {
         at: Timestamp,
     ) -> Result<PageSummary, PageError> {
         self.make_room(at);
-        let used = self.bytes();
         let slot = self.slot(Owner::Target(target.clone()));
+        // Who sends ever new series has but one page of them; the others lose nothing.
+        if self.targets.get(slot as usize).and_then(Option::as_ref).is_some_and(|w| w.over) {
+            self.forget_ended(slot);
+        }
+        let used = self.bytes();
         let Some(mut watched) = self.targets.get_mut(slot as usize).and_then(Option::take) else {
             return Ok(PageSummary::default());
         };
@@ -66,6 +70,7 @@ impl Memory {
             scraped: 0,
             grown: (0, 0),
             unread: Vec::new(),
+            few_bytes: false,
             summary: PageSummary::default(),
         };
         scrape.enter_own();
@@ -73,10 +78,16 @@ impl Memory {
         if !late {
             scrape.finish(outcome.is_ok() && page.is_some(), took);
         }
-        let mut summary = scrape.summary;
-        let grown = scrape.grown;
+        let (mut summary, scraped) = (scrape.summary, scrape.scraped);
+        let (grown, few_bytes) = (scrape.grown, scrape.few_bytes);
         self.bytes = (self.bytes + grown.0).saturating_sub(grown.1);
         summary.series = watched.series as u64;
+        watched.over = summary.refused > 0 && !few_bytes;
+        if summary.refused > 0 {
+            let who = format!("{} {}", target.job(), target.instance());
+            let why = refusal(&who, scraped, summary.refused, few_bytes, &self.limits);
+            summary.refusal = Some(why);
+        }
         if let Some(slot) = self.targets.get_mut(slot as usize) {
             *slot = Some(watched);
         }
@@ -126,6 +137,8 @@ struct Scrape<'m> {
     grown: (usize, usize),
     /// Lines that were read and are of no use.
     unread: Vec<Malformed>,
+    /// Series were refused for want of bytes.
+    few_bytes: bool,
     summary: PageSummary,
 }
 
@@ -284,12 +297,18 @@ impl Scrape<'_> {
     fn series(&mut self, sample: &SampleLine<'_, '_>) -> Option<SeriesId> {
         let limits = self.memory.limits;
         let bytes = (self.used + self.grown.0).saturating_sub(self.grown.1);
-        let room = self.watched.series < limits.series_per_target && bytes < limits.bytes;
+        let most = limits.series_per_target.saturating_add(OWN.len());
+        let room = self.watched.series < most && bytes < limits.bytes;
         let mut line = std::mem::take(&mut self.line);
-        line.begin();
+        // The name, and the labels that are the same and have a value.
+        let like = sample.like.filter(|like| line.number == Some(like.line));
+        let (same, rest) = sample.labels.split_at(like.map_or(0, |like| like.labels));
+        let given = same.iter().filter(|label| !label.value.is_empty()).count();
+        line.begin(if like.is_some() { given + 1 } else { 0 });
         let (index, metadata) = (&mut self.memory.index, &self.memory.metadata);
-        let mut known = line.enter(index, METRIC_NAME, sample.name, room);
-        for label in sample.labels {
+        let mut known = like.is_some() || line.enter(index, METRIC_NAME, sample.name, room);
+        let mut renamed = false;
+        for label in rest {
             if label.value.is_empty() {
                 continue;
             }
@@ -298,10 +317,13 @@ impl Scrape<'_> {
                 known &= line.enter(index, &label.name, &value, room);
             } else {
                 let name = free_name(&label.name, self.target, sample);
+                renamed |= name != label.name;
                 known &= line.enter(index, &name, &value, room);
             }
         }
         line.own = line.used;
+        // A new name depends on labels that may follow.
+        line.number = Some(sample.line).filter(|_| known && !renamed);
         for (name, value) in self.target.iter() {
             known &= line.enter(index, name, value, room);
         }
@@ -316,16 +338,11 @@ impl Scrape<'_> {
         }
         self.line = line;
         if id == NONE {
-            self.refuse(&limits);
+            self.summary.refused += 1;
+            self.few_bytes = bytes >= limits.bytes;
             return None;
         }
         Some(id)
-    }
-
-    fn refuse(&mut self, limits: &Limits) {
-        self.summary.refused += 1;
-        let series = self.watched.series;
-        self.summary.refusal.get_or_insert_with(|| full(series, limits));
     }
 }
 

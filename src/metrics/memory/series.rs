@@ -24,6 +24,8 @@ pub(super) struct Series {
     pub(super) seen: u32,
     /// Its line in the target's last page.
     pub(super) row: u32,
+    /// How many samples are in full chunks.
+    sealed_samples: u32,
     /// The newest value.
     pub(super) last: f64,
     /// Full chunks, the oldest first.
@@ -40,6 +42,7 @@ impl Series {
             target,
             seen: u32::MAX,
             row: u32::MAX,
+            sealed_samples: 0,
             last: 0.0,
             sealed: Vec::new(),
             head: Head::default(),
@@ -72,8 +75,7 @@ impl Series {
             self.head.push(before, value, at);
         } else {
             if self.head.count > 0 {
-                self.sealed.reserve_exact(1);
-                self.sealed.push(self.head.seal());
+                self.add_sealed(self.head.seal());
             }
             self.head.begin(place, timed, at, value);
         }
@@ -98,10 +100,30 @@ impl Series {
         }
     }
 
+    /// Adds a full chunk, newer than all that are there.
+    pub(super) fn add_sealed(&mut self, chunk: Sealed) {
+        self.sealed_samples += u32::from(chunk.count);
+        self.sealed.reserve_exact(1);
+        self.sealed.push(chunk);
+    }
+
+    /// Forgets full chunks that ended before `oldest`; the bytes that were theirs.
+    pub(super) fn forget_before(&mut self, oldest: i64) -> usize {
+        let old = self.sealed.iter().take_while(|chunk| chunk.last_at < oldest).count();
+        let mut freed = 0;
+        for chunk in self.sealed.drain(..old) {
+            self.sealed_samples -= u32::from(chunk.count);
+            freed += chunk_bytes(&chunk);
+        }
+        if self.sealed.capacity() > 2 * self.sealed.len() + 4 {
+            self.sealed.shrink_to_fit();
+        }
+        freed
+    }
+
     /// How many samples there are.
     pub(super) fn count(&self) -> u64 {
-        let sealed: u64 = self.sealed.iter().map(|chunk| u64::from(chunk.count)).sum();
-        sealed + u64::from(self.head.count)
+        u64::from(self.sealed_samples) + u64::from(self.head.count)
     }
 
     /// The first place of its target's moments that it needs.

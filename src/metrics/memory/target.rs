@@ -94,6 +94,8 @@ pub(super) struct Watched {
     pub(super) own: [SeriesId; 3],
     /// How many series it has.
     pub(super) series: usize,
+    /// Whether it had more series than it may have when it was scraped last.
+    pub(super) over: bool,
     /// For a group what each of its rules has recorded.
     pub(super) rules: BTreeMap<Arc<str>, Written>,
 }
@@ -108,6 +110,7 @@ impl Watched {
             alive: false,
             own: [NONE; 3],
             series: 0,
+            over: false,
             rules: BTreeMap::new(),
         }
     }

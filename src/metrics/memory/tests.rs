@@ -185,9 +185,14 @@ fn a_target_over_its_limit_is_cut_off_and_the_others_live() {
         .collect();
     for scrape in 1..4 {
         let summary = take(&mut memory, &body, scrape * STEP);
-        assert_eq!(summary.refusal.as_deref(), Some("more than 10 series: the rest is not taken"));
-        assert_eq!(summary.samples + summary.refused, 20);
-        assert!((7..=10).contains(&summary.samples), "{}", summary.samples);
+        assert_eq!(
+            summary.refusal.as_deref(),
+            Some(
+                "api 10.0.0.1:80 sends 20 series, 10 are allowed: 10 new ones were not taken; drop \
+                 labels whose values never repeat, or raise memory.series_per_target"
+            )
+        );
+        assert_eq!((summary.samples, summary.refused), (10, 10));
     }
     let other = Target::new("web", "h:1", [("", ""); 0]);
     let summary = memory.take_page(&other, "", b"a 1\n", Duration::ZERO, at(STEP)).unwrap();
@@ -384,4 +389,53 @@ proptest! {
             }
         }
     }
+}
+
+/// A page of so many series that no page before it had.
+fn new_series(page: usize, count: usize) -> String {
+    (0..count).map(|i| format!("churn{{id=\"{page}-{i}\"}} {i}\n")).collect()
+}
+
+#[test]
+fn who_sends_ever_new_series_is_cut_off_and_the_others_live() {
+    let limits = Limits { series_per_target: 2_000, ..Limits::default() };
+    let mut memory = Memory::new(limits);
+    let other = Target::new("web", "h:1", [("", ""); 0]);
+    let quiet: String = (0..50).map(|i| format!("a{{i=\"{i}\"}} {i}\n")).collect();
+    let mut early = 0;
+    for scrape in 1..40_usize {
+        let now = i64::try_from(scrape).unwrap() * STEP;
+        let summary = take(&mut memory, &new_series(scrape, 10_000), now);
+        // Every second page finds those of the page before still there.
+        let taken = if scrape % 2 == 1 { 2_000 } else { 0 };
+        assert_eq!((summary.samples, summary.refused), (taken, 10_000 - taken), "{scrape}");
+        let said = summary.refusal.unwrap();
+        assert!(
+            said.starts_with("api 10.0.0.1:80 sends 10000 series, 2000 are allowed: "),
+            "{said}"
+        );
+        let took = Duration::from_millis(5);
+        let summary = memory.take_page(&other, "", quiet.as_bytes(), took, at(now)).unwrap();
+        assert_eq!((summary.samples, summary.refusal), (50, None));
+        assert_eq!(memory.stats().series, 2_000 + 50 + 6);
+        if scrape == 4 {
+            early = memory.bytes();
+        }
+    }
+    assert!(memory.bytes() < early + early / 4, "{} after {early}", memory.bytes());
+    assert!(values(&memory, "a").iter().all(|samples| samples.split(' ').count() == 39));
+    // It behaves again.
+    take(&mut memory, "churn 1\n", 100 * STEP);
+    assert_eq!(take(&mut memory, "churn 2\nnew 1\n", 101 * STEP).refused, 0);
+    memory.take_page(&other, "", quiet.as_bytes(), Duration::ZERO, at(5_000 * STEP)).unwrap();
+    memory.expire(at(5_000 * STEP));
+    assert_eq!(memory.stats().series, 53);
+    assert!(memory.bytes() < early / 10, "{} after {early}", memory.bytes());
+}
+
+#[test]
+fn a_page_of_as_many_series_as_are_allowed_is_taken_whole() {
+    let mut memory = Memory::new(Limits { series_per_target: 100, ..Limits::default() });
+    assert_eq!(take(&mut memory, &new_series(0, 100), STEP).refusal, None);
+    assert_eq!(take(&mut memory, &new_series(0, 100), 2 * STEP).refusal, None);
 }
