@@ -58,6 +58,7 @@ fn told(kind: &str, from: usize) -> AlertsReading {
             annotations: BTreeMap::from([("summary".into(), summary)]),
             state: AlertState::Firing,
             since: Timestamp::from_millis(1_000),
+            since_at_least: false,
             quiet: Vec::new(),
             receivers: vec!["team".into()],
             expression: "disk_free / disk_size < 0.1".into(),

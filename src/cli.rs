@@ -65,6 +65,12 @@ pub enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Check and test Prometheus rule files.
+    Rules {
+        /// What to do with them.
+        #[command(subcommand)]
+        what: Rules,
+    },
     /// Ask a PromQL expression, on the metrics server or over the scraped targets.
     Query {
         /// The expression.
@@ -225,6 +231,23 @@ pub enum Command {
         /// The tool, and what it is called with.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
+    },
+}
+
+/// What is done with rule files.
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Say all that is wrong with rule files, as Prometheus would refuse them.
+    Check {
+        /// The rule files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Run unit tests of rules, files as `promtool test rules` takes them.
+    Test {
+        /// The files of tests.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
 }
 

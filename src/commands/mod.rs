@@ -19,6 +19,7 @@ mod practice_service;
 mod practice_tool;
 mod query;
 mod rehearse;
+mod rules;
 mod run;
 mod runbooks;
 mod runs;
@@ -26,7 +27,7 @@ mod schema;
 mod validate;
 mod watch;
 
-use crate::cli::{Cli, Command, QueryForm, UNKNOWN};
+use crate::cli::{Cli, Command, QueryForm, Rules, UNKNOWN};
 use crate::config::discover::{self, DiscoverError, Found};
 use crate::demo::Part;
 use crate::runtime::clock::Clock;
@@ -75,6 +76,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::Glance { json, cached, deadline }) => {
             glance::run(config, *json, *cached, *deadline)
         }
+        Some(Command::Rules { what: Rules::Check { files } }) => rules::run_check(files),
+        Some(Command::Rules { what: Rules::Test { files } }) => rules::run_test(files),
         Some(Command::Query { expr, range, step, at, json, csv, chart }) => {
             let range = range.map(|length| AskRange { length, step: *step });
             let form = match (json, csv, chart) {

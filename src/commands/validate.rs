@@ -14,11 +14,11 @@ use crate::runtime::assemble::Assembled;
 use crate::runtime::headless;
 use crate::runtime::poller::PollEnd;
 use crate::runtime::runs::{library, names::names};
-use crate::sources::{Brought, Page};
+use crate::sources::{Brought, Page, local};
 use crate::store::certificate_at;
 use color_eyre::Result;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub(super) fn run(config: Option<&Path>, live: bool) -> Result<ExitCode> {
         units::count(inventory.signals.len(), "signal"),
     );
     let mut all_answer = books(&assembled, &mut out)?;
+    all_answer &= rules(&assembled, &mut out)?;
     if live {
         let longest = inventory.sources.iter().map(|info| info.timeout + TO_SAY).max();
         let deadline = DEADLINE.max(longest.unwrap_or_default());
@@ -97,6 +98,39 @@ fn books(assembled: &Assembled, out: &mut String) -> Result<bool> {
     let wrong = if sound { "" } else { ", not all can be run" };
     writeln!(out, "{count}{unwise}{wrong}")?;
     Ok(sound)
+}
+
+/// What is wrong with the rule files; whether all of their rules are evaluated.
+fn rules(assembled: &Assembled, out: &mut String) -> Result<bool> {
+    if assembled.config.rules.is_empty() {
+        return Ok(true);
+    }
+    let patterns: Vec<PathBuf> = assembled.config.rules.iter().map(PathBuf::from).collect();
+    let (paths, notes) = local::find(&patterns);
+    for note in &notes {
+        complain(&format!("warning: {note}"));
+    }
+    let checked = super::rules::check(&paths);
+    let kept = assembled.config.memory.keep;
+    for (path, name, wanted) in checked.windows.iter().filter(|(_, _, wanted)| *wanted > kept) {
+        let (wanted, kept) = (units::duration(*wanted), units::duration(kept));
+        complain(&format!(
+            "warning: {}: {name} looks back {wanted}, and {kept} are kept: [memory] keep",
+            harmless(&path.to_string_lossy())
+        ));
+    }
+    let wrong = match checked.broken {
+        0 => String::new(),
+        some => format!(", {} broken", units::count(some, "file")),
+    };
+    writeln!(
+        out,
+        "{}, {}, {}{wrong}",
+        units::count(paths.len(), "rule file"),
+        units::count(checked.alerts, "alerting rule"),
+        units::count(checked.records, "recording rule"),
+    )?;
+    Ok(checked.broken == 0)
 }
 
 /// The bytes of a line, without the blanks around its text.

@@ -34,6 +34,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Pages that are scraped.
     pub scrapes: Vec<Scrape>,
+    /// Patterns of rule files; `~/` still in them.
+    pub rules: Vec<String>,
     /// Groups of hosts.
     pub hosts: Vec<Hosts>,
     /// Backups of data sets.
@@ -213,6 +215,7 @@ impl Config {
             services: services(&root, &poll, kinds, mistakes),
             scrapes: root.named("scrape").iter().map(|table| scrape(table, mistakes)).collect(),
             hosts: root.named("hosts").iter().map(|table| hosts(table, mistakes)).collect(),
+            rules: root.texts("rules"),
             backups: backups(&root),
             releases: releases(&root),
             runbooks: runbooks(&root, &root.text("environment")),
@@ -226,6 +229,11 @@ impl Config {
         };
         check_services(&root, mistakes);
         check_projects(&root, mistakes);
+        if !config.rules.is_empty() && config.scrapes.is_empty() {
+            let words = "nothing is scraped here, so no rule has samples to look at";
+            let help = "add a [scrape.NAME], or leave the rules to the metrics server";
+            mistakes.unwise(root.span_of("rules"), words, help);
+        }
         config.check_jobs(mistakes);
         config.check_expressions(text, mistakes);
         check_promql(&config, text, mistakes);

@@ -24,6 +24,9 @@ pub struct AlertsReading {
     pub watchdog: Option<Watchdog>,
     /// Rules that cannot be evaluated: nothing else will say so.
     pub broken_rules: Vec<BrokenRule>,
+    /// Alerting rules that look further back than has been seen.
+    #[serde(default)]
+    pub unknown_rules: Vec<UnknownRule>,
     /// How many alerting rules there are, where told.
     pub rules: Option<u64>,
     /// Parts that could not be read: `silences: HTTP 500`.
@@ -74,6 +77,16 @@ impl AlertsReading {
         (!words.is_empty()).then(|| words.join("; "))
     }
 
+    /// The rules of which nothing is known yet, in words: `2 rules unknown: 40s
+    /// of 5m seen`, of the one that takes longest.
+    pub fn unknown_words(&self) -> Option<String> {
+        let furthest = |rule: &&UnknownRule| rule.wanted.saturating_sub(rule.seen);
+        let rule = self.unknown_rules.iter().max_by_key(furthest)?;
+        let count = super::units::count(self.unknown_rules.len(), "rule");
+        let (seen, wanted) = (super::units::age(rule.seen), super::units::age(rule.wanted));
+        Some(format!("{count} unknown: {seen} of {wanted} seen"))
+    }
+
     /// What it tells, in a few words: `12 alerts fire, 3 silenced`.
     pub fn words(&self) -> String {
         let (mut firing, mut pending, mut silenced, mut inhibited, mut muted) = (0, 0, 0, 0, 0);
@@ -102,7 +115,8 @@ impl AlertsReading {
         ];
         let others = others.iter().filter(|(many, _)| *many > 0);
         let others = others.map(|(many, word)| format!(", {many} {word}"));
-        std::iter::once(fire).chain(others).collect()
+        let unknown = self.unknown_words().map(|words| format!(", {words}"));
+        std::iter::once(fire).chain(others).chain(unknown).collect()
     }
 }
 
@@ -130,6 +144,9 @@ pub struct Reported {
     pub severity: Severity,
     /// Since when; the epoch where that is not told.
     pub since: Timestamp,
+    /// Its beginning was not seen: `since` is the latest it can be.
+    #[serde(default)]
+    pub since_at_least: bool,
     /// What keeps it quiet; empty where nothing does.
     pub quiet: Vec<Quiet>,
     /// Who is told of it.
@@ -239,6 +256,20 @@ pub struct BrokenRule {
     pub group: String,
     /// Why, in words, harmless to show.
     pub error: String,
+}
+
+/// An alerting rule of which nobody knows yet whether it fires: it looks further
+/// back than has been seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownRule {
+    /// Its name.
+    pub name: String,
+    /// The group that it is in.
+    pub group: String,
+    /// This much was seen.
+    pub seen: Duration,
+    /// This much is needed.
+    pub wanted: Duration,
 }
 
 /// What a metrics server says of the targets that it scrapes.

@@ -23,7 +23,7 @@ pub mod words;
 pub use alert::{Alert, AlertState, Severity};
 pub use alerting::{
     AlertsReading, BrokenRule, Cluster, Notifications, Quiet, Reported, Silence, SilenceState,
-    TargetDown, TargetsReading, Watchdog, is_watchdog,
+    TargetDown, TargetsReading, UnknownRule, Watchdog, is_watchdog,
 };
 pub use backup::{
     BackupProblem, BackupReading, BackupRole, Fault, FullCheck, RestoreTest, Running, Snapshot,

@@ -98,6 +98,11 @@ fn alerts(
         add("broken rule", format!("{} in {}: {}", rule.name, rule.group, rule.error));
     }
     more(reading.broken_rules.len(), add);
+    for rule in reading.unknown_rules.iter().take(NAMED) {
+        let (seen, wanted) = (units::age(rule.seen), units::age(rule.wanted));
+        add("unknown", format!("{} in {}: {seen} of {wanted} seen", rule.name, rule.group));
+    }
+    more(reading.unknown_rules.len(), add);
     if let Some(cluster) = &reading.cluster {
         add(
             "cluster",

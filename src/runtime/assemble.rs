@@ -3,7 +3,7 @@
 use super::clock;
 use super::kept::KeptFiles;
 use super::paths::StateFolder;
-use crate::config::{Config, Found, Mistakes, in_one_line, render};
+use crate::config::{Config, Found, Mistakes, home_path, in_one_line, render};
 use crate::domain::{Inventory, Role, ServiceName, SourceId, SourceInfo};
 use crate::metrics::{Limits, Target};
 
@@ -64,7 +64,12 @@ impl Assembled {
     pub fn of(found: &Found, color: bool) -> Result<Self, ConfigMistakes> {
         let Found { path, text } = found;
         let mut mistakes = Mistakes::default();
-        let config = Config::read(text, &kind_keys(), &mut mistakes);
+        let mut config = Config::read(text, &kind_keys(), &mut mistakes);
+        let path_of_all = absolute(path);
+        let folder = path_of_all.parent().unwrap_or(Path::new("/"));
+        for pattern in &mut config.rules {
+            *pattern = folder.join(home_path(pattern)).to_string_lossy().into_owned();
+        }
         let targets = config.services.iter().map(|service| service.checks.len()).sum::<usize>()
             + config.scrapes.iter().map(|scrape| scrape.targets.len()).sum::<usize>();
         let shared = Shared::new(clock::monotonic, targets);

@@ -4,13 +4,15 @@
 //! Nobody waits here for an evaluation: pages and questions go in, readings and
 //! answers come out. Of two questions with one id the newer one is answered.
 
+mod rules;
+
 use super::clock;
 use super::isolate::isolated_call;
-use crate::domain::{EngineKind, PollError, ScrapeReading, Timestamp};
+use crate::domain::{AlertsReading, EngineKind, PollError, ScrapeReading, Timestamp};
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Annotation, Expr, ParseError};
 use crate::metrics::{Coverage, Data, coverage, seen_from};
-use crate::sources::Page;
+use crate::sources::{EvaluateRules, Page};
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
 use std::collections::{HashMap, VecDeque};
@@ -70,6 +72,7 @@ enum Job {
     Stop(AskId),
     Question { ask: Ask, reply: oneshot::Sender<Arc<Answer>> },
     With(Box<dyn FnOnce(&mut Memory) + Send>),
+    Rules { rules: EvaluateRules, reply: oneshot::Sender<AlertsReading> },
 }
 
 type Read = Result<ScrapeReading, PollError>;
@@ -111,6 +114,9 @@ impl Engine {
             current: Arc::clone(&current),
             waiting: Arc::clone(&waiting),
             out: out.clone(),
+            rules: rules::Rules::default(),
+            rules_at: None,
+            rules_asked: Vec::new(),
         };
         let thread =
             std::thread::Builder::new().name("engine".into()).spawn(move || worker.run(&inbox))?;
@@ -186,6 +192,14 @@ impl Engine {
         answer.await.ok()
     }
 
+    /// Evaluates the rules that are due; what they say then. `None` where the
+    /// engine has ended.
+    pub async fn evaluate_rules(&self, rules: EvaluateRules) -> Option<AlertsReading> {
+        let (reply, reading) = oneshot::channel();
+        self.jobs.send(Job::Rules { rules, reply }).ok()?;
+        reading.await.ok()
+    }
+
     /// Lets `work` have the memory, after all that was sent before: to take a
     /// kept window up, or to keep one where nobody can wait.
     pub fn with_memory(&self, work: impl FnOnce(&mut Memory) + Send + 'static) {
@@ -209,6 +223,11 @@ struct Worker {
     current: Current,
     waiting: Arc<AtomicUsize>,
     out: mpsc::Sender<Msg>,
+    rules: rules::Rules,
+    /// The moment that rules are evaluated at next.
+    rules_at: Option<Timestamp>,
+    /// Who waits for what the rules say.
+    rules_asked: Vec<oneshot::Sender<AlertsReading>>,
 }
 
 impl Worker {
@@ -221,7 +240,15 @@ impl Worker {
                 while let Ok(job) = inbox.try_recv() {
                     self.take(job);
                 }
-                let Some(ask) = self.asks.pop_front() else { break };
+                let ask = self.asks.pop_front();
+                // Between two rules pages are read and questions answered.
+                let more = self.evaluate_rule();
+                let Some(ask) = ask else {
+                    if more {
+                        continue;
+                    }
+                    break;
+                };
                 answers.extend(self.answer(ask));
                 if answers.len() >= BATCH && !self.deliver(&mut answers) {
                     return;
@@ -243,8 +270,17 @@ impl Worker {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 // Nobody waits any more when the poll was given up.
                 let _ = reply.send(self.read(&target, &page, at));
+                self.came(&target, at);
             }
-            Job::Failed { target, took, at } => self.memory.target_failed(&target, took, at),
+            Job::Failed { target, took, at } => {
+                self.memory.target_failed(&target, took, at);
+                self.came(&target, at);
+            }
+            Job::Rules { rules, reply } => {
+                self.rules.install(&rules.book, &mut self.memory, rules.now);
+                self.rules_at(rules.now);
+                self.rules_asked.push(reply);
+            }
             Job::Forget { target, at } => self.memory.forget_target(&target, at),
             Job::Expire { now } => self.memory.expire(now),
             Job::With(work) => {
@@ -266,6 +302,45 @@ impl Worker {
         }
     }
 
+    /// Samples of a target have come: rules look at them.
+    fn came(&mut self, target: &Target, at: Timestamp) {
+        self.rules.scraped(target);
+        self.rules_at(at);
+    }
+
+    fn rules_at(&mut self, at: Timestamp) {
+        // Scrapes begin before those that ended meanwhile; a clock that was set
+        // back for good is followed.
+        let late = |known: Timestamp| known.since(at) < Duration::from_mins(1);
+        self.rules_at =
+            Some(self.rules_at.filter(|known| late(*known)).map_or(at, |it| it.max(at)));
+    }
+
+    /// Evaluates one rule that is due; whether there was one. Once there is
+    /// none, whoever waits is told what they say.
+    fn evaluate_rule(&mut self) -> bool {
+        let Some(at) = self.rules_at else { return false };
+        let waiting = Arc::clone(&self.waiting);
+        let limits = || promql::Limits {
+            check: Some(too_long(Arc::clone(&waiting))),
+            ..promql::Limits::default()
+        };
+        let (rules, memory) = (&mut self.rules, &mut self.memory);
+        let stepped = catch_unwind(AssertUnwindSafe(|| rules.step(memory, at, limits)));
+        let more = stepped.unwrap_or_else(|_| {
+            let rule = self.rules.failed();
+            tracing::error!(rule, "the evaluation of a rule failed");
+            true
+        });
+        if !more {
+            for asked in self.rules_asked.drain(..) {
+                // Nobody waits any more when the poll was given up.
+                let _ = asked.send(self.rules.reading());
+            }
+        }
+        more
+    }
+
     fn read(&mut self, target: &Target, page: &Page, at: Timestamp) -> Read {
         let memory = &mut self.memory;
         let read = catch_unwind(AssertUnwindSafe(|| {
@@ -285,6 +360,7 @@ impl Worker {
                     "the page could not be read; memory emptied"
                 );
                 self.memory = Memory::new(self.limits);
+                self.rules.forget();
                 Err(PollError::broken("opsroom failed on this page; its samples so far are lost"))
             }
         }

@@ -11,7 +11,7 @@ use super::poller::{Order, PollEnd, Poller};
 use super::world::{MESSAGES, World};
 use crate::domain::{Mark, PollError, PollFailure, Role, SourceId, Timestamp, units};
 use crate::metrics::Memory;
-use crate::sources::Brought;
+use crate::sources::{Brought, EvaluateRules};
 use crate::store::{Answer, Ask, AskId, Effect, Known, Msg, Polled};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -226,6 +226,15 @@ impl Pages {
             Box::pin(async move {
                 first.all().await;
                 engine.answer(Ask { at: ask.at.max(clock.now()), ..ask }).await
+            })
+        }));
+        let (engine, first) = (pages.engine.clone(), Arc::clone(&pages.first));
+        assembled.shared.set_rules(Arc::new(move |rules| {
+            let (engine, first) = (engine.clone(), Arc::clone(&first));
+            Box::pin(async move {
+                first.all().await;
+                let now = rules.now.max(clock.now());
+                engine.evaluate_rules(EvaluateRules { now, ..rules }).await
             })
         }));
         Ok(pages)

@@ -18,10 +18,10 @@ use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::runs::desk::Desk;
 use super::state_file;
 use crate::config::discover;
-use crate::domain::{PollError, PollFailure, ServiceName, SourceId, Timestamp};
+use crate::domain::{AlertsReading, PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
-use crate::sources::{Brought, Shared, Source, logs};
+use crate::sources::{Brought, EvaluateRules, Shared, Source, logs};
 use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -138,6 +138,11 @@ impl World {
             let world = world.upgrade().map(Self);
             Box::pin(async move { world?.answer(ask).await })
         }));
+        let world = Arc::downgrade(&self.0);
+        shared.set_rules(Arc::new(move |rules| {
+            let world = world.upgrade().map(Self);
+            Box::pin(async move { world?.evaluate_rules(rules).await })
+        }));
     }
 
     /// Answers once all that is scraped was scraped, from the newest samples.
@@ -145,6 +150,13 @@ impl World {
         self.0.first.all().await;
         let at = ask.at.max(self.0.clock.now());
         self.0.engine.answer(Ask { at, ..ask }).await
+    }
+
+    /// Evaluates rules once all that is scraped was scraped.
+    async fn evaluate_rules(self, rules: EvaluateRules) -> Option<AlertsReading> {
+        self.0.first.all().await;
+        let now = rules.now.max(self.0.clock.now());
+        self.0.engine.evaluate_rules(EvaluateRules { now, ..rules }).await
     }
 
     /// From now on wishes about runs go there.

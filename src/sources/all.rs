@@ -4,6 +4,7 @@ use super::alertmanager::Alertmanager;
 use super::backup::WithRestores;
 use super::canary::Canary;
 use super::guard::Guard;
+use super::local::{self, LocalRules};
 use super::prometheus::Prometheus;
 use super::prometheus::rules::AlertRules;
 use super::prometheus::targets::Targets;
@@ -12,6 +13,7 @@ use super::sentry::Sentry;
 use super::{Shared, Source, of_kind};
 use crate::config::{Config, Family, Mistakes, home_path};
 use crate::domain::{Role, SourceId, SourceInfo};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +46,7 @@ impl Sources {
             all.push(Arc::clone(server) as Arc<dyn Source>);
         }
         all.extend(alerting(config, shared));
+        all.extend(local_rules(config, shared));
         if !config.canary.is_empty() {
             let every = (CANARY_EVERY, CANARY_TIMEOUT);
             let info = info("self/canary", "own network", every, Role::Canary);
@@ -134,6 +137,18 @@ fn alerting(config: &Config, shared: &Arc<Shared>) -> Vec<Arc<dyn Source>> {
         all.extend(made.ok().map(|made| Arc::new(made) as Arc<dyn Source>));
     }
     all
+}
+
+/// The rules of rule files, where something is scraped that they can ask for.
+fn local_rules(config: &Config, shared: &Arc<Shared>) -> Option<Arc<dyn Source>> {
+    if config.rules.is_empty() || config.scrapes.is_empty() {
+        return None;
+    }
+    let info = info("rules", "rules", (local::EVERY, local::TIMEOUT), Role::Alerts);
+    let patterns: Vec<PathBuf> = config.rules.iter().map(|path| home_path(path)).collect();
+    let jobs = config.scrapes.iter().map(|scrape| scrape.job.clone()).collect();
+    let keep = config.memory.keep;
+    Some(Arc::new(LocalRules::new(info, &patterns, jobs, keep, Arc::clone(shared))))
 }
 
 /// Who a source is; what it asks it says itself.

@@ -2,8 +2,9 @@
 
 use super::client::Shared;
 use super::prometheus::Prometheus;
-use crate::domain::{EngineKind, PollError, PollFailure, Timestamp, units};
+use crate::domain::{AlertsReading, EngineKind, PollError, PollFailure, Timestamp, units};
 use crate::metrics::{Coverage, Data};
+use crate::rules::Book;
 use crate::store::message::{Answer, Ask, AskId};
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,11 +13,26 @@ use std::sync::{Arc, OnceLock, Weak};
 /// it has ended.
 pub type AskEmbedded = Arc<dyn Fn(Ask) -> BoxFuture<'static, Option<Arc<Answer>>> + Send + Sync>;
 
+/// Rules to be evaluated by the embedded engine.
+#[derive(Clone, Debug)]
+pub struct EvaluateRules {
+    /// All of them; the very same as before where no file has changed.
+    pub book: Arc<Book>,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// Has the embedded engine evaluate what is due, once everything was scraped
+/// that is; `None` where it has ended.
+pub type RulesEngine =
+    Arc<dyn Fn(EvaluateRules) -> BoxFuture<'static, Option<AlertsReading>> + Send + Sync>;
+
 /// Who answers. Neither is kept alive by this.
 #[derive(Default)]
 pub(super) struct Asking {
     server: OnceLock<Weak<Prometheus>>,
     embedded: OnceLock<AskEmbedded>,
+    rules: OnceLock<RulesEngine>,
 }
 
 impl Asking {
@@ -79,5 +95,20 @@ impl Shared {
     pub fn set_embedded(&self, embedded: AskEmbedded) {
         // It is set once, by whoever runs the sources.
         let _ = self.asking.embedded.set(embedded);
+    }
+
+    /// Lets the source of local rules have them evaluated.
+    pub fn set_rules(&self, rules: RulesEngine) {
+        // It is set once, by whoever runs the sources.
+        let _ = self.asking.rules.set(rules);
+    }
+
+    /// What the rules say by now.
+    pub(super) async fn evaluate_rules(
+        &self,
+        rules: EvaluateRules,
+    ) -> Result<AlertsReading, PollError> {
+        let engine = self.asking.rules.get().ok_or_else(nobody)?;
+        engine(rules).await.ok_or_else(nobody)
     }
 }

@@ -4,7 +4,7 @@
 mod content;
 mod custom;
 mod files;
-mod glob;
+pub(super) mod glob;
 mod listed;
 mod read;
 mod walk;

@@ -154,6 +154,7 @@ mod tests {
             state: AlertState::Firing,
             severity: Severity::Critical,
             since: Timestamp::from_millis(5),
+            since_at_least: false,
             quiet: Vec::new(),
             receivers: vec!["tok-12345".into()],
             expression: "abc".into(),

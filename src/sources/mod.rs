@@ -17,6 +17,7 @@ mod guard;
 pub mod health;
 pub mod http;
 mod kubernetes;
+pub mod local;
 pub mod logs;
 mod loose;
 mod mysql;
@@ -40,7 +41,7 @@ pub mod tls;
 mod trust;
 
 pub use all::Sources;
-pub use asking::AskEmbedded;
+pub use asking::{AskEmbedded, EvaluateRules, RulesEngine};
 pub use client::Shared;
 
 use crate::config::{Family, Keys, KindKeys, Mistakes, Table};

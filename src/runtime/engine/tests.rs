@@ -128,6 +128,9 @@ fn a_waiting_question_gives_way_to_a_newer_one_and_an_unfinished_one_is_stopped(
         current: Current::default(),
         waiting: Arc::default(),
         out,
+        rules: rules::Rules::default(),
+        rules_at: None,
+        rules_asked: Vec::new(),
     };
     for expr in ["1", "2"] {
         worker.take(Job::Ask(ask("a", expr, START, EngineKind::Embedded)));

@@ -343,7 +343,7 @@ impl Inner {
             return told;
         }
         let Some(expression) = told.expression.clone() else { return told };
-        let mut question = self.question(EngineKind::Server, now, after);
+        let mut question = self.question(told.engine, now, after);
         question.identity = self.subject.identity(name);
         let (says, part) = question.says(&expression).await;
         let reworded = |words: &str, part: Part| {

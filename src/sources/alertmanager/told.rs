@@ -173,6 +173,7 @@ fn reported(alert: &ApiAlert, hush: &Hush<'_>) -> Reported {
         annotations: alert.annotations.clone(),
         state: AlertState::Firing,
         since: alert.starts.unwrap_or_default(),
+        since_at_least: false,
         quiet: hush.of(alert),
         receivers: alert.receivers.clone(),
         expression: expression.unwrap_or_default(),

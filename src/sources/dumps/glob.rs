@@ -8,20 +8,20 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// So many entries of folders are looked at for one pattern.
-pub(super) const ENTRIES: usize = 1_000_000;
+pub(in crate::sources) const ENTRIES: usize = 1_000_000;
 
 /// What a pattern matches.
 #[derive(Debug, Default)]
-pub(super) struct Matches {
-    pub(super) paths: Vec<PathBuf>,
+pub(in crate::sources) struct Matches {
+    pub(in crate::sources) paths: Vec<PathBuf>,
     /// There were more entries than are looked at.
-    pub(super) too_many: bool,
+    pub(in crate::sources) too_many: bool,
     /// Folders on the way that could not be read, and why.
-    pub(super) unread: Vec<(PathBuf, io::Error)>,
+    pub(in crate::sources) unread: Vec<(PathBuf, io::Error)>,
 }
 
 /// The folder in which a pattern's first wildcard is, or its last part.
-pub(super) fn base(pattern: &Path) -> PathBuf {
+pub(in crate::sources) fn base(pattern: &Path) -> PathBuf {
     let mut base = PathBuf::new();
     let parts: Vec<Component<'_>> = pattern.components().collect();
     let named = parts.len().saturating_sub(1);
@@ -36,7 +36,7 @@ pub(super) fn base(pattern: &Path) -> PathBuf {
 
 /// All paths that match. `*` and `?` stand for what is in a name, never for
 /// `/` and not for the dot that hides a file; `[a-z]` for one of these.
-pub(super) fn find(pattern: &Path, stop: &AtomicBool) -> Matches {
+pub(in crate::sources) fn find(pattern: &Path, stop: &AtomicBool) -> Matches {
     let mut found = Matches { paths: vec![PathBuf::new()], ..Matches::default() };
     let mut left = ENTRIES;
     for part in pattern.components() {
@@ -152,7 +152,7 @@ fn class(pattern: &[u8], byte: u8) -> Option<usize> {
 }
 
 /// The name of a file.
-pub(super) fn name(path: &Path) -> &OsStr {
+pub(in crate::sources) fn name(path: &Path) -> &OsStr {
     path.file_name().unwrap_or(path.as_os_str())
 }
 

@@ -108,6 +108,7 @@ fn reported(alert: &Value, rule: &str, severity: &Value, query: &str) -> Option<
         state,
         severity,
         since: moment(&alert["activeAt"]).unwrap_or_default(),
+        since_at_least: false,
         quiet: Vec::new(),
         receivers: Vec::new(),
         expression: query.to_owned(),

@@ -53,7 +53,11 @@ impl Teller<'_> {
 
     /// What it is called among an alert's origins.
     fn origin(&self) -> &'static str {
-        if self.is_alertmanager() { "alertmanager" } else { "prometheus" }
+        match self.info.kind.as_str() {
+            "alertmanager" => "alertmanager",
+            "local rules" => "local",
+            _ => "prometheus",
+        }
     }
 }
 
@@ -376,7 +380,7 @@ fn alert_of(teller: &Teller<'_>, told: &Reported) -> Found {
         severity: told.severity,
         service: None,
         since: told.since,
-        since_at_least: false,
+        since_at_least: told.since_at_least,
         reason: reason_of(told),
         expression: told.expression.clone(),
         seen: teller.seen,

@@ -97,6 +97,9 @@ fn probe_of_source(role: &Role, outcome: &Result<Reading, PollError>) -> (Status
         | (Role::Releases, Ok(Reading::Releases(_))) => (Status::Ok, "answers".into(), true),
         (Role::Alerts, Ok(Reading::Alerts(told))) => match told.complaint() {
             Some(complaint) => (Status::Warning, complaint, true),
+            None if !told.unknown_rules.is_empty() => {
+                (Status::Unknown, told.unknown_words().unwrap_or_default(), true)
+            }
             None => (Status::Ok, told.words(), true),
         },
         (Role::Targets, Ok(Reading::Targets(told))) => (Status::Ok, told.words(), true),

@@ -194,6 +194,9 @@ fn watch_alerts(found: &mut Vec<Watch>, info: &SourceInfo, reading: &AlertsReadi
         let words = format!("{broken} {rules} cannot be evaluated");
         found.push(word(WatchKind::Rules, Status::Warning, info, &words));
     }
+    if let Some(words) = reading.unknown_words() {
+        found.push(word(WatchKind::Rules, Status::Unknown, info, &words));
+    }
     if let Some(cluster) = reading.cluster.as_ref().filter(|of| !WELL.contains(&of.status.as_str()))
     {
         let words = format!("cluster {}", cluster.status);

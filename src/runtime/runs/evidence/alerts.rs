@@ -32,6 +32,8 @@ pub(super) struct Alerts {
     pub(super) says: Vec<Say>,
     /// Its expression, to be asked again, and the labels that count.
     pub(super) expression: Option<String>,
+    /// Who answers it: opsroom itself where its own rules tell of the alert.
+    pub(super) engine: EngineKind,
     /// The signals whose data has to be of after the moment.
     pub(super) signals: Vec<crate::domain::SignalId>,
 }
@@ -64,11 +66,41 @@ impl View<'_> {
         let is_foreign = !origins.is_own();
         let first = subject.alert.as_ref().filter(|_| identity.is_some());
         let expression = first.map(|alert| alert.expression.as_str()).filter(|it| !it.is_empty());
-        let asked_again = !origins.tellers.is_empty()
-            && is_foreign
-            && self.known.inventory.engine == Some(EngineKind::Server);
+        let engine = self.engine_of_alert(&origins.tellers, name, identity);
+        let asked_again = !origins.tellers.is_empty() && is_foreign && engine.is_some();
         let expression = expression.or(learnt).filter(|_| asked_again).map(str::to_owned);
-        Alerts { says, expression, signals: origins.signals }
+        let engine = engine.unwrap_or(EngineKind::Server);
+        Alerts { says, expression, engine, signals: origins.signals }
+    }
+
+    /// Who can be asked again for the expression of an alert that is told of:
+    /// where rules of opsroom's own tell of it, or nobody else could, opsroom.
+    fn engine_of_alert(
+        &self,
+        tellers: &[SourceId],
+        name: &str,
+        identity: Option<&Labels>,
+    ) -> Option<EngineKind> {
+        let local = |id: &SourceId| {
+            let mut sources = self.known.inventory.sources.iter();
+            sources.any(|info| info.id == *id && info.kind == crate::sources::local::KIND)
+        };
+        let main = self.known.inventory.engine;
+        if !tellers.iter().any(local) {
+            return main.filter(|engine| *engine == EngineKind::Server);
+        }
+        let told = tellers.iter().filter(|id| local(id)).filter_map(|id| {
+            match self.known.sources.get(id)?.reading.as_ref()? {
+                Reading::Alerts(reading) => Some(reading),
+                _ => None,
+            }
+        });
+        let mut told = told.flat_map(|reading| &reading.alerts);
+        let own = told.any(|alert| {
+            alert.labels.get(crate::domain::alert::ALERT_NAME) == Some(name)
+                && identity.is_none_or(|identity| is_same(&alert.labels, identity))
+        });
+        if own || tellers.iter().all(local) { Some(EngineKind::Embedded) } else { main }
     }
 
     /// What a signal of opsroom's own says of its alert.
@@ -112,6 +144,10 @@ impl View<'_> {
         let seen = teller.seen;
         if let Some(rule) = reading.broken_rules.iter().find(|rule| rule.name == name) {
             return Say::unknown(format!("its rule is broken: {}", rule.error), seen);
+        }
+        if let Some(rule) = reading.unknown_rules.iter().find(|rule| rule.name == name) {
+            let (had, wanted) = (units::age(rule.seen), units::age(rule.wanted));
+            return Say::unknown(format!("its rule is unknown: {had} of {wanted} seen"), seen);
         }
         let mine = reading.alerts.iter().filter(|alert| {
             alert.labels.get(crate::domain::alert::ALERT_NAME) == Some(name)

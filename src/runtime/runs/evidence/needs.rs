@@ -193,6 +193,11 @@ impl Needs {
                 Condition::Promql { expr } => jobs.add(inventory.engine, expr),
             }
         }
+        let local = |info: &&SourceInfo| info.kind == crate::sources::local::KIND;
+        if inventory.sources.iter().filter(local).any(|it| needs.sources.contains(&it.id)) {
+            // Its rules may ask for anything that is scraped.
+            jobs.all = true;
+        }
         for signal in inventory.signals.iter().filter(|it| needs.signals.contains(&it.id)) {
             jobs.add(Some(signal.engine), &signal.expr);
             if let Some((requests, _)) = &signal.min_requests {

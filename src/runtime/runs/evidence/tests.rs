@@ -167,6 +167,7 @@ fn reported(labels: &Labels, state: AlertState, quiet: Vec<Quiet>) -> Reported {
         state,
         severity: Severity::Critical,
         since: Timestamp::from_millis(1_799_999_000_000),
+        since_at_least: false,
         quiet,
         receivers: Vec::new(),
         expression: String::new(),

@@ -88,6 +88,7 @@ fn join(known: &mut Found, other: Found) {
     let told = |since: Timestamp| since != Timestamp::default();
     if told(other_alert.since) && (!told(alert.since) || other_alert.since < alert.since) {
         alert.since = other_alert.since;
+        alert.since_at_least = other_alert.since_at_least;
     }
     if alert.annotations.is_empty() && !other_alert.annotations.is_empty() {
         alert.annotations = other_alert.annotations;

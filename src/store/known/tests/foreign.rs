@@ -34,6 +34,7 @@ fn told(pairs: &[(&str, &str)]) -> Reported {
         annotations: BTreeMap::from([("summary".into(), "it is bad".into())]),
         state: AlertState::Firing,
         since: START,
+        since_at_least: false,
         quiet: Vec::new(),
         receivers: Vec::new(),
         expression: String::new(),

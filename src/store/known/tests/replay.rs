@@ -50,6 +50,7 @@ fn outcome(id: &str, how: u8, now: Timestamp) -> Result<Reading, PollError> {
         state: AlertState::Firing,
         severity,
         since: if how == 3 { Timestamp::default() } else { now - EVERY },
+        since_at_least: false,
         quiet: Vec::new(),
         receivers: Vec::new(),
         expression: String::new(),
