@@ -11,7 +11,7 @@ use crate::domain::{
     harmless_within, units,
 };
 use crate::metrics::promql::{Limits, reaches, selectors};
-use crate::metrics::{Memory, Target};
+use crate::metrics::{MatchOp, Matcher, Memory, Storage, Target};
 use crate::rules::{
     Book, Context, Group, GroupState, Health, Rule, RuleKind, RuleState, State, evaluate,
 };
@@ -29,6 +29,8 @@ const SHARE: u32 = 20;
 const SLOW: Duration = Duration::from_millis(500);
 /// So many samples may one rule look at; its evaluation stops after some two seconds.
 const SAMPLES: u64 = 50_000_000;
+/// A target that was asked so long ago was asked.
+const ASKED: Duration = Duration::from_mins(5);
 /// What is shown of words from outside.
 const WORDS: usize = 2_000;
 
@@ -332,6 +334,21 @@ impl Rules {
             Health::Uncovered { .. } | Health::Good | Health::Waiting => {}
         }
     }
+}
+
+/// Whether a target of the job was asked lately, whatever came of it.
+fn was_asked(memory: &Memory, job: &str, now: Timestamp) -> bool {
+    if memory.first_scrape(job).is_some() {
+        return true;
+    }
+    let is = |name: &str, value: &str| Matcher {
+        name: name.to_owned(),
+        op: MatchOp::Equal(value.to_owned()),
+    };
+    let mut asked = false;
+    let matchers = [is(METRIC_NAME, "up"), is("job", job)];
+    memory.select(&matchers, now - ASKED, now, &mut |_, _| asked = true);
+    asked
 }
 
 fn gap(
