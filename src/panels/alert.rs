@@ -3,7 +3,8 @@
 use super::texts::{Fact, Scroll, draw, plain};
 use super::{ActCx, Chosen, Kind, Panel, ViewCx, alerts};
 use crate::domain::{
-    Alert, AlertState, BrokenRule, Quiet, Reading, ServiceName, Status, harmless_within, units,
+    Alert, AlertState, BrokenRule, Quiet, Reading, ServiceName, Status, UnknownRule,
+    harmless_within, units,
 };
 use crate::store::{Action, Effect};
 use crate::ui::Scope;
@@ -61,9 +62,11 @@ impl Panel for OneAlert {
             rule(cx.theme, line, buf, "ALERT", cx.focused);
         }
         let mut body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        if let (Some(said), Some(line)) = (broken_rules(&cx.act), text::line_of(body, 0)) {
-            let style = cx.theme.status(Status::Warning);
-            let glyph = cx.theme.glyphs.status(Status::Warning);
+        let said = broken_rules(&cx.act).map(|said| (Status::Warning, said));
+        let said = said.or_else(|| Some((Status::Unknown, unknown_rules(&cx.act)?)));
+        if let (Some((status, said)), Some(line)) = (said, text::line_of(body, 0)) {
+            let style = cx.theme.status(status);
+            let glyph = cx.theme.glyphs.status(status);
             let parts = [(format!("  {glyph} {said}").into(), style)];
             text::write(buf, line, parts, cx.theme.glyphs.cut);
             body = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
@@ -136,6 +139,24 @@ fn broken_rules(cx: &ActCx<'_>) -> Option<String> {
     let many =
         if broken.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", broken.len()) };
     let said = format!("{many} cannot be evaluated: {}: {}", first.name, first.error);
+    Some(harmless_within(&said, super::cells::LONGEST))
+}
+
+/// `QueueLong unknown: 40s of 5m seen (and 2 more)`: neither firing nor ok.
+fn unknown_rules(cx: &ActCx<'_>) -> Option<String> {
+    let told = cx.known.sources.values().filter_map(|source| match &source.reading {
+        Some(Reading::Alerts(reading)) => Some(reading),
+        _ => None,
+    });
+    let mut unknown: Vec<&UnknownRule> = told.flat_map(|reading| &reading.unknown_rules).collect();
+    unknown.sort_by_key(|rule| std::cmp::Reverse(rule.wanted.saturating_sub(rule.seen)));
+    let first = unknown.first()?;
+    let more = match unknown.len() {
+        1 => String::new(),
+        many => format!(" (and {} more rules)", many - 1),
+    };
+    let (seen, wanted) = (units::age(first.seen), units::age(first.wanted));
+    let said = format!("{} unknown: {seen} of {wanted} seen{more}", first.name);
     Some(harmless_within(&said, super::cells::LONGEST))
 }
 

@@ -35,6 +35,7 @@ mod redis;
 mod rehearse;
 mod repository;
 mod restic;
+mod rules;
 mod runs;
 mod secrets;
 mod shared;

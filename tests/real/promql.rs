@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Serves whatever the page is by now: a status line and a body; an empty one
 /// closes without an answer.
-fn serve(page: &Arc<Mutex<(u16, String)>>) -> u16 {
+pub(super) fn serve(page: &Arc<Mutex<(u16, String)>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let page = Arc::clone(page);

@@ -116,11 +116,7 @@ fn number(word: &str) -> Option<(f64, &str)> {
             return Some((sign * value, &bare[3..]));
         }
     }
-    if let Some(hex) = bare.strip_prefix("0x") {
-        let digits = hex.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let value = u64::from_str_radix(&hex[..digits], 16).ok()?;
-        return Some((sign * value as f64, &hex[digits..]));
-    }
+    // `0x5` is no number in base 16 here: it is nought, and five times again.
     let bytes = bare.as_bytes();
     let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut end = digits(0);
@@ -165,7 +161,7 @@ mod tests {
             ("5x2", "5 5 5"),
             ("_ _x2 1", "_ _ _ 1"),
             ("stale 1", "stale 1"),
-            ("-1.5e2 .5 0x10 Inf -inf NaN", "-150 0.5 16 inf -inf NaN"),
+            ("-1.5e2 .5 0x2 Inf -inf NaN", "-150 0.5 0 0 0 inf -inf NaN"),
             ("1+-1x2", "1 0 -1"),
             ("1-0.5x1", "1 0.5"),
             ("", ""),

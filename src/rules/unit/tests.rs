@@ -99,7 +99,7 @@ tests:
     let lines: Vec<&str> = mistakes.iter().map(|words| words.split_once(": ").unwrap().0).collect();
     assert_eq!(
         lines,
-        ["1:1", "3:13", "4:26", "4:67", "4:90", "5:21", "6:32", "6:73", "6:85"],
+        ["1:1", "3:13", "4:27", "4:67", "4:91", "5:21", "6:32", "6:70", "6:84"],
         "{mistakes:#?}"
     );
 }

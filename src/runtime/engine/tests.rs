@@ -213,6 +213,9 @@ fn a_question_that_was_stopped_midway_is_not_answered() {
         current: Current::default(),
         waiting: Arc::default(),
         out,
+        rules: rules::Rules::default(),
+        rules_at: None,
+        rules_asked: Vec::new(),
     };
     let current = Arc::clone(&worker.current);
     let at = |i: u64| START + Duration::from_secs(5 * i);
