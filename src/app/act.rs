@@ -6,6 +6,7 @@ use super::state::{Confirm, Frozen, Overlay, State};
 use super::typing::{Typing, What};
 use super::{completion, run_keys, runs, wants};
 use crate::domain::{Role, harmless, harmless_within};
+use crate::metrics::promql::parse;
 use crate::panels::desk::Aspect;
 use crate::panels::{Chosen, Logs};
 use crate::store::{Action, Effect, Key, KeyCode, Look};
@@ -359,7 +360,9 @@ fn behind(state: &State) -> Option<(String, String)> {
     let found = match panel.chosen(&cx).or(subject)? {
         Chosen::Alert(identity) => {
             let alert = known.alerts.iter().find(|alert| alert.identity() == identity)?;
-            Some(alert.expression.clone())
+            // Behind an alert may stand a check: that is no expression.
+            let reads = alert.source.is_some() || parse(&alert.expression).is_ok();
+            reads.then(|| alert.expression.clone())
         }
         Chosen::Signal(id) => {
             known.inventory.signals.iter().find(|signal| signal.id == id).map(expression)

@@ -71,7 +71,8 @@ impl Completion {
             self.about = None;
         }
         let told = self.told.as_ref().is_some_and(|(ask, names)| {
-            let whole = names.of == names.best.len() && self.typed().starts_with(&ask.typed);
+            let whole = !names.best.is_empty() && names.of == names.best.len();
+            let whole = whole && self.typed().starts_with(&ask.typed);
             let covers = ask.sought == sought && (whole || ask.typed == self.typed());
             (covers || sought == Sought::Nothing) && names_it(self.about.as_ref(), about.as_deref())
         });

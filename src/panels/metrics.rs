@@ -309,7 +309,8 @@ impl Panel for Metrics {
             say(4, "  host or a chart opens what is behind it here");
             return None;
         }
-        let (head, chart, list) = places(area, self.head_height(cx), self.table || self.is_text());
+        let (head, chart, list) =
+            places(area, self.head_height(cx, area.width), self.table || self.is_text());
         self.draw_expression(cx, head, buf);
         if self.mistake(&cx.act).is_none() {
             self.draw_chart(cx, chart, buf);

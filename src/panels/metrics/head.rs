@@ -8,11 +8,12 @@ use crate::panels::{ActCx, ViewCx, cells, plot};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// An answer that takes longer is one that a person waits for.
 pub(super) const SLOW: Duration = Duration::from_secs(1);
+/// A long expression takes so many lines at most.
+const LINES: usize = 3;
 /// So many warnings and hints at most.
 const NOTES: usize = 2;
 
@@ -70,12 +71,13 @@ impl Metrics {
     }
 
     /// How many lines stand above the chart.
-    pub(super) fn head_height(&self, cx: &ViewCx<'_>) -> u16 {
+    pub(super) fn head_height(&self, cx: &ViewCx<'_>, width: u16) -> u16 {
         let below = match self.mistake(&cx.act) {
-            Some((_, span)) => 1 + usize::from(span.is_some()),
-            None => self.notes(cx).len().min(NOTES),
+            Some((_, Some(_))) => 3,
+            Some((_, None)) => 1 + written(cx, width).len(),
+            None => written(cx, width).len() + self.notes(cx).len().min(NOTES),
         };
-        2 + u16::try_from(below).unwrap_or(0)
+        1 + u16::try_from(below).unwrap_or(0)
     }
 
     /// The expression, with a caret under its mistake, else what is to be noted.
@@ -88,24 +90,31 @@ impl Metrics {
             let byte = (0..=byte.min(expr.len())).rev().find(|at| expr.is_char_boundary(*at));
             text::width(&expr[..byte.unwrap_or(0)])
         };
-        // A long expression is shown around its mistake.
-        let skipped = span.map_or(0, |(start, _)| (column(start) + 10).saturating_sub(wide));
-        if let Some(line) = text::line_of(head, 1) {
-            let parts = [
-                (Cow::Borrowed("  "), cx.theme.text()),
-                (text::skip(expr, skipped), cx.theme.strong()),
-            ];
-            text::write(buf, line, parts, cx.theme.glyphs.cut);
-        }
         let bad = cx.theme.bad_notice();
-        let mut at = 2;
-        if let (Some((start, end)), Some(line)) = (span, text::line_of(head, at)) {
+        let mut at = 1;
+        if let Some((start, end)) = span {
+            // A long expression is shown around its mistake.
+            let skipped = (column(start) + 10).saturating_sub(wide);
+            if let Some(line) = text::line_of(head, at) {
+                let shown = text::skip(expr, skipped);
+                let parts = [("  ".into(), cx.theme.text()), (shown, cx.theme.strong())];
+                text::write(buf, line, parts, cx.theme.glyphs.cut);
+            }
             let from = column(start).saturating_sub(skipped);
             let room = wide.saturating_sub(from).max(1);
             let long = column(end).saturating_sub(column(start)).clamp(1, room);
             let caret = format!("{}{}", " ".repeat(from + 2), "^".repeat(long));
-            text::write(buf, line, [(caret.into(), bad)], "");
-            at += 1;
+            if let Some(line) = text::line_of(head, at + 1) {
+                text::write(buf, line, [(caret.into(), bad)], "");
+            }
+            at += 2;
+        } else {
+            for part in written(cx, head.width) {
+                let Some(line) = text::line_of(head, at) else { return };
+                let parts = [("  ".into(), cx.theme.text()), (part.into(), cx.theme.strong())];
+                text::write(buf, line, parts, cx.theme.glyphs.cut);
+                at += 1;
+            }
         }
         if let Some((message, _)) = found {
             if let Some(line) = text::line_of(head, at) {
@@ -126,4 +135,17 @@ impl Metrics {
             text::write(buf, line, [(said.into(), cx.theme.stale())], cx.theme.glyphs.cut);
         }
     }
+}
+
+/// The expression in lines; what has no room in them is marked as cut off.
+fn written(cx: &ViewCx<'_>, width: u16) -> Vec<String> {
+    let wide = usize::from(width).saturating_sub(3);
+    let mut lines = text::fold(&cx.act.words.expression, wide);
+    if lines.len() > LINES {
+        lines.truncate(LINES);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{}{}", text::cut(last, wide - 1, ""), cx.theme.glyphs.cut);
+        }
+    }
+    lines
 }

@@ -34,6 +34,8 @@ const AT_CURSOR: [Column; 6] = [
 ];
 const TABLE: [Column; 2] = [Column::new("", 20).flexible(), Column::new("value", 24).right()];
 
+const STOPPED: &str = "stopped before an answer came";
+
 /// A figure in few columns; a dash where there is none.
 fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), units::number)
@@ -90,7 +92,7 @@ impl Metrics {
             let at = text::stamp(until, cx.act.now, cx.offset_min);
             notes.push(format!("until {at}, 0 is live"));
         }
-        let empty = self.empty_chart();
+        let empty = self.empty_chart(cx);
         Chart {
             title: "CHART",
             note: &notes.join(", "),
@@ -106,7 +108,7 @@ impl Metrics {
             offset_min: cx.offset_min,
             focused: false,
             legend: false,
-            live: live.then_some(cx.act.now).is_some(),
+            live,
             now: cx.act.now,
             unseen,
             cursor,
@@ -115,8 +117,12 @@ impl Metrics {
     }
 
     /// Why nothing is drawn.
-    fn empty_chart(&self) -> String {
-        let Some(answer) = self.chart.answer() else { return "asked, no answer yet".into() };
+    fn empty_chart(&self, cx: &ViewCx<'_>) -> String {
+        let Some(answer) = self.chart.answer() else {
+            let stopped = self.is_stopped(&cx.act);
+            let why = if stopped { STOPPED } else { "asked, no answer yet" };
+            return why.into();
+        };
         match &answer.outcome {
             Ok(Data::Matrix(lines)) if lines.is_empty() => "no data in this range".into(),
             Ok(Data::Matrix(_)) if self.slots.iter().all(Option::is_none) => {
@@ -140,6 +146,14 @@ impl Metrics {
             (false, None) => &LEGEND[..],
         };
         let title = self.title(cx, area.width);
+        let whole = self.whole_name(area);
+        let mut area = area;
+        if let Some(whole) = whole {
+            area.height -= 1;
+            let line = Rect { y: area.bottom(), height: 1, ..area };
+            let parts = [(format!("  {whole}").into(), cx.theme.faint())];
+            text::write(buf, line, parts, cx.theme.glyphs.cut);
+        }
         let table = Table {
             title: &title,
             columns,
@@ -149,7 +163,7 @@ impl Metrics {
             focused: cx.focused,
             empty: match (&text_value, self.listed().answer()) {
                 (Some(text), _) => text,
-                (None, None) if self.is_stopped(&cx.act) => "stopped before an answer came",
+                (None, None) if self.is_stopped(&cx.act) => STOPPED,
                 (None, None) => "asked, no answer yet",
                 (None, Some(_)) if !cx.act.filter.is_empty() => "no series holds the filter's text",
                 (None, Some(_)) if self.table => "no series: nothing has these labels now",
@@ -169,6 +183,18 @@ impl Metrics {
             }
             self.legend_row(cx, labels, *place, cursor)
         });
+    }
+
+    /// All labels of the selected series, where the list has no room for them.
+    fn whole_name(&self, area: Rect) -> Option<String> {
+        const ROOM_FOR_IT: u16 = 5;
+        let place = *self.places.get(self.rows.at()?)?;
+        let listed = self.listed();
+        let figures = if self.table { 27 } else { 44 };
+        let room = usize::from(area.width).saturating_sub(figures);
+        let long = text::width(&listed.name(place)) > room || !listed.common().is_empty();
+        let whole = || harmless_within(&listed.labels(place).to_string(), cells::LONGEST);
+        (long && area.height >= ROOM_FOR_IT).then(whole)
     }
 
     fn legend_row(

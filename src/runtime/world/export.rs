@@ -49,13 +49,22 @@ fn written(folder: &Path, export: &Export, now: Timestamp) -> Result<String, Str
     match done {
         Ok(values) => {
             let (series, values) = (export.series.len().max(1), units::count(values, "value"));
-            Ok(format!("wrote {series} series, {values} to {}", path.display()))
+            Ok(format!("wrote {} ({series} series, {values})", short(&path)))
         }
         Err(error) => {
             // Half a file says less than none.
             let _ = std::fs::remove_file(&path);
             Err(told(&path, error))
         }
+    }
+}
+
+/// The path, with `~` for the user's home: it has to fit on a small screen.
+fn short(path: &Path) -> String {
+    let home = std::env::home_dir().filter(|home| home.parent().is_some());
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf)) {
+        Some(rest) => format!("~/{}", rest.display()),
+        None => path.display().to_string(),
     }
 }
 
@@ -114,8 +123,8 @@ mod tests {
         let now = Timestamp::from_millis(1_763_665_640_000);
         let first = written(scratch.path(), &export(), now).unwrap();
         let second = written(scratch.path(), &export(), now).unwrap();
-        assert!(first.starts_with("wrote 1 series, 1 value to "), "{first}");
-        assert!(second.ends_with("-2.csv"), "{second}");
+        assert!(first.ends_with("Z.csv (1 series, 1 value)"), "{first}");
+        assert!(second.contains("-2.csv ("), "{second}");
         for entry in std::fs::read_dir(scratch.path()).unwrap() {
             let mode = entry.unwrap().metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);

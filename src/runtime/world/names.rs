@@ -76,7 +76,7 @@ impl Lookup {
         if let Some(list) = self.kept(sought) {
             return Ok(list);
         }
-        let names = match sought {
+        let mut names = match sought {
             Sought::Nothing => Vec::new(),
             Sought::Metrics => server.metric_names().await?,
             Sought::Labels(of) => server.label_names(selector(of).as_deref()).await?,
@@ -84,8 +84,15 @@ impl Lookup {
                 server.label_values_of(label, selector(of).as_deref()).await?
             }
         };
+        if matches!(sought, Sought::Labels(_)) {
+            // A metric's name stands before the braces.
+            names.retain(|name| name != METRIC_NAME);
+        }
         let list: List = names.into();
-        self.keep(sought, &list);
+        // A server that has just started knows more in a moment.
+        if !list.is_empty() {
+            self.keep(sought, &list);
+        }
         Ok(list)
     }
 
