@@ -110,8 +110,17 @@ fn into_memory(series: &Series) -> Option<Memory> {
 fn near(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
         || (a.is_nan() && b.is_nan())
-        || (a.is_infinite() && a.signum().total_cmp(&b.signum()).is_eq() && b.is_infinite())
-        || (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
+        || (a.is_finite() && b.is_finite() && (a - b).abs() <= 1e-6 * a.abs().max(b.abs()))
+}
+
+#[test]
+fn a_wrong_value_is_seen() {
+    for (a, b) in [(1.0, 1.0 + 1e-7), (f64::NAN, f64::NAN), (f64::INFINITY, f64::INFINITY)] {
+        assert!(near(a, b), "{a} {b}");
+    }
+    for (a, b) in [(1.0, 1.0 + 1e-5), (f64::INFINITY, 1.0), (f64::INFINITY, f64::NEG_INFINITY)] {
+        assert!(!near(a, b) && !near(b, a), "{a} {b}");
+    }
 }
 
 /// The expectation as series with moments, in the order given.

@@ -15,6 +15,7 @@ mod bench;
 mod borg;
 mod bugsink;
 mod database;
+mod differential;
 mod dumps;
 #[path = "../screen/harness.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the screen")]
