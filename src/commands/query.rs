@@ -1,14 +1,13 @@
 //! `opsroom query EXPR`: PromQL, on the metrics server or the embedded engine.
 
 mod chart;
-mod csv;
 mod pointer;
 mod table;
 
 use super::{FAILED, complain, print};
 use crate::cli::{QueryAt, QueryForm};
 use crate::domain::{EngineKind, Num, Timestamp, harmless};
-use crate::metrics::{Coverage, Data, Line, Point, promql};
+use crate::metrics::{Coverage, Data, Line, Point, csv, promql};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
 use crate::runtime::headless;
@@ -115,7 +114,7 @@ fn show(data: &Data, answer: &Answer, form: QueryForm) -> Result<()> {
     match form {
         QueryForm::Table => print(&table::table(data)?)?,
         QueryForm::Json => print(&format!("{}\n", as_json(data, at, answer)))?,
-        QueryForm::Csv => print(&as_csv(data, at))?,
+        QueryForm::Csv => print(&as_csv(data, at)?)?,
         QueryForm::Chart => match (data, answer.ask.range) {
             (Data::Matrix(lines), Some(range)) => {
                 print(&chart::chart(lines, (at - range.length, at), range.step, look()))?;
@@ -170,14 +169,21 @@ fn clock(at: Timestamp) -> String {
 }
 
 /// RFC 4180, of all series.
-fn as_csv(data: &Data, at: Timestamp) -> String {
-    let text = csv::csv(data, at);
+fn as_csv(data: &Data, at: Timestamp) -> Result<String> {
+    let series: Vec<_> = match data {
+        Data::Vector(points) => points.iter().map(|point| point.labels.clone()).collect(),
+        Data::Matrix(lines) => lines.iter().map(|line| line.labels.clone()).collect(),
+        Data::Scalar(_) | Data::Text(_) => Vec::new(),
+    };
+    let mut out = Vec::new();
+    csv::write(&mut out, data, at, &series)?;
+    let text = String::from_utf8_lossy(&out).into_owned();
     if !std::io::stdout().is_terminal() {
-        return text;
+        return Ok(text);
     }
     // What comes from outside must not steer a terminal.
     let lines = text.split("\r\n").map(harmless);
-    lines.collect::<Vec<_>>().join("\r\n")
+    Ok(lines.collect::<Vec<_>>().join("\r\n"))
 }
 
 /// As the HTTP API of Prometheus writes the `data` of an answer, with the
