@@ -4,13 +4,18 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use opsroom::domain::Timestamp;
 use opsroom::metrics::exposition::{Format, SampleLine, Sink, Value, parse};
-use opsroom::metrics::window::{read, write};
+use opsroom::metrics::promql;
+use opsroom::metrics::window::{read, snapshot, write};
 use opsroom::metrics::{Limits, MatchOp, Matcher, Memory, Storage, Target};
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// Counts: a warm scrape shows none, but where a chunk is full.
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
 
 const BOUNDS: [&str; 12] =
     ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"];
@@ -126,15 +131,14 @@ fn warm_scrape_of_100k(bencher: Bencher<'_, '_>) {
     let mut memory = Memory::new(limits());
     let mut scrape = 0;
     let target = target();
-    let pages: Vec<String> = (0..8).map(|_| load.page().to_owned()).collect();
-    for page in &pages {
+    // Until the room for samples has been made.
+    while scrape < 10 {
+        scrape += 1;
+        take(&mut memory, &target, load.page(), scrape);
+    }
+    bencher.with_inputs(|| load.page().to_owned()).bench_local_refs(|page| {
         scrape += 1;
         take(&mut memory, &target, page, scrape);
-    }
-    bencher.bench_local(|| {
-        scrape += 1;
-        let page = usize::try_from(scrape).unwrap() % pages.len();
-        take(&mut memory, &target, &pages[page], scrape);
     });
 }
 
@@ -172,62 +176,72 @@ fn cpu() -> f64 {
     stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e6
 }
 
-/// 15 minutes at 5 s: memory, and the CPU of the first and of the other scrapes.
+const LATENCY: &str = "histogram_quantile(0.95, sum by (le, service) (rate(http_request_duration_seconds_bucket[5m])))";
+
+/// Milliseconds of CPU of each of so many rounds.
+fn cpu_each(rounds: u32, mut round: impl FnMut()) -> f64 {
+    let from = cpu();
+    (0..rounds).for_each(|_| round());
+    (cpu() - from) / f64::from(rounds)
+}
+
+/// 15 minutes at 5 s: memory, and the CPU of scrapes, questions and keeping. One
+/// line of JSON.
 fn tell(series: usize) {
     let mut load = Load::new(series);
     load.page();
+    let target = target();
     let before = mebibytes("VmRSS:");
     let mut memory = Memory::new(limits());
-    let target = target();
-    let mut costs = Vec::new();
-    for scrape in 1..=180 {
+    take(&mut memory, &target, load.page(), 1);
+    let mut warm = 0.0;
+    for scrape in 2..=180 {
         let page = load.page();
         let from = cpu();
         take(&mut memory, &target, page, scrape);
-        costs.push(cpu() - from);
+        warm += cpu() - from;
     }
-    let grown = mebibytes("VmRSS:").saturating_sub(before);
-    let name = "http_request_duration_seconds_bucket".to_owned();
-    let matchers = [Matcher { name: "__name__".to_owned(), op: MatchOp::Equal(name) }];
+    let (grown, whole) = (mebibytes("VmRSS:").saturating_sub(before), mebibytes("VmRSS:"));
     let until = Timestamp::from_millis(180 * STEP);
+    let expr = promql::parse(LATENCY).unwrap();
+    let ask = |memory: &Memory| {
+        promql::instant(&expr, memory, until, &promql::Limits::default()).unwrap()
+    };
     let from = cpu();
-    let mut samples = 0;
-    memory.select(&matchers, until - Duration::from_mins(5), until, &mut |_, found| {
-        samples += found.len();
-    });
-    let select = cpu() - from;
-    let from = cpu();
+    black_box(ask(&memory));
+    let asked_first = cpu() - from;
+    let asked = cpu_each(50, || drop(black_box(ask(&memory))));
+    let taken = cpu_each(5, || drop(black_box(snapshot(&memory))));
     let kept = write(&memory);
-    let writing = cpu() - from;
-    let from = cpu();
-    black_box(read(&kept, limits()).unwrap());
-    let reading = cpu() - from;
+    let reading = cpu_each(3, || drop(black_box(read(&kept, limits()).unwrap())));
     let stats = memory.stats();
-    let first = costs.remove(0);
-    costs.sort_by(f64::total_cmp);
+    drop(memory);
+    let page = load.page();
+    let first = cpu_each(5, || {
+        let mut memory = Memory::new(limits());
+        take(&mut memory, &target, page, 1);
+        // Giving it back is no part of a scrape, but costs little.
+        black_box(memory);
+    });
     println!(
-        "{} series, page of {:.1} MB: CPU first scrape {first:.1} ms, warm median {:.1} ms, \
-         p95 {:.1} ms; selecting {samples} samples of 5 min {select:.1} ms",
+        "{{\"series\": {}, \"page_mb\": {:.1}, \"first_ms\": {first:.1}, \"warm_ms\": {:.2}, \
+         \"query_ms\": {asked:.3}, \"query_first_ms\": {asked_first:.1}, \"memory_mib\": {grown}, \
+         \"process_mib\": {whole}, \"counted_mb\": {:.1}, \"samples\": {}, \"snapshot_ms\": {taken:.1}, \
+         \"read_ms\": {reading:.1}, \"file_mb\": {:.1}}}",
         stats.series,
-        load.body.len() as f64 / 1e6,
-        costs[costs.len() / 2],
-        costs[costs.len() * 95 / 100],
-    );
-    println!(
-        "  15 min at 5 s: {} samples, {:.1} MB counted, {grown} MiB more resident, {:.2} bytes a \
-         sample; kept as {:.1} MB, written in {writing:.0} ms, read in {reading:.0} ms of CPU",
-        stats.samples,
+        page.len() as f64 / 1e6,
+        warm / 179.0,
         stats.bytes as f64 / 1e6,
-        stats.bytes as f64 / stats.samples as f64,
+        stats.samples,
         kept.len() as f64 / 1e6,
     );
 }
 
 fn main() {
-    // First, while the process is fresh: freed memory would hide what is taken.
-    if !std::env::args().any(|argument| argument == "--test") {
-        tell(10_000);
-        tell(100_000);
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--tell") {
+        let series = arguments.get(at + 1).and_then(|series| series.parse().ok());
+        return tell(series.unwrap_or(100_000));
     }
     divan::main();
 }

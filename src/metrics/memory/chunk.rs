@@ -16,7 +16,7 @@ const FULL_STEPS: u8 = 120;
 /// from its beginning.
 const FULL_TOKENS: u8 = 64;
 /// The first room for bytes: enough for a chunk of small steps.
-const FIRST_ROOM: usize = 120;
+const FIRST_ROOM: usize = 144;
 
 /// The moments at which a target was scraped, in milliseconds.
 #[derive(Clone, Debug, Default)]
@@ -137,12 +137,12 @@ impl Head {
             Form::Tokens(run) if repeated => *run += 1,
             Form::Tokens(run) => {
                 let run = std::mem::take(run);
-                self.make_room();
+                self.make_room(0);
                 token::put_run(&mut self.bytes, run);
                 token::put_change(&mut self.bytes, before, value);
             }
             Form::Timed => {
-                self.make_room();
+                self.make_room(0);
                 token::put_varint(&mut self.bytes, at.abs_diff(self.last_at));
                 if repeated {
                     token::put_run(&mut self.bytes, 1);
@@ -160,7 +160,7 @@ impl Head {
         if value.to_bits() == before.to_bits() {
             let length = self.bytes.len() + usize::from(width);
             if width > 0 {
-                self.make_room();
+                self.make_room(0);
             }
             self.bytes.resize(length, 0);
             return true;
@@ -176,7 +176,7 @@ impl Head {
         if needed > width {
             self.widen(width, needed);
         }
-        self.make_room();
+        self.make_room(0);
         let bytes = step.to_le_bytes();
         let width = usize::from(needed.max(width));
         self.bytes.extend_from_slice(bytes.get(..width).unwrap_or(&bytes));
@@ -190,7 +190,7 @@ impl Head {
             *to = step;
         }
         self.bytes.clear();
-        self.bytes.reserve(usize::from(to) * count.max(FIRST_ROOM / 2));
+        self.make_room(usize::from(to) * count);
         for step in steps.iter().take(count) {
             self.bytes.extend_from_slice(step.to_le_bytes().get(..usize::from(to)).unwrap_or(&[]));
         }
@@ -222,12 +222,14 @@ impl Head {
         self.form = Form::Tokens(run);
     }
 
-    /// Room for another sample: at first for many, so that the next ones find it.
-    fn make_room(&mut self) {
+    /// Room for so many bytes and another sample: at first for a whole chunk of
+    /// small steps, and always for many, so that the next ones find it.
+    fn make_room(&mut self, bytes: usize) {
         const LONGEST: usize = 24;
-        if self.bytes.capacity() < self.bytes.len() + LONGEST {
-            let more = if self.bytes.capacity() == 0 { FIRST_ROOM } else { self.bytes.len() / 2 };
-            self.bytes.reserve_exact(more.max(LONGEST));
+        let (room, needed) = (self.bytes.capacity(), self.bytes.len() + bytes + LONGEST);
+        if room < needed {
+            let room = FIRST_ROOM.max(room + room / 2).max(needed);
+            self.bytes.reserve_exact(room - self.bytes.len());
         }
     }
 
