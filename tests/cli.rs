@@ -269,3 +269,44 @@ fn the_console_refuses_what_is_no_terminal_and_names_glance() {
         assert_eq!(text(&output.stdout), "");
     }
 }
+
+#[test]
+fn rule_files_are_checked_with_line_and_reason_and_tested() {
+    let host = Host::new();
+    let folder = host.home.path();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let good =
+        "groups:\n- name: g\n  rules:\n  - {alert: A, expr: x > 1}\n  - {record: r, expr: x}\n";
+    file("good.yml", good);
+    let bad =
+        file("bad.yml", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: x >\n    fro: 5m\n");
+    let config = host
+        .config("rules = [\"*.yml\", \"none/*.yml\"]\n[scrape.x]\ntargets = [\"127.0.0.1:1\"]\n");
+    let output = host.opsroom().arg("validate").arg("--config").arg(&config).output().unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out} {err}");
+    assert!(
+        out.contains("2 rule files, 1 alerting rule, 1 recording rule, 1 file broken"),
+        "{out}"
+    );
+    assert!(err.contains("bad.yml:5:") && err.contains("could not parse expression"), "{err}");
+    assert!(err.contains("a rule has no field \"fro\"; did you mean \"for\"?"), "{err}");
+    assert!(err.contains("no rule file matches"), "{err}");
+
+    let checked = host.opsroom().args(["rules", "check"]).arg(&bad).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{}", text(&checked.stderr));
+
+    let tests = file(
+        "t.yaml",
+        "rule_files: [good.yml]\ntests:\n- input_series: [{series: x, values: 1 2}]\n  alert_rule_test: [{eval_time: 1m, alertname: A}]\n",
+    );
+    let tested = host.opsroom().args(["rules", "test"]).arg(&tests).output().unwrap();
+    let out = text(&tested.stdout);
+    assert_eq!(tested.status.code(), Some(1), "{out} {}", text(&tested.stderr));
+    assert!(out.contains("t.yaml:4: alert A at 1m"), "{out}");
+    assert!(out.contains("> (nothing) | {alertname=\"A\"}"), "{out}");
+}

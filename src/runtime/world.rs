@@ -21,7 +21,7 @@ use crate::config::discover;
 use crate::domain::{AlertsReading, PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target, window};
 use crate::sources::prometheus::Prometheus;
-use crate::sources::{Brought, EvaluateRules, Shared, Source, logs};
+use crate::sources::{Brought, EvaluateRules, Shared, Source, local, logs};
 use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -328,6 +328,13 @@ impl World {
         let kept: HashSet<Target> = targets.into_values().collect();
         for target in old.targets.into_values().filter(|target| !kept.contains(target)) {
             self.0.engine.forget_target(target, now);
+        }
+        let has_rules = |source: &Arc<dyn Source>| source.info().kind == local::KIND;
+        if !sources.iter().any(has_rules) {
+            // Rules that the config names no more are evaluated no more.
+            let engine = self.0.engine.clone();
+            let none = EvaluateRules { book: Arc::default(), now };
+            alone(async move { drop(engine.evaluate_rules(none).await) });
         }
         if let Some(runs) = self.0.runs.get() {
             runs.reloaded(config);

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 pub const KIND: &str = "local rules";
 /// The files are looked at, and groups that are due evaluated, this often; on
 /// new samples they are evaluated at once.
-pub const EVERY: Duration = Duration::from_secs(1);
+pub const EVERY: Duration = Duration::from_secs(2);
 /// The first poll waits until everything was scraped once.
 pub const TIMEOUT: Duration = Duration::from_secs(40);
 /// So many files are read.
@@ -30,7 +30,7 @@ const MOST_FILES: usize = 1_000;
 
 /// A rule file as it was found.
 #[derive(Clone, Debug)]
-pub struct Read1 {
+pub struct FileRead {
     /// Where it lies.
     pub path: PathBuf,
     /// Its text, as far as it is one.
@@ -71,18 +71,15 @@ pub fn find(patterns: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 }
 
 /// Reads one file.
-pub fn read_file(path: &Path) -> Read1 {
+pub fn read_file(path: &Path) -> FileRead {
     let mut bytes = Vec::new();
-    let read_all = || -> std::io::Result<()> {
-        let most = LARGEST as u64 + 1;
-        std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(())
-    };
-    let held = match { read_all }() {
-        Ok(()) => Ok(read(&bytes, Names::Utf8)),
+    let most = LARGEST as u64 + 1;
+    let opened = std::fs::File::open(path);
+    let held = match opened.and_then(|file| file.take(most).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(read(&bytes, Names::Utf8)),
         Err(error) => Err(format!("it cannot be read: {error}")),
     };
-    Read1 { path: path.into(), text: String::from_utf8_lossy(&bytes).into_owned(), held }
+    FileRead { path: path.into(), text: String::from_utf8_lossy(&bytes).into_owned(), held }
 }
 
 /// What is remembered from poll to poll.
@@ -197,7 +194,7 @@ impl Files {
 }
 
 /// A file as it was read; where it is broken its old rules go on.
-fn taken(read: Read1, old: Option<BookFile>) -> BookFile {
+fn taken(read: FileRead, old: Option<BookFile>) -> BookFile {
     let path = read.path.to_string_lossy().into_owned();
     let wrong = match read.held {
         Ok(file) if file.is_sound() => return BookFile { path, groups: file.groups, wrong: None },

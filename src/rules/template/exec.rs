@@ -162,7 +162,6 @@ impl Exec<'_> {
         let over = self.pipe(&branch.pipe, dot)?;
         let inner = self.variables.len();
         let mut count: usize = 0;
-        let mut flow = Flow::On;
         let entries: Box<dyn Iterator<Item = (Value, Value)>> = match &over {
             Value::Missing => Box::new(std::iter::empty()),
             Value::Labels(labels) => {
@@ -197,10 +196,10 @@ impl Exec<'_> {
             // The variables that the pipeline declared stand last.
             match branch.pipe.variables.as_slice() {
                 [] => {}
-                [one] => self.give(one, value.clone(), branch.pipe.assigns),
+                [one] => self.give(one, value.clone()),
                 [index, element, ..] => {
-                    self.give(index, key, branch.pipe.assigns);
-                    self.give(element, value.clone(), branch.pipe.assigns);
+                    self.give(index, key);
+                    self.give(element, value.clone());
                 }
             }
             let gone = self.list(&branch.then, &value)?;
@@ -209,15 +208,13 @@ impl Exec<'_> {
                 break;
             }
         }
-        if count == 0 {
-            flow = self.list(&branch.otherwise, dot)?;
-        }
+        let flow = if count == 0 { self.list(&branch.otherwise, dot)? } else { Flow::On };
         self.variables.truncate(seen);
         Ok(flow)
     }
 
     /// Sets the newest variable of that name.
-    fn give(&mut self, name: &str, value: Value, _assigns: bool) {
+    fn give(&mut self, name: &str, value: Value) {
         if let Some(known) = self.variables.iter_mut().rev().find(|(known, _)| &**known == name) {
             known.1 = value;
         }
@@ -261,7 +258,7 @@ impl Exec<'_> {
         let value = value.unwrap_or(Value::Missing);
         for name in &pipe.variables {
             if pipe.assigns {
-                self.give(name, value.clone(), true);
+                self.give(name, value.clone());
             } else {
                 self.variables.push((Arc::clone(name), value.clone()));
             }

@@ -31,6 +31,8 @@ const SLOW: Duration = Duration::from_millis(500);
 const SAMPLES: u64 = 50_000_000;
 /// A target that was asked so long ago was asked.
 const ASKED: Duration = Duration::from_mins(5);
+/// What is shown of an expression, and asked again.
+const EXPRESSION: usize = 8_000;
 /// What is shown of words from outside.
 const WORDS: usize = 2_000;
 
@@ -384,7 +386,7 @@ fn alerts<'r>(rule: &'r Rule, state: &'r RuleState) -> impl Iterator<Item = Repo
             since_at_least: alert.since_at_least,
             quiet: Vec::new(),
             receivers: Vec::new(),
-            expression: rule.text.to_string(),
+            expression: harmless_within(&rule.expr.to_string(), EXPRESSION),
             value: Some(Num(alert.value)),
             link: None,
         })
@@ -398,3 +400,6 @@ fn harmless_labels(labels: &Labels) -> Labels {
             .map(|(name, value)| (harmless_within(name, 200), harmless_within(value, WORDS))),
     )
 }
+
+#[cfg(test)]
+mod tests;
