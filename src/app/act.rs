@@ -4,9 +4,8 @@ use super::pages::Page;
 use super::palette;
 use super::state::{Confirm, Frozen, Overlay, State};
 use super::typing::{Typing, What};
-use super::{completion, run_keys, runs, wants};
-use crate::domain::{Role, harmless, harmless_within};
-use crate::metrics::promql::parse;
+use super::{completion, explore, run_keys, runs, wants};
+use crate::domain::{Role, harmless_within};
 use crate::panels::desk::Aspect;
 use crate::panels::{Chosen, Logs};
 use crate::store::{Action, Effect, Key, KeyCode, Look};
@@ -48,7 +47,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Open if state.page == Page::Metrics => return act(state, Action::Edit),
-        Action::Open if state.scope() == Scope::Charts => explore(state),
+        Action::Open if state.scope() == Scope::Charts => explore::explore(state),
         Action::Open => return open_chosen(state),
         Action::Back => return back(state),
         Action::Help => state.overlay = Some(Overlay::Help { from: 0 }),
@@ -101,7 +100,7 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Quit],
-        Action::Explore => explore(state),
+        Action::Explore => explore::explore(state),
         Action::Toggle
         | Action::Table
         | Action::Sort
@@ -329,71 +328,6 @@ fn open_subject(state: &mut State) {
         (Some(_), _) => state.say("it belongs to no service of the config", false),
         (None, _) => state.say("nothing is selected", false),
     }
-}
-
-/// Opens the expression behind what is selected: `esc` comes back.
-fn explore(state: &mut State) {
-    let Some((expression, filter)) = behind(state) else {
-        state.say("there is no expression behind what is selected", false);
-        return;
-    };
-    open(state, Page::Metrics);
-    state.words.ask(&harmless(&expression));
-    if let Some(sheet) = state.sheets.get_mut(&state.page) {
-        sheet.filter = filter.to_lowercase();
-    }
-    state.settle(true);
-}
-
-/// The expression behind what the panel shows or has selected, and what narrows
-/// its series down.
-fn behind(state: &State) -> Option<(String, String)> {
-    let sheet = state.sheets.get(&state.page)?;
-    let subject = state.subject(sheet);
-    let cx = state.act_cx(sheet, subject.as_ref(), state.body()?, false);
-    let (_, panel) = sheet.panels.get(sheet.focus)?;
-    if let Some(expression) = panel.explores(&cx) {
-        return Some((expression, String::new()));
-    }
-    let known = state.shown();
-    let expression = |signal: &crate::domain::Signal| signal.expr.to_string();
-    let found = match panel.chosen(&cx).or(subject)? {
-        Chosen::Alert(identity) => {
-            let alert = known.alerts.iter().find(|alert| alert.identity() == identity)?;
-            // Behind an alert may stand a check: that is no expression.
-            let reads = alert.source.is_some() || parse(&alert.expression).is_ok();
-            reads.then(|| alert.expression.clone())
-        }
-        Chosen::Signal(id) => {
-            known.inventory.signals.iter().find(|signal| signal.id == id).map(expression)
-        }
-        Chosen::Service(name) => {
-            let status = |id: &_| known.signals.get(id).map(|of| of.standing.status);
-            let signals = state.index.signals_of(&name);
-            // Of those that are alike the first counts.
-            worst(signals, |signal| status(&signal.id)).map(expression)
-        }
-        Chosen::Host { group, instance } => {
-            let status = |id: &_| {
-                let values = &known.signals.get(id)?.values;
-                let of = values.iter().find(|v| v.labels.get("instance") == Some(&instance));
-                of.map(|value| value.status)
-            };
-            let signals = state.index.host_signals(&group);
-            let worst = worst(signals, |signal| status(&signal.id))?;
-            return Some((expression(worst), instance));
-        }
-        _ => None,
-    };
-    found.filter(|expression| !expression.is_empty()).map(|found| (found, String::new()))
-}
-
-/// The signal with the worst status, the first of those that are alike.
-fn worst<'s>(
-    signals: impl Iterator<Item = &'s crate::domain::Signal>,
-    status: impl Fn(&crate::domain::Signal) -> Option<crate::domain::Status>,
-) -> Option<&'s crate::domain::Signal> {
-    signals.reduce(|worst, signal| if status(signal) > status(worst) { signal } else { worst })
 }
 
 fn type_line(state: &mut State, what: What, text: &str) {

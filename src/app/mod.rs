@@ -4,6 +4,7 @@ mod act;
 mod ages;
 mod armed;
 mod completion;
+mod explore;
 mod help;
 mod pages;
 mod palette;

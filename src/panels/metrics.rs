@@ -95,13 +95,9 @@ impl Metrics {
         let passes = |labels: &Labels| {
             cx.filter.is_empty() || cells::passes(cx.filter, [labels.to_string().as_str()])
         };
-        let ranged = !self.table;
-        let by = if ranged || matches!(self.by, By::Last | By::Lowest | By::Name) {
-            self.by
-        } else {
-            By::Last
-        };
         let listed = self.listed();
+        let columns = listed.columns().len();
+        let by = if self.table { self.by.in_table(columns) } else { self.by.in_list() };
         let places = listed.ordered(by, passes);
         let list = places.iter().map(|at| listed.labels(*at)).collect();
         let filtered = !cx.filter.is_empty();
@@ -235,7 +231,8 @@ impl Panel for Metrics {
                 self.arrange(cx);
             }
             Action::Sort => {
-                self.by = self.by.next(!self.table);
+                let columns = self.listed().columns().len();
+                self.by = if self.table { self.by.next_in_table(columns) } else { self.by.next() };
                 self.arrange(cx);
             }
             Action::Export => return Some(self.export()),

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 
 /// A column. The one that is flexible takes what the others leave.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct ColumnOf<'n> {
     /// Its name in the title line; empty for none.
-    pub name: &'static str,
+    pub name: &'n str,
     /// Its columns on the screen, or the least of them where it shares in what is left.
     pub width: u16,
     /// Its share of the room that is left; 0 takes none.
@@ -22,9 +22,12 @@ pub struct Column {
     pub goes: u8,
 }
 
-impl Column {
+/// A column whose name is always the same.
+pub type Column = ColumnOf<'static>;
+
+impl<'n> ColumnOf<'n> {
     /// A column that always stays.
-    pub const fn new(name: &'static str, width: u16) -> Self {
+    pub const fn new(name: &'n str, width: u16) -> Self {
         Self { name, width, share: 0, right: false, goes: 0 }
     }
 
@@ -82,7 +85,7 @@ const GAP: u16 = 1;
 
 /// Where each column stands in `width` columns: start and width, or nothing
 /// where it had to go. The first column of the area is the pointer's.
-pub fn fit(columns: &[Column], width: u16) -> Vec<Option<(u16, u16)>> {
+pub fn fit(columns: &[ColumnOf<'_>], width: u16) -> Vec<Option<(u16, u16)>> {
     let mut stays: Vec<bool> = columns.iter().map(|_| true).collect();
     let needed = |stays: &[bool]| -> u16 {
         let kept = columns.iter().zip(stays).filter(|(_, stays)| **stays);
@@ -122,7 +125,7 @@ pub struct Table<'a> {
     /// Its title, with a count where that says something: `ALERTS 4`.
     pub title: &'a str,
     /// Its columns.
-    pub columns: &'a [Column],
+    pub columns: &'a [ColumnOf<'a>],
     /// How many rows it has.
     pub rows: usize,
     /// The first row that is shown.

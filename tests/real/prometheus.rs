@@ -81,6 +81,13 @@ async fn a_server_is_asked_and_an_exporter_scraped() {
     assert!(error.is_ok() || error.unwrap_err().span.is_none());
     assert!(prom.metric_names().await.unwrap().iter().any(|name| name == "node_load1"));
     assert_eq!(prom.label_values("job").await.unwrap(), ["node"]);
+    let of = Some("{__name__=\"node_load1\",job=\"node\"}");
+    assert_eq!(prom.label_names(of).await.unwrap(), ["__name__", "instance", "job"]);
+    assert_eq!(prom.label_values_of("job", of).await.unwrap(), ["node"]);
+    let none = prom.label_values_of("job", Some("{__name__=\"no_such_metric\"}")).await.unwrap();
+    assert!(none.is_empty(), "{none:?}");
+    let described = prom.metadata().await.unwrap();
+    assert!(described.iter().any(|(name, ..)| name == "node_load1"), "{described:?}");
 
     // Its rules and its targets, of which there are none and one.
     let Ok(Brought::Reading(Reading::Alerts(rules))) = poll(&*all.all[1]).await else {

@@ -4,8 +4,14 @@ use crate::domain::labels::METRIC_NAME;
 use crate::domain::{Labels, Num, Timestamp};
 use crate::metrics::{Data, Line};
 use crate::store::Answer;
+use crate::ui::text;
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+/// More labels than this make no columns.
+const COLUMNS: usize = 6;
+/// No column of a label is wider.
+const WIDEST: usize = 40;
 
 /// What series are put in order by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,19 +23,46 @@ pub(super) enum By {
     Mean,
     Min,
     Name,
+    /// A label that is a column of the table.
+    Label(usize),
 }
 
 impl By {
-    /// The next one; at an instant there is nothing but the last value.
-    pub(super) fn next(self, ranged: bool) -> Self {
-        match (self, ranged) {
-            (Self::Last, _) => Self::Lowest,
-            (Self::Lowest, true) => Self::Max,
-            (Self::Max, true) => Self::Mean,
-            (Self::Mean, true) => Self::Min,
-            (Self::Lowest | Self::Max | Self::Mean, false) | (Self::Min, _) => Self::Name,
-            (Self::Name, _) => Self::Last,
+    /// The next one in the list below a chart.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Last => Self::Lowest,
+            Self::Lowest => Self::Max,
+            Self::Max => Self::Mean,
+            Self::Mean => Self::Min,
+            Self::Min => Self::Name,
+            Self::Name | Self::Label(_) => Self::Last,
         }
+    }
+
+    /// The next one in a table that has so many columns of labels.
+    pub(super) fn next_in_table(self, labels: usize) -> Self {
+        match self.in_table(labels) {
+            Self::Last => Self::Lowest,
+            Self::Lowest if labels == 0 => Self::Name,
+            Self::Lowest => Self::Label(0),
+            Self::Label(at) if at + 1 < labels => Self::Label(at + 1),
+            _ => Self::Last,
+        }
+    }
+
+    /// The same where there is nothing but the last value.
+    pub(super) fn in_table(self, labels: usize) -> Self {
+        match self {
+            Self::Max | Self::Mean | Self::Min => Self::Last,
+            Self::Label(at) if at >= labels => Self::Last,
+            other => other,
+        }
+    }
+
+    /// The same where no label is a column.
+    pub(super) fn in_list(self) -> Self {
+        if matches!(self, Self::Label(_)) { Self::Last } else { self }
     }
 
     /// In words: `the 12 highest by last value`.
@@ -40,7 +73,7 @@ impl By {
             Self::Max => "highest by max",
             Self::Mean => "highest by avg",
             Self::Min => "highest by min",
-            Self::Name => "first by name",
+            Self::Name | Self::Label(_) => "first by name",
         }
     }
 
@@ -51,7 +84,7 @@ impl By {
             Self::Max => of.max,
             Self::Mean => of.mean,
             Self::Min => of.min,
-            Self::Name => None,
+            Self::Name | Self::Label(_) => None,
         }
     }
 }
@@ -96,6 +129,9 @@ pub(super) struct Digest {
     figures: Vec<Figures>,
     /// What all of its series have alike.
     common: Vec<(Arc<str>, Arc<str>)>,
+    /// The labels that make columns, and how wide those are; none where there
+    /// would be too many.
+    columns: Vec<(Arc<str>, usize)>,
     earliest: Option<Timestamp>,
 }
 
@@ -131,6 +167,7 @@ impl Digest {
             _ => {}
         }
         self.common = self.alike();
+        self.columns = self.labels_as_columns();
         true
     }
 
@@ -191,7 +228,12 @@ impl Digest {
                 (None, Some(_)) => Ordering::Greater,
                 (None, None) => Ordering::Equal,
             };
-            compared.then_with(|| a.cmp(b))
+            let label = match by {
+                By::Label(at) => self.columns.get(at).map(|(name, _)| &**name),
+                _ => None,
+            };
+            let labelled = label.map_or(Ordering::Equal, |name| a.get(name).cmp(&b.get(name)));
+            compared.then(labelled).then_with(|| a.cmp(b))
         });
         list.into_iter().map(|(_, at)| at).collect()
     }
@@ -212,6 +254,32 @@ impl Digest {
             common.retain(|(name, value)| labels.get(name) == Some(value));
         }
         common
+    }
+
+    fn labels_as_columns(&self) -> Vec<(Arc<str>, usize)> {
+        let mut found: Vec<(Arc<str>, usize)> = Vec::new();
+        for at in 0..self.len() {
+            for (name, value) in self.labels(at).iter() {
+                if self.common.iter().any(|(common, _)| common == name) {
+                    continue;
+                }
+                let wide = text::width(value).clamp(1, WIDEST);
+                if let Some((_, known)) = found.iter_mut().find(|(known, _)| known == name) {
+                    *known = wide.max(*known);
+                } else if found.len() == COLUMNS {
+                    return Vec::new();
+                } else {
+                    found.push((name.clone(), wide.max(text::width(name).min(WIDEST))));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// The labels that make columns of a table, with their widths.
+    pub(super) fn columns(&self) -> &[(Arc<str>, usize)] {
+        &self.columns
     }
 
     /// What all series have alike, as PromQL writes it; empty where that is nothing.
@@ -330,6 +398,21 @@ mod tests {
         let points = vec![Point { labels: Labels::default(), value: Num(1.0) }];
         digest.take(Some(&answer(Data::Vector(points))));
         assert_eq!(digest.name(0), "value");
+    }
+
+    #[test]
+    fn labels_that_differ_make_columns_to_sort_by() {
+        let digest = digest(vec![line("500", &[(300, 2.0)]), line("404", &[(300, 1.0)])]);
+        assert_eq!(digest.columns(), [("code".into(), 4)]);
+        assert_eq!(digest.ordered(By::Label(0), |_| true), [1, 0]);
+        let mut by = By::Mean;
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            by = by.next_in_table(1);
+            seen.push(by);
+        }
+        assert_eq!(seen, [By::Lowest, By::Label(0), By::Last]);
+        assert_eq!(By::Lowest.next_in_table(0), By::Name);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The chart of an expression, and the list of its series, which is the chart's legend.
 
+use super::digest::By;
 use super::{DRAWN, Metrics};
 use crate::domain::{Labels, Thresholds, Unit, harmless_within, units};
 use crate::metrics::Data;
 use crate::panels::{ViewCx, cells};
 use crate::store::Answer;
 use crate::ui::chart::{Chart, Series};
-use crate::ui::table::{Cell, Column, Table};
+use crate::ui::table::{Cell, Column, ColumnOf, Table};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -140,10 +141,12 @@ impl Metrics {
             _ => None,
         };
         let cursor = self.window.at(&cx.act).filter(|_| !self.table);
-        let columns = match (self.table, cursor) {
-            (true, _) => &TABLE[..],
-            (false, Some(_)) => &AT_CURSOR[..],
-            (false, None) => &LEGEND[..],
+        let labelled = if self.table { self.label_columns(area.width) } else { Vec::new() };
+        let columns: &[ColumnOf<'_>] = match (self.table, cursor) {
+            (true, _) if !labelled.is_empty() => &labelled,
+            (true, _) => &TABLE,
+            (false, Some(_)) => &AT_CURSOR,
+            (false, None) => &LEGEND,
         };
         let title = self.title(cx, area.width);
         let whole = self.whole_name(area);
@@ -178,11 +181,36 @@ impl Metrics {
                 let value = self.now.figures(*place).last;
                 // As exact as it is: this is the place to copy it from.
                 let value = value.map_or_else(|| "-".into(), exact);
+                let value = Cell::new(value, cx.theme.strong());
+                if !labelled.is_empty() {
+                    let of = |(name, _): &(std::sync::Arc<str>, usize)| {
+                        let text = labels.get(name).unwrap_or("");
+                        Cell::new(harmless_within(text, cells::LONGEST), cx.theme.text())
+                    };
+                    let mut row: Vec<_> = self.now.columns().iter().map(of).collect();
+                    row.push(value);
+                    return row;
+                }
                 let name = harmless_within(&self.now.name(*place), cells::LONGEST);
-                return vec![Cell::new(name, cx.theme.text()), Cell::new(value, cx.theme.strong())];
+                return vec![Cell::new(name, cx.theme.text()), value];
             }
             self.legend_row(cx, labels, *place, cursor)
         });
+    }
+
+    /// A column for each label that differs, where there is room for all of them.
+    fn label_columns(&self, width: u16) -> Vec<ColumnOf<'_>> {
+        let value = TABLE[1];
+        let columns = self.now.columns();
+        let wide: usize = columns.iter().map(|(_, wide)| wide + 1).sum();
+        let room = usize::from(width.saturating_sub(value.width + 2));
+        if columns.is_empty() || wide > room || !columns.iter().all(|(name, _)| is_plain(name)) {
+            return Vec::new();
+        }
+        let named = columns
+            .iter()
+            .map(|(name, wide)| ColumnOf::new(name, u16::try_from(*wide).unwrap_or(1)).flexible());
+        named.chain([value]).collect()
     }
 
     /// All labels of the selected series, where the list has no room for them.
@@ -245,14 +273,22 @@ impl Metrics {
         }
         if self.table {
             if rows > 1 {
-                title += &format!(", {} first", first(self.by));
+                title += &match self.by.in_table(listed.columns().len()) {
+                    By::Lowest => ", lowest first".to_owned(),
+                    By::Name => ", by name".to_owned(),
+                    By::Label(at) => {
+                        let name = listed.columns().get(at).map_or("", |(name, _)| name);
+                        format!(", by {}", harmless_within(name, 30))
+                    }
+                    _ => ", highest first".to_owned(),
+                };
             }
         } else if self.only.is_some() {
             title += ", one drawn: enter shows all";
         } else if drawn < rows.saturating_sub(hidden.min(rows)) {
-            title += &format!(", {drawn} drawn: {}", self.by.words());
-        } else if rows > 1 && self.by != super::By::Last {
-            title += &format!(", {}", self.by.words());
+            title += &format!(", {drawn} drawn: {}", self.by.in_list().words());
+        } else if rows > 1 && self.by.in_list() != By::Last {
+            title += &format!(", {}", self.by.in_list().words());
         }
         let common = listed.common();
         let room = usize::from(width).saturating_sub(text::width(&title) + 52);
@@ -263,12 +299,9 @@ impl Metrics {
     }
 }
 
-fn first(by: super::By) -> &'static str {
-    match by {
-        super::By::Lowest => "lowest",
-        super::By::Name => "by name",
-        _ => "highest",
-    }
+/// Whether a label's name is harmless as it is.
+fn is_plain(name: &str) -> bool {
+    *crate::domain::harmless(name) == *name
 }
 
 /// A value with all its digits, where they fit.
