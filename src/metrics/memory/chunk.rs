@@ -17,6 +17,8 @@ const FULL_STEPS: u8 = 120;
 const FULL_TOKENS: u8 = 64;
 /// The first room for bytes: enough for a chunk of small steps.
 const FIRST_ROOM: usize = 144;
+/// What is added where that is not enough.
+const MORE_ROOM: usize = 96;
 
 /// The moments at which a target was scraped, in milliseconds.
 #[derive(Clone, Debug, Default)]
@@ -223,12 +225,13 @@ impl Head {
     }
 
     /// Room for so many bytes and another sample: at first for a whole chunk of
-    /// small steps, and always for many, so that the next ones find it.
+    /// small steps, and always for some, so that the next ones find it; never for
+    /// so many that a scrape on which all series grow takes much.
     fn make_room(&mut self, bytes: usize) {
         const LONGEST: usize = 24;
         let (room, needed) = (self.bytes.capacity(), self.bytes.len() + bytes + LONGEST);
         if room < needed {
-            let room = FIRST_ROOM.max(room + room / 2).max(needed);
+            let room = FIRST_ROOM.max(room + MORE_ROOM).max(needed);
             self.bytes.reserve_exact(room - self.bytes.len());
         }
     }
