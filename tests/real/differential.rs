@@ -214,9 +214,8 @@ async fn a_real_prometheus_says_the_same_of_the_same_scrapes() {
     let mut config =
         "global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n".to_owned();
     for (job, (at, _)) in &targets {
-        config.push_str(&format!(
-            "- {{ job_name: {job}, static_configs: [ {{ targets: ['127.0.0.1:{at}'] }} ] }}\n"
-        ));
+        let targets = format!("[ {{ targets: ['127.0.0.1:{at}'] }} ]");
+        config.extend(["- { job_name: ", job, ", static_configs: ", &*targets, " }\n"]);
     }
     std::fs::write(folder.path().join("p.yml"), config).unwrap();
     let mut command = Command::new(exporter);
@@ -246,7 +245,7 @@ async fn a_real_prometheus_says_the_same_of_the_same_scrapes() {
     let mut all_scrapes = Vec::new();
     for (job, (at, pages)) in &targets {
         let instance = format!("127.0.0.1:{at}");
-        let target = Target::new(*job, instance.as_str(), Vec::<(String, String)>::new());
+        let target = Target::new(job, instance.as_str(), Vec::<(String, String)>::new());
         let pages = pages.lock().unwrap().clone();
         for ((at, good), page) in scrapes(&prom, job, over).await.into_iter().zip(pages) {
             all_scrapes.push((at, target.clone(), page.filter(|_| good)));

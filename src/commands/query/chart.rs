@@ -77,10 +77,11 @@ pub(super) fn chart(
     }
     let (from, to) = (clock(start), clock(end));
     let space = (columns + margin + 2).saturating_sub(from.width() + to.width() + margin + 2);
-    out.push_str(&format!("{:margin$}  {from}{:space$}{to}\n", "", ""));
+    out.extend([" ".repeat(margin + 2), from, " ".repeat(space), to, "\n".to_owned()]);
     legend(&mut out, drawn, dots, look);
     if lines.len() > drawn.len() {
-        out.push_str(&format!("  and {} more series, not drawn\n", lines.len() - drawn.len()));
+        let more = lines.len() - drawn.len();
+        out.extend(["  and ", &more.to_string(), " more series, not drawn\n"]);
     }
     out
 }
@@ -91,10 +92,8 @@ fn legend(out: &mut String, drawn: &[Line], dots: bool, look: Look) {
         let mark = painted(&mark.to_string(), series, look.colour);
         let says = said(line);
         let room = look.width.saturating_sub(says.len() + 6).max(20);
-        out.push_str(&format!(
-            "  {mark} {}  {says}\n",
-            harmless_within(&line.labels.to_string(), room)
-        ));
+        let labels = harmless_within(&line.labels.to_string(), room);
+        out.extend(["  ", &*mark, " ", &*labels, "  ", &*says, "\n"]);
     }
 }
 

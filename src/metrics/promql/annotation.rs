@@ -15,9 +15,9 @@ pub struct Annotation {
 impl Annotation {
     /// In words, with line and column in `text`: `PromQL info: … (1:6)`.
     pub fn placed(&self, text: &str) -> String {
-        let before = &text.as_bytes()[..self.span.start.min(text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let before = &text[..text.floor_char_boundary(self.span.start)];
+        let line = 1 + before.matches('\n').count();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         format!("{} ({line}:{})", self.message, before.len() - line_start + 1)
     }
 }

@@ -96,7 +96,7 @@ fn select(selector: &mut Selector, known: &BTreeSet<&str>, memory: &Memory, at: 
         "app_errors_total"
     } else if name.ends_with("_total") {
         "app_requests_total"
-    } else if name.len() % 2 == 0 {
+    } else if name.len().is_multiple_of(2) {
         "app_queue_length"
     } else {
         "app_saturation_ratio"

@@ -55,7 +55,11 @@ pub(super) fn page(i: usize) -> Option<Vec<u8>> {
             }
             let wave = (n / 3.0 + r as f64).sin();
             writeln!(out, "app_queue_length{{route=\"{route}\"}} {}", (10.0 * wave).round())?;
-            writeln!(out, "app_saturation_ratio{{route=\"{route}\"}} {}", (wave + 1.0) / 2.0)?;
+            writeln!(
+                out,
+                "app_saturation_ratio{{route=\"{route}\"}} {}",
+                f64::midpoint(wave, 1.0)
+            )?;
         }
         let odd = match i % 7 {
             0 => f64::NAN,

@@ -152,14 +152,14 @@ impl Engine<'_> {
                 if chosen.is_empty() && must_be_there && !ignored[row] {
                     continue;
                 }
-                let to = match rows.get(&(row, chosen.clone())) {
-                    Some(to) => *to,
-                    None => {
-                        let all = enriched(labels, infos, &chosen, wanted, span)?;
-                        let to = self.add_row(&mut result, &all, span)?;
-                        rows.insert((row, chosen), to);
-                        to
-                    }
+                let key = (row, chosen);
+                let to = if let Some(to) = rows.get(&key) {
+                    *to
+                } else {
+                    let all = enriched(labels, infos, &key.1, wanted, span)?;
+                    let to = self.add_row(&mut result, &all, span)?;
+                    rows.insert(key, to);
+                    to
                 };
                 result.set(to, step, value);
             }

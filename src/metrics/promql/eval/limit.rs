@@ -101,7 +101,7 @@ const PRIMES: [u64; 5] = [
     0x27d4_eb2f_1656_67c5,
 ];
 
-/// XXH64 with seed 0 (xxhash.com, doc/xxhash_spec.md).
+/// XXH64 with seed 0 (xxhash.com, `doc/xxhash_spec.md`).
 fn xxh64(bytes: &[u8]) -> u64 {
     let round = |lane: u64, word: u64| {
         lane.wrapping_add(word.wrapping_mul(PRIMES[1])).rotate_left(31).wrapping_mul(PRIMES[0])
