@@ -1,6 +1,6 @@
 //! What Prometheus refuses in a rule, in its words where it has some.
 
-use super::file::{Names, Reader, Rule, RuleKind, Scalar, line_of};
+use super::file::{Names, Reader, Rule, RuleKind, Scalar};
 use super::template::{Template, TemplateError};
 use super::yaml::Key;
 use crate::domain::labels::METRIC_NAME;
@@ -86,7 +86,7 @@ pub(super) fn rule(reader: &mut Reader<'_>, raw: Raw, of_group: &[(Key, Scalar)]
         expr: expr?,
         labels,
         kind,
-        line: line_of(reader.text, raw.place.start),
+        line: reader.line_of(raw.place.start),
     })
 }
 

@@ -163,13 +163,22 @@ pub(super) struct Scalar {
 pub(super) struct Reader<'t> {
     pub(super) text: &'t str,
     pub(super) names: Names,
+    /// Where each line begins.
+    lines: Vec<usize>,
     mistakes: Vec<Mistake>,
     hidden: usize,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str, names: Names) -> Self {
-        Self { text, names, mistakes: Vec::new(), hidden: 0 }
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        Self { text, names, lines, mistakes: Vec::new(), hidden: 0 }
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line_of(&self, at: usize) -> usize {
+        self.lines.partition_point(|begin| *begin <= at)
     }
 
     pub(super) fn wrong(&mut self, span: Range<usize>, message: String) {
@@ -229,10 +238,10 @@ impl<'t> Reader<'t> {
             Kind::Map(entries) => {
                 let mut known: HashMap<String, usize> = HashMap::new();
                 for (key, _) in &entries {
-                    let line = line_of(self.text, key.span.start);
-                    if let Some(first) = known.insert(key.text.clone(), line) {
+                    if let Some(first) = known.insert(key.text.clone(), key.span.start) {
+                        let line = self.line_of(first);
                         let words =
-                            format!("{:?} stands here twice; first in line {first}", key.text);
+                            format!("{:?} stands here twice; first in line {line}", key.text);
                         self.wrong(key.span.clone(), words);
                     }
                 }
@@ -410,7 +419,7 @@ impl<'t> Reader<'t> {
             }
         }
         for (line, name, first) in repeated {
-            let at = start_of(self.text, line);
+            let at = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
             let words = format!("{name} with the same labels stands in line {first} already");
             self.unwise(at..at, words);
         }
@@ -439,14 +448,6 @@ impl<'t> Reader<'t> {
 /// The last place at or before `at` where a character begins.
 fn floor(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at.min(text.len()))
-}
-
-pub(super) fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-fn start_of(text: &str, line: usize) -> usize {
-    text.split_inclusive('\n').take(line - 1).map(str::len).sum()
 }
 
 /// The first line of a part.

@@ -271,7 +271,7 @@ fn read_by<T>(
 }
 
 fn line(reader: &Reader<'_>, span: &Range<usize>) -> usize {
-    super::super::file::line_of(reader.text, span.start)
+    reader.line_of(span.start)
 }
 
 fn alert(reader: &mut Reader<'_>, node: Node) -> AlertTest {
