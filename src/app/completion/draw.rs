@@ -3,6 +3,7 @@
 use super::Completion;
 use super::offers::{Offer, Sort};
 use crate::domain::harmless_within;
+use crate::store::Sought;
 use crate::ui::table::{rule, select};
 use crate::ui::{Theme, text};
 use ratatui::buffer::Buffer;
@@ -22,7 +23,7 @@ pub(crate) fn draw(completion: &Completion, theme: &Theme, body: Rect, buf: &mut
     let shown = if completion.open { completion.offers.len().min(ROWS) } else { 0 };
     let help = help(completion, theme, body);
     let waits = completion.open
-        && completion.asked.as_ref().is_some_and(|asked| asked.sought != Default::default());
+        && completion.asked.as_ref().is_some_and(|asked| asked.sought != Sought::Nothing);
     let titled = shown > 0 || (completion.open && (waits || completion.trouble.is_some()));
     let height = shown + help.len() + usize::from(titled);
     let height = u16::try_from(height).unwrap_or(u16::MAX).min(body.height);

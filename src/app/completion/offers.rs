@@ -134,16 +134,17 @@ pub(crate) fn written(what: &What, offer: &Offer, rest: &str) -> String {
             }
             _ => format!("{name} "),
         },
-        (_, Sort::Function) => match offer.kind.ends_with("()") {
-            true if !call.is_empty() => format!("{name}()"),
-            _ => format!("{name}{call}"),
-        },
+        (_, Sort::Function) if offer.kind.ends_with("()") && !call.is_empty() => {
+            format!("{name}()")
+        }
+        (_, Sort::Function) => format!("{name}{call}"),
         (What::Value { quote, pattern, .. }, _) => {
             let name = if *pattern { regex::escape(name) } else { name.to_owned() };
             quoted(&name, *quote, rest)
         }
-        (What::QuotedMetric(quote), _) => quoted(name, Some(*quote), rest),
-        (What::Label { quote: Some(quote), .. }, _) => quoted(name, Some(*quote), rest),
+        (What::QuotedMetric(quote) | What::Label { quote: Some(quote), .. }, _) => {
+            quoted(name, Some(*quote), rest)
+        }
         (What::Label { .. }, _) if is_plain(name, false) => name.to_owned(),
         (What::Label { .. }, _) => quoted(name, None, rest),
         _ if is_plain(name, true) => name.to_owned(),
@@ -177,8 +178,15 @@ fn escaped(text: &str, quote: char) -> String {
             '\t' => out.push_str("\\t"),
             c if c == quote => out.extend(['\\', c]),
             c if is_harmless(c) => out.push(c),
-            c if u32::from(c) <= 0xffff => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+            c => {
+                let code = u32::from(c);
+                let shown = if code <= 0xffff {
+                    format!("\\u{code:04x}")
+                } else {
+                    format!("\\U{code:08x}")
+                };
+                out.push_str(&shown);
+            }
         }
     }
     out

@@ -142,9 +142,8 @@ pub(crate) fn place(text: &str, cursor: usize) -> Place {
     let current = before.last().filter(|last| {
         last.end == cursor
             && match last.sort {
-                Sort::Word | Sort::Number => true,
+                Sort::Word | Sort::Number | Sort::Comment => true,
                 Sort::Text { closed, .. } => !closed,
-                Sort::Comment => true,
                 Sort::Sign => false,
             }
     });
@@ -317,10 +316,11 @@ impl Look {
         match &one.sort {
             Sort::Comment => {}
             Sort::Word => self.word(text, all, at, shown),
-            Sort::Number => match self.open.last() {
-                Some(Open::Braces(_) | Open::Brackets) => {}
-                _ => (self.last, self.at) = (Last::Operand, None),
-            },
+            Sort::Number => {
+                if !matches!(self.open.last(), Some(Open::Braces(_) | Open::Brackets)) {
+                    (self.last, self.at) = (Last::Operand, None);
+                }
+            }
             Sort::Text { quote, .. } => {
                 let inner = shown[1..].strip_suffix(*quote).unwrap_or(&shown[1..]);
                 let value = if *quote == '`' { inner.to_owned() } else { unescaped(inner) };

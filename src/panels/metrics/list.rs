@@ -246,56 +246,60 @@ impl Metrics {
         let value = if slot.is_some() { theme.strong() } else { theme.faint() };
         let faint = |of| Cell::new(figure(of), theme.faint());
         let mut row = vec![Cell::new(letter, style), Cell::new(name, style)];
-        match cursor {
-            Some(at) => {
-                row.push(Cell::new(figure(self.chart.value_at(place, at)), value));
-                row.extend([figures.last, figures.min, figures.max].map(faint));
-            }
-            None => {
-                row.push(Cell::new(figure(figures.last), value));
-                row.extend([figures.min, figures.max, figures.mean].map(faint));
-            }
+        if let Some(at) = cursor {
+            row.push(Cell::new(figure(self.chart.value_at(place, at)), value));
+            row.extend([figures.last, figures.min, figures.max].map(faint));
+        } else {
+            row.push(Cell::new(figure(figures.last), value));
+            row.extend([figures.min, figures.max, figures.mean].map(faint));
         }
         row
     }
 
-    /// `SERIES 340, the 12 highest by last value drawn, all x{job="api"}`.
+    /// `SERIES 340, 12 drawn: highest by last value, all x{job="api"}`.
     fn title(&self, cx: &ViewCx<'_>, width: u16) -> String {
         let listed = self.listed();
         let (rows, all) = (self.rows.len(), listed.len());
         let name = if self.table { "VALUES" } else { "SERIES" };
-        let mut title =
+        let count =
             if rows == all { format!("{name} {all}") } else { format!("{name} {rows} of {all}") };
-        let drawn = self.slots.iter().flatten().count();
-        let hidden = self.hidden.len();
-        if let Some(at) = self.window.at(&cx.act).filter(|_| !self.table) {
-            title += &format!(" at {}", text::clock_s(at, cx.offset_min));
-        }
-        if self.table {
-            if rows > 1 {
-                title += &match self.by.in_table(listed.columns().len()) {
-                    By::Lowest => ", lowest first".to_owned(),
-                    By::Name => ", by name".to_owned(),
-                    By::Label(at) => {
-                        let name = listed.columns().get(at).map_or("", |(name, _)| name);
-                        format!(", by {}", harmless_within(name, 30))
-                    }
-                    _ => ", highest first".to_owned(),
-                };
-            }
-        } else if self.only.is_some() {
-            title += ", one drawn: enter shows all";
-        } else if drawn < rows.saturating_sub(hidden.min(rows)) {
-            title += &format!(", {drawn} drawn: {}", self.by.in_list().words());
-        } else if rows > 1 && self.by.in_list() != By::Last {
-            title += &format!(", {}", self.by.in_list().words());
-        }
+        let at = self.window.at(&cx.act).filter(|_| !self.table);
+        let at = at.map(|at| format!(" at {}", text::clock_s(at, cx.offset_min)));
+        let title = format!("{count}{}{}", at.unwrap_or_default(), self.order(rows));
         let common = listed.common();
         let room = usize::from(width).saturating_sub(text::width(&title) + 52);
-        if !common.is_empty() && text::width(&common) <= room {
-            title += &format!(", all {}", harmless_within(&common, room));
+        if common.is_empty() || text::width(&common) > room {
+            return title;
         }
-        title
+        format!("{title}, all {}", harmless_within(&common, room))
+    }
+
+    /// What stands first, and how many of the rows are drawn.
+    fn order(&self, rows: usize) -> String {
+        let listed = self.listed();
+        let drawn = self.slots.iter().flatten().count();
+        let by = self.by.in_list();
+        if self.table && rows > 1 {
+            match self.by.in_table(listed.columns().len()) {
+                By::Lowest => ", lowest first".to_owned(),
+                By::Name => ", by name".to_owned(),
+                By::Label(at) => {
+                    let name = listed.columns().get(at).map_or("", |(name, _)| name);
+                    format!(", by {}", harmless_within(name, 30))
+                }
+                _ => ", highest first".to_owned(),
+            }
+        } else if self.table {
+            String::new()
+        } else if self.only.is_some() {
+            ", one drawn: enter shows all".to_owned()
+        } else if drawn < rows.saturating_sub(self.hidden.len()) {
+            format!(", {drawn} drawn: {}", by.words())
+        } else if rows > 1 && by != By::Last {
+            format!(", {}", by.words())
+        } else {
+            String::new()
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A list of a server's names is asked again after this time.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// So many lists are kept.
 const LISTS: usize = 32;
 /// What pages say of metrics is asked again after this time; it hardly ever changes.
