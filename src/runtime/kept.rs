@@ -68,6 +68,20 @@ impl KeptFiles {
         self.folder.join(format!("keeper-{}.lock", self.name))
     }
 
+    /// Takes away what a process that was killed left half written beside them.
+    fn tidy(&self) {
+        let names = [self.window(), self.summary(), self.known()];
+        let Ok(folder) = std::fs::read_dir(&self.folder) else { return };
+        for path in folder.flatten().map(|entry| entry.path()) {
+            let whole = path.with_extension("");
+            let by_process = path.extension().and_then(|end| end.to_str()?.parse::<u32>().ok());
+            if by_process.is_some() && names.contains(&whole) {
+                // What stays is only in the way of the disk.
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+
     /// Who may read what is kept.
     pub fn mode(&self) -> u32 {
         if self.shared { 0o660 } else { 0o600 }
@@ -151,6 +165,7 @@ impl Keeps {
         }
         // Only words for people: who holds the lock is the kernel's business.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", self.who));
+        self.files.tidy();
         tracing::info!(path = %path.display(), "keeps the history");
         Ok(Some(file))
     }
@@ -188,6 +203,21 @@ mod tests {
         drop(first);
         assert_eq!(files(scratch.path()).keeper(), None);
         assert!(second.keeps().unwrap());
+    }
+
+    #[test]
+    fn what_was_left_half_written_is_tidied_up_and_nothing_else() {
+        let scratch = tempfile::tempdir().unwrap();
+        let files = files(scratch.path());
+        let beside = |path: PathBuf, end: &str| PathBuf::from(format!("{}.{end}", path.display()));
+        let left = beside(files.window(), "812");
+        let kept = [files.window(), beside(files.window(), "damaged"), scratch.path().join("x.1")];
+        for path in kept.iter().chain([&left]) {
+            std::fs::write(path, b"x").unwrap();
+        }
+        assert!(Keeper::new(files, "watch").keeps().unwrap());
+        assert!(!left.exists());
+        assert!(kept.iter().all(|path| path.exists()));
     }
 
     #[test]
