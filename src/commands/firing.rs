@@ -36,7 +36,7 @@ pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires,
     let opened = Opened::at(config)?;
     complain("opsroom: looking whether it fires");
     let state = StateFolder::of_this_user();
-    let window = opened.assembled.kept(state.as_ref()).map(|kept| kept.window());
+    let kept = opened.assembled.kept(state.as_ref());
     let is_wanted = |alert: &&Alert| {
         alert.name() == name
             && labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value.as_str()))
@@ -57,7 +57,7 @@ pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires,
         }
         Some(within)
     };
-    let known = headless::look_on(opened.assembled, window, LOOK, &BTreeSet::new(), longer)?;
+    let known = headless::look_on(opened.assembled, kept, LOOK, &BTreeSet::new(), longer)?;
     let found: Vec<&Alert> = known.alerts.iter().filter(is_wanted).collect();
     Ok(match found.as_slice() {
         [] => Err((REFUSED, why_not(&known, &name, &labels))),

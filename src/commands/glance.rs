@@ -45,13 +45,12 @@ pub(super) fn run(
             bail!("{}: nothing is configured", found.path.display());
         }
         let files = assembled.kept(state.as_ref());
-        let window = files.as_ref().map(KeptFiles::window);
-        let summary = files.map(|files| files.summary());
+        let summary = files.as_ref().map(KeptFiles::summary);
         // One that cannot be read only leaves out what a console knows beside.
         let kept = || state_file::read_summary(summary.as_ref()?).ok().flatten();
         let environment = &assembled.config.environment;
         let spared = kept().map(|kept| kept.spares(environment, clock.now())).unwrap_or_default();
-        let fresh = Glance::of(&headless::look(assembled, window, deadline, &spared)?);
+        let fresh = Glance::of(&headless::look(assembled, files, deadline, &spared)?);
         // Read once more after the look, when it is newest.
         match kept() {
             Some(kept) => fresh.with_kept(&kept),

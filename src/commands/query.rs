@@ -48,7 +48,7 @@ pub(super) fn run(
         refuse(expr, &wrong.message, Some((wrong.start, wrong.end)));
         return Ok(ExitCode::from(FAILED));
     }
-    let window = assembled.kept(StateFolder::of_this_user().as_ref()).map(|kept| kept.window());
+    let kept = assembled.kept(StateFolder::of_this_user().as_ref());
     let now = Clock::Wall.now();
     let moment = match at {
         None => now,
@@ -58,9 +58,9 @@ pub(super) fn run(
     let id = AskId("query".into());
     let ask = Ask { id, expr: expr.into(), split: None, range, at: moment, engine };
     let answer = if at.is_some() {
-        headless::ask_at(assembled, window, ask, DEADLINE)?
+        headless::ask_at(assembled, kept, ask, DEADLINE)?
     } else {
-        headless::ask_once(assembled, window, ask, DEADLINE)?
+        headless::ask_once(assembled, kept, ask, DEADLINE)?
     };
     let answer = answer.ok_or_else(|| eyre!("no answer in {} s", DEADLINE.as_secs()))?;
     say(&answer);

@@ -41,9 +41,9 @@ pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result
         let journal = ledger.open(&who, moment()?.at).await?;
         let mut ends = Vec::new();
         for book in chosen {
-            let window = assembled.kept(state.as_ref()).map(|kept| kept.window());
+            let kept = assembled.kept(state.as_ref());
             let end = tokio::select! {
-                end = rehearse(&assembled, &book, &who, window) => end,
+                end = rehearse(&assembled, &book, &who, kept) => end,
                 why = stopped() => return Err(why),
             };
             let end = if books.is_empty() { if_set_up(&book, end) } else { end };

@@ -37,6 +37,10 @@ impl Store for Memory {
     }
 }
 
+/// Alerts by their labels, as another process last knew them: when that was, and
+/// since when each was active then.
+pub type Earlier = HashMap<Labels, (Timestamp, Timestamp)>;
+
 /// What an evaluation is told of the world.
 #[derive(Clone, Debug)]
 pub struct Context<'c> {
@@ -50,6 +54,8 @@ pub struct Context<'c> {
     pub every: Duration,
     /// States are taken up from the store where this is the first evaluation.
     pub restores: bool,
+    /// And from what another process knew, which may be newer.
+    pub earlier: &'c Earlier,
 }
 
 /// How far an alert is.
@@ -173,7 +179,14 @@ pub fn evaluate(
             let times = Times { hold: *hold, keep_firing: *keep_firing, at, moment };
             found(&*store, rule, annotations, &times, context).and_then(|found| {
                 let earlier = if context.restores && !state.begun {
-                    earlier(&*store, &rule.name, at)
+                    let mut known = earlier(&*store, &rule.name, at);
+                    for (labels, (last, since)) in context.earlier {
+                        let old = known.get(labels).is_some_and(|(kept, _)| kept >= last);
+                        if !old && *last <= at && at.since(*last) <= OUTAGE {
+                            known.insert(labels.clone(), (*last, *since));
+                        }
+                    }
+                    known
                 } else {
                     HashMap::new()
                 };
@@ -297,11 +310,7 @@ fn found(
 
 /// What the store remembers of a rule's alerts: the last moment at which each
 /// was active, and since when it was then.
-fn earlier(
-    storage: &dyn Storage,
-    name: &str,
-    at: Timestamp,
-) -> HashMap<Labels, (Timestamp, Timestamp)> {
+fn earlier(storage: &dyn Storage, name: &str, at: Timestamp) -> Earlier {
     let is = |name: &str, value: &str| Matcher {
         name: name.to_owned(),
         op: MatchOp::Equal(value.to_owned()),
@@ -328,7 +337,7 @@ impl RuleState {
     fn take(
         &mut self,
         found: Vec<Found>,
-        earlier: &HashMap<Labels, (Timestamp, Timestamp)>,
+        earlier: &Earlier,
         times: &Times,
         limit: usize,
     ) -> Result<(), String> {

@@ -9,6 +9,7 @@ struct Bench {
     memory: Memory,
     group: Group,
     state: GroupState,
+    earlier: Earlier,
     external: Labels,
 }
 
@@ -19,7 +20,7 @@ impl Bench {
         let group = file.groups.into_iter().next().unwrap();
         let state = GroupState::new(&group);
         let memory = Memory::new(crate::metrics::Limits::default());
-        Self { memory, group, state, external: Labels::default() }
+        Self { memory, group, state, earlier: Earlier::new(), external: Labels::default() }
     }
 
     /// A sample each minute; `None` where there is none.
@@ -39,6 +40,7 @@ impl Bench {
             limits: Limits::default(),
             every: Duration::from_mins(1),
             restores: true,
+            earlier: &self.earlier,
         };
         let at = Timestamp::from_millis(minute * 60_000);
         for (rule, state) in self.group.rules.iter().zip(&mut self.state.rules) {
@@ -168,6 +170,22 @@ fn a_restart_takes_alerts_up_where_they_were() {
     assert_eq!(bench.at(13).told(0), "{} Firing 3");
     bench.state = GroupState::new(&bench.group);
     assert_eq!(bench.at(20).told(0), "{} Firing 3");
+}
+
+#[test]
+fn what_another_process_knew_last_is_newer_than_what_it_kept() {
+    let mut bench = Bench::new("  - {alert: A, expr: v > 0, for: 3m}\n")
+        .series(&[("__name__", "v")], &[Some(1.0); 40]);
+    bench.at(0).at(1);
+    bench.state = GroupState::new(&bench.group);
+    let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+    // It fired in the fourth minute, of which no sample was kept.
+    bench.earlier.insert(Labels::new([("alertname", "A")]), (at(4), at(0)));
+    assert_eq!(bench.at(5).told(0), "{} Firing 0");
+    // What is known of an older time than what was kept says nothing.
+    bench.state = GroupState::new(&bench.group);
+    bench.earlier.insert(Labels::new([("alertname", "A")]), (at(2), at(2)));
+    assert_eq!(bench.at(6).told(0), "{} Firing 0");
 }
 
 #[test]

@@ -15,6 +15,6 @@ pub mod unit;
 mod yaml;
 
 pub use book::{Book, BookFile};
-pub use engine::{Active, Context, GroupState, Health, RuleState, State, Store, evaluate};
+pub use engine::{Active, Context, Earlier, GroupState, Health, RuleState, State, Store, evaluate};
 pub use file::{Group, LARGEST, Mistake, Names, Rule, RuleFile, RuleKind, read};
 pub use template::Template;

@@ -3,7 +3,7 @@
 use super::keeping::{Keeping, Kept};
 use super::kept::Keeper;
 use super::state_file;
-use crate::domain::Timestamp;
+use crate::domain::{AlertState, Timestamp};
 use crate::store::{Glance, Known};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -28,6 +28,8 @@ pub(super) struct Chronicle {
     pages: UnboundedSender<Page>,
     summarized: Option<Glance>,
     written: Option<Timestamp>,
+    /// The alerts that were written last.
+    alerts: Vec<(u64, AlertState)>,
 }
 
 impl Chronicle {
@@ -64,7 +66,7 @@ impl Chronicle {
                 let _ = tokio::task::spawn_blocking(write).await;
             }
         });
-        Self { keeper, pages, summarized: None, written: None }
+        Self { keeper, pages, summarized: None, written: None, alerts: Vec::new() }
     }
 
     /// Looks at what is known at `now`; for each second.
@@ -81,8 +83,11 @@ impl Chronicle {
         if due(summarized, SUMMARY) {
             self.summarize(Glance::of(known), due(summarized, SUMMARY_ANYWAY));
         }
-        if due(self.written, KNOWN) {
+        // Since when an alert is active is what the next one must know.
+        let alerts: Vec<_> = known.alerts.iter().map(|it| (it.identity(), it.state)).collect();
+        if due(self.written, KNOWN) || (due(self.written, SUMMARY) && alerts != self.alerts) {
             self.written = Some(now);
+            self.alerts = alerts;
             // The writer lives as long as the runtime.
             let _ = self.pages.send(Page::Known(Box::new(known.to_be_kept())));
         }

@@ -119,7 +119,7 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
         world.write_exports_to(folder);
     }
     if let Some(keeper) = &keeper {
-        world.take_window_up(keeper.clone(), limits);
+        world.go_on_from(keeper.clone(), limits);
         tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
         program.chronicle = Some(Chronicle::start(keeper.clone(), keeping));
     }

@@ -12,6 +12,7 @@ use crate::domain::{AlertsReading, EngineKind, PollError, ScrapeReading, Timesta
 use crate::metrics::memory::{Limits as MemoryLimits, Memory, Target};
 use crate::metrics::promql::{self, Annotation, Expr, ParseError};
 use crate::metrics::{Coverage, Data, coverage, seen_from};
+use crate::rules::Earlier;
 use crate::sources::{EvaluateRules, Page};
 use crate::store::{Answer, Answered, Ask, AskError, AskId, Msg};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture};
@@ -72,6 +73,7 @@ enum Job {
     Stop(AskId),
     Question { ask: Ask, reply: oneshot::Sender<Arc<Answer>> },
     With(Box<dyn FnOnce(&mut Memory) + Send>),
+    TakeUp(Box<dyn FnOnce(&mut Memory) -> Earlier + Send>),
     Rules { rules: EvaluateRules, reply: oneshot::Sender<AlertsReading> },
 }
 
@@ -206,6 +208,12 @@ impl Engine {
         self.send(Job::With(Box::new(work)));
     }
 
+    /// Lets `work` take up what another process kept: its samples, and what it
+    /// knew of alerts.
+    pub fn take_up(&self, work: impl FnOnce(&mut Memory) -> Earlier + Send + 'static) {
+        self.send(Job::TakeUp(Box::new(work)));
+    }
+
     fn send(&self, job: Job) {
         // A worker that has ended takes no jobs; the program is ending then.
         let _ = self.jobs.send(job);
@@ -287,6 +295,13 @@ impl Worker {
                 let memory = &mut self.memory;
                 if let Err(words) = isolated_call(|| work(memory)) {
                     tracing::error!(words, "the memory could not be worked on");
+                }
+            }
+            Job::TakeUp(work) => {
+                let memory = &mut self.memory;
+                match isolated_call(|| work(memory)) {
+                    Ok(earlier) => self.rules.earlier = earlier,
+                    Err(words) => tracing::error!(words, "what was kept is not taken up"),
                 }
             }
             Job::Question { ask, reply } => {

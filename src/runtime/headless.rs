@@ -7,6 +7,7 @@ use super::descriptors;
 use super::engine::Engine;
 use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
+use super::kept::KeptFiles;
 use super::poller::{Order, PollEnd, Poller};
 use super::world::{MESSAGES, World};
 use crate::domain::{Mark, PollError, PollFailure, Role, SourceId, Timestamp, units};
@@ -14,7 +15,6 @@ use crate::metrics::Memory;
 use crate::sources::{Brought, EvaluateRules};
 use crate::store::{Answer, Ask, AskId, Effect, Known, Msg, Polled};
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -25,23 +25,23 @@ use tokio::time::Instant;
 const FOR_PAGES: f64 = 0.6;
 
 /// Asks everything afresh and says what is known when all has answered and is
-/// confirmed, or when the deadline is over. `window` is the file in which a
+/// confirmed, or when the deadline is over. `kept` is where a
 /// console keeps its samples; the backups of the data sets that are `spared`
 /// are not looked at.
 pub fn look(
     assembled: Assembled,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     deadline: Duration,
     spared: &BTreeSet<String>,
 ) -> std::io::Result<Known> {
-    look_on(assembled, window, deadline, spared, |_| None)
+    look_on(assembled, kept, deadline, spared, |_| None)
 }
 
 /// The same, and goes on while `longer` says so of what is known: for as long
 /// as it said first.
 pub fn look_on(
     assembled: Assembled,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     deadline: Duration,
     spared: &BTreeSet<String>,
     longer: impl Fn(&Known) -> Option<Duration>,
@@ -56,8 +56,8 @@ pub fn look_on(
             .only(|info| !matches!(info.role, Role::Backup(_)) || !spared.contains(&info.label));
         let asked = only.sources.iter().map(|source| source.info().id.clone()).collect();
         let (world, _engine) = World::start(only, clock, out, None)?;
-        if let Some(window) = window {
-            world.load_window(window, limits);
+        if let Some(kept) = kept {
+            world.take_up(kept, limits);
         }
         let mut look = Look::of(known, world, clock, deadline, asked);
         look.until_known(&mut messages).await;
@@ -81,27 +81,27 @@ pub fn poll_once(assembled: &Assembled, deadline: Duration) -> std::io::Result<V
 /// target, or of the metrics server.
 pub fn ask_once(
     assembled: Assembled,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     ask: Ask,
     deadline: Duration,
 ) -> std::io::Result<Option<Arc<Answer>>> {
-    asked(assembled, window, ask, deadline, true)
+    asked(assembled, kept, ask, deadline, true)
 }
 
 /// The same about the moment that the question names, without a fresh scrape:
 /// that would tell of now.
 pub fn ask_at(
     assembled: Assembled,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     ask: Ask,
     deadline: Duration,
 ) -> std::io::Result<Option<Arc<Answer>>> {
-    asked(assembled, window, ask, deadline, false)
+    asked(assembled, kept, ask, deadline, false)
 }
 
 fn asked(
     assembled: Assembled,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     ask: Ask,
     deadline: Duration,
     fresh: bool,
@@ -119,8 +119,8 @@ fn asked(
         };
         let only = assembled.only(|info| scraped.contains(&info.id));
         let (world, _engine) = World::start(only, clock, out, None)?;
-        if let Some(window) = window {
-            world.load_window(window, limits);
+        if let Some(kept) = kept {
+            world.take_up(kept, limits);
         }
         while !scraped.is_empty() {
             match tokio::time::timeout_at(over, messages.recv()).await {

@@ -65,7 +65,7 @@ async fn watched(
     }
     let (world, _engine) = World::start(assembled, clock, sender, None)?;
     let chronicle = keeper.clone().map(|keeper| {
-        world.take_window_up(keeper.clone(), limits);
+        world.go_on_from(keeper.clone(), limits);
         tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
         Chronicle::start(keeper, keeping)
     });

@@ -13,7 +13,7 @@ use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
 use super::keeping::{Keeping, Kept};
-use super::kept::Keeper;
+use super::kept::{Keeper, KeptFiles};
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::runs::desk::Desk;
 use super::state_file;
@@ -170,35 +170,42 @@ impl World {
         &self.0.engine
     }
 
-    /// Takes up the window that another process kept, before anything else
-    /// reaches the engine. One that is damaged is said, and left to whoever keeps it.
-    pub fn load_window(&self, path: PathBuf, limits: crate::metrics::Limits) {
-        self.load(path, limits, None);
+    /// Takes up what another process kept, samples and the state of alerts, before
+    /// anything else reaches the engine. What is damaged is said, and left to
+    /// whoever keeps it.
+    pub fn take_up(&self, files: KeptFiles, limits: crate::metrics::Limits) {
+        self.load(files, limits, None);
     }
 
     /// The same; where this process keeps the history from now on, a damaged
     /// window is put aside.
-    pub(super) fn take_window_up(&self, keeper: Keeper, limits: crate::metrics::Limits) {
-        self.load(keeper.files().window(), limits, Some(keeper));
+    pub(super) fn go_on_from(&self, keeper: Keeper, limits: crate::metrics::Limits) {
+        self.load(keeper.files().clone(), limits, Some(keeper));
     }
 
-    fn load(&self, path: PathBuf, limits: crate::metrics::Limits, keeper: Option<Keeper>) {
+    fn load(&self, files: KeptFiles, limits: crate::metrics::Limits, keeper: Option<Keeper>) {
         let out = self.0.out.clone();
-        self.0.engine.with_memory(move |memory| match state_file::read_window(&path, limits) {
-            Ok(Some(kept)) => *memory = kept,
-            Ok(None) => {}
-            Err(error) => {
-                let keeps = keeper.is_some_and(|keeper| keeper.keeps().unwrap_or(false));
-                let what = if keeps {
-                    state_file::put_aside(&path);
-                    "was put aside"
-                } else {
-                    "cannot be read"
-                };
-                let text = format!("the kept history {what}: {error}");
-                // A full channel has more important things to tell.
-                let _ = out.try_send(Msg::Said { text, bad: true });
+        self.0.engine.take_up(move |memory| {
+            let path = files.window();
+            match state_file::read_window(&path, limits) {
+                Ok(Some(kept)) => *memory = kept,
+                Ok(None) => {}
+                Err(error) => {
+                    let keeps = keeper.is_some_and(|keeper| keeper.keeps().unwrap_or(false));
+                    let what = if keeps {
+                        state_file::put_aside(&path);
+                        "was put aside"
+                    } else {
+                        "cannot be read"
+                    };
+                    let text = format!("the kept history {what}: {error}");
+                    // A full channel has more important things to tell.
+                    let _ = out.try_send(Msg::Said { text, bad: true });
+                }
             }
+            // Newer than the samples: it is written as soon as an alert turns.
+            let known = state_file::read_known(&files.known()).ok().flatten();
+            known.map(|known| known.own_alerts()).unwrap_or_default()
         });
     }
 

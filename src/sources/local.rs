@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// What says that a source of alerts is this one.
-pub const KIND: &str = "local rules";
+pub const KIND: &str = crate::store::LOCAL_RULES;
 /// The files are looked at, and groups that are due evaluated, this often; on
 /// new samples they are evaluated at once.
 pub const EVERY: Duration = Duration::from_secs(2);

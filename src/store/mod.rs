@@ -14,8 +14,9 @@ pub use export::Export;
 pub use glance::{Glance, Problem, ProblemKind};
 pub use key::NotAKey;
 pub use known::{
-    BackupState, Change, CheckState, Explained, HostState, Known, Online, ServiceState,
-    SignalState, SignalValue, SourceState, Watch, WatchKind, certificate_at, signal_alert_name,
+    BackupState, Change, CheckState, Explained, HostState, Known, LOCAL_RULES, Online,
+    ServiceState, SignalState, SignalValue, SourceState, Watch, WatchKind, certificate_at,
+    signal_alert_name,
 };
 pub use message::{
     Action, Answer, Answered, Ask, AskError, AskId, AskRange, Coverage, Effect, Key, KeyCode, Look,

@@ -190,6 +190,7 @@ fn unit(case: &Value, file: &RuleFile) -> (usize, Vec<String>) {
         },
         every: Duration::from_millis(every.unsigned_abs()),
         restores: false,
+        earlier: &opsroom::rules::Earlier::default(),
     };
     let mut failures = Vec::new();
     let mut at = 0;

@@ -34,6 +34,10 @@ fn counting() -> (u16, Arc<AtomicU64>) {
     (port, scrapes)
 }
 
+/// Fires some seconds after the beginning of a scraping that is known to the last.
+const RULES: &str = "groups: [{name: g, rules: [{alert: Scraped, expr: scrapes_total > 0, \
+    for: 4s, labels: {severity: critical}}]}]\n";
+
 struct Bench {
     scratch: TempDir,
     config: PathBuf,
@@ -43,8 +47,10 @@ impl Bench {
     fn new(port: u16) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let config = scratch.path().join("config.toml");
+        let rules = scratch.path().join("rules.yml");
+        std::fs::write(&rules, RULES).unwrap();
         let text = format!(
-            "environment = 'test'\n[scrape.app]\ntargets = ['127.0.0.1:{port}']\nevery = '1s'\n\
+            "environment = 'test'\nrules = 'rules.yml'\n[scrape.app]\ntargets = ['127.0.0.1:{port}']\nevery = '1s'\n\
              [service.gone]\ntcp = '127.0.0.1:{}'\n[poll]\nevery = '1s'\n",
             free_port()
         );
@@ -189,4 +195,29 @@ fn a_service_manager_is_told() {
     hear("WATCHDOG=1", &mut told);
     watch.signal(Signal::TERM);
     hear("STOPPING=1", &mut told);
+}
+
+#[tokio::test]
+async fn an_alert_that_fires_for_watch_fires_at_once_for_a_glance() {
+    let (port, _) = counting();
+    let bench = Bench::new(port);
+    let _watch = bench.watch();
+    let fires = |arguments: &[&str]| {
+        let out = bench.ask(arguments).stdout;
+        let told: serde_json::Value = serde_json::from_slice(&out).unwrap_or_default();
+        let problems = told["problems"].as_array().cloned().unwrap_or_default();
+        problems
+            .iter()
+            .any(|problem| problem["name"].as_str().is_some_and(|n| n.contains("Scraped")))
+    };
+    until("it fires for watch", || async { fires(&["glance", "--cached", "--json"]) }).await;
+    // What is known is written with the summary or right after.
+    until("it is known", || async {
+        bench.kept("known-").is_some_and(|path| {
+            let known = std::fs::read_to_string(path).unwrap();
+            known.contains("Scraped") && known.contains("firing")
+        })
+    })
+    .await;
+    assert!(fires(&["glance", "--json"]));
 }

@@ -1,6 +1,6 @@
 //! Runs unit tests of rules: the same steps as promtool's, the same verdicts.
 
-use super::super::engine::{Context, GroupState, Health, State, evaluate};
+use super::super::engine::{Context, Earlier, GroupState, Health, State, evaluate};
 use super::super::file::Group;
 use super::file::{AlertTest, ExprTest, TestCase, TestFile};
 use super::notation::Written;
@@ -122,6 +122,7 @@ impl<'t> Bench<'t> {
             limits: self.limits(),
             every: self.file.every,
             restores: false,
+            earlier: &Earlier::default(),
         };
         let moment = self.test.start + at;
         let mut wrong = Vec::new();

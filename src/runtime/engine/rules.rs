@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::metrics::promql::{Limits, reaches, selectors};
 use crate::metrics::{MatchOp, Matcher, Memory, Storage, Target};
 use crate::rules::{
-    Book, Context, Group, GroupState, Health, Rule, RuleKind, RuleState, State, evaluate,
+    Book, Context, Earlier, Group, GroupState, Health, Rule, RuleKind, RuleState, State, evaluate,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub(super) struct Rules {
     groups: Vec<Known>,
     /// Which series are recorded, and by which rules.
     recorded: HashMap<String, Vec<(usize, usize)>>,
+    /// What another process knew of alerts.
+    pub(super) earlier: Earlier,
     /// The group that is being evaluated, the rule that comes next, the moment.
     under_way: Option<(usize, usize, Timestamp)>,
 }
@@ -214,6 +216,7 @@ impl Rules {
             limits: Limits { samples: limits.samples.min(SAMPLES), ..limits },
             every: EVERY,
             restores: true,
+            earlier: &self.earlier,
         };
         evaluate(memory, (group, id), rule, state, now, &context);
     }

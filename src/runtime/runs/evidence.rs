@@ -20,6 +20,7 @@ use crate::domain::{
     EngineKind, Inventory, Reading, Role, Signal, SignalId, SourceId, Status, Timestamp,
 };
 use crate::runbook::Evidence;
+use crate::runtime::kept::KeptFiles;
 use crate::store::{Ask, AskId, Effect, Known, Msg};
 use alerts::{Alerts, Say};
 use course::Course;
@@ -31,7 +32,6 @@ use needs::{Needs, Subject, backup_named};
 use parts::View;
 use seen::Polls;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -90,19 +90,19 @@ struct Seen {
 
 impl Eyes {
     /// Begins to poll and scrape what these conditions and the signals of the
-    /// run's service need. `window` is the file in which a console keeps its
+    /// run's service need. `kept` is where a console keeps its
     /// samples. Needs a tokio runtime.
     pub fn open(
         assembled: &Assembled,
         plan: &Plan,
         conditions: &[&Condition],
         clock: Clock,
-        window: Option<PathBuf>,
+        kept: Option<KeptFiles>,
     ) -> std::io::Result<Self> {
         let subject = Subject { service: plan.service.clone(), alert: plan.alert.clone() };
         let part = assembled.part(needs::reduced(&assembled.inventory, conditions, &subject));
         let course = Course::at(clock.now(), clock::monotonic());
-        let (inner, watching) = look(&part, &subject, clock, window, BTreeMap::new())?;
+        let (inner, watching) = look(&part, &subject, clock, kept, BTreeMap::new())?;
         let looking = Mutex::new(Looking { course, inner, watching });
         Ok(Self { part, subject, clock, looking })
     }
@@ -133,15 +133,15 @@ fn look(
     part: &Assembled,
     subject: &Subject,
     clock: Clock,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     learnt: BTreeMap<String, String>,
 ) -> std::io::Result<(Arc<Inner>, AbortHandle)> {
     let inventory = Arc::clone(&part.inventory);
     let server = part.server.clone();
     let (out, messages) = mpsc::channel(MESSAGES);
     let (world, _engine) = World::start(part.part(Inventory::clone(&inventory)), clock, out, None)?;
-    if let Some(window) = window {
-        world.load_window(window, part.limits());
+    if let Some(kept) = kept {
+        world.take_up(kept, part.limits());
     }
     let engine = world.engine().clone();
     let ask: AskEngine = Arc::new(move |expr, kind, at| {

@@ -14,9 +14,9 @@ use crate::runbook::lint::lint;
 use crate::runbook::plan::plan;
 use crate::runbook::{Book, Level};
 use crate::runtime::assemble::Assembled;
+use crate::runtime::kept::KeptFiles;
 use made::Made;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A runbook is tried out in this time, or it is broken: at night nobody waits longer
@@ -42,16 +42,16 @@ pub struct Rehearsal {
     pub skipped: Option<String>,
 }
 
-/// Tries one runbook out. `window` is the file in which a console keeps its
+/// Tries one runbook out. `kept` is where a console keeps its
 /// samples. Needs a tokio runtime; dropped before its end, it ends what it runs.
 pub async fn rehearse(
     assembled: &Assembled,
     book: &Book,
     who: &Who,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
 ) -> Rehearsal {
     let mut done = Rehearsal::default();
-    let trying = tokio::time::timeout(LIMIT, try_out(assembled, book, who, window, &mut done));
+    let trying = tokio::time::timeout(LIMIT, try_out(assembled, book, who, kept, &mut done));
     if trying.await.is_err() {
         done.broken.push(format!("it was not through after {}", units::duration(LIMIT)));
     }
@@ -90,7 +90,7 @@ async fn try_out(
     assembled: &Assembled,
     book: &Book,
     who: &Who,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     done: &mut Rehearsal,
 ) {
     let setting = setting(assembled, who);
@@ -125,7 +125,7 @@ async fn try_out(
     match plan(&made.book, &made.request, &setting, &secrets) {
         Ok(plan) => {
             reads::reads(&plan, &made.stand_ins, done).await;
-            checks::checks(assembled, &plan, window, done).await;
+            checks::checks(assembled, &plan, kept, done).await;
         }
         Err(why) => done.broken.extend(why),
     }

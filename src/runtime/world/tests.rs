@@ -147,14 +147,14 @@ async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     // Whoever only reads it, or finds another at it, leaves it where it is.
     let other = Keeper::new(files.clone(), "watch");
     assert!(other.keeps().unwrap());
-    let keeper = Keeper::new(files, "console");
-    bench.world.load_window(window.clone(), limits);
+    let keeper = Keeper::new(files.clone(), "console");
+    bench.world.take_up(files.clone(), limits);
     assert!(bench.hear(said).await.contains("cannot be read"));
-    bench.world.take_window_up(keeper.clone(), limits);
+    bench.world.go_on_from(keeper.clone(), limits);
     assert!(bench.hear(said).await.contains("cannot be read"));
     assert!(window.exists());
     drop(other);
-    bench.world.take_window_up(keeper.clone(), limits);
+    bench.world.go_on_from(keeper.clone(), limits);
     assert!(bench.hear(said).await.contains("put aside"));
     assert!(!window.exists());
 

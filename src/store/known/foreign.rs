@@ -16,6 +16,8 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// The kind of the source that tells what rules of one's own say.
+pub const LOCAL_RULES: &str = "local rules";
 /// So many alerts that began, and so many that ended, are events of their own in
 /// one go: a storm must not push all else out of the history.
 const EVENTS_AT_ONCE: usize = 200;
@@ -55,7 +57,7 @@ impl Teller<'_> {
     fn origin(&self) -> &'static str {
         match self.info.kind.as_str() {
             "alertmanager" => "alertmanager",
-            "local rules" => "local",
+            LOCAL_RULES => "local",
             _ => "prometheus",
         }
     }

@@ -27,6 +27,7 @@ pub use alerts::signal_alert_name;
 pub use backups::{BackupState, Concern, Estimate, SizeChange};
 pub use checks::certificate_at;
 pub use explain::Explained;
+pub use foreign::LOCAL_RULES;
 pub use issues::ServiceIssues;
 pub use releases::Change;
 pub use watch::{Watch, WatchKind};

@@ -1,8 +1,10 @@
 //! What another process of the same config knew: a console that starts while
 //! `watch` runs goes on from there.
 
+use super::foreign::LOCAL_RULES;
 use super::{EVENTS, Known, Turn};
-use crate::domain::{Event, EventKind, Timestamp, units};
+use crate::domain::{Event, EventKind, Reading, Timestamp, units};
+use crate::rules::Earlier;
 use crate::store::Runs;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -72,5 +74,23 @@ impl Known {
         self.events = before.chain(own).collect();
         let over = self.events.len().saturating_sub(EVENTS);
         self.events.drain(..over);
+    }
+}
+
+impl Known {
+    /// What its own rules last said of alerts: when, and since when each is active.
+    pub fn own_alerts(&self) -> Earlier {
+        let told = self.inventory.sources.iter().filter(|info| info.kind == LOCAL_RULES);
+        let told = told.filter_map(|info| self.sources.get(&info.id));
+        let mut earlier = Earlier::new();
+        for source in told {
+            let (Some(Reading::Alerts(reading)), Some(last)) = (&source.reading, source.answered)
+            else {
+                continue;
+            };
+            let alerts = reading.alerts.iter();
+            earlier.extend(alerts.map(|alert| (alert.labels.clone(), (last, alert.since))));
+        }
+        earlier
     }
 }

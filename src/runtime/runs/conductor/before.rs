@@ -295,8 +295,8 @@ impl Stage {
         let since = self.floor.clock.now();
         let lines = house::lines(plan);
         let conditions: Vec<&Condition> = lines.iter().map(|(_, condition)| condition).collect();
-        let window = self.assembled.kept(self.state.as_ref()).map(|kept| kept.window());
-        let eyes = Eyes::open(&self.assembled, plan, &conditions, self.floor.clock, window);
+        let kept = self.assembled.kept(self.state.as_ref());
+        let eyes = Eyes::open(&self.assembled, plan, &conditions, self.floor.clock, kept);
         let eyes = Arc::new(eyes.map_err(|error| format!("nothing can be polled: {error}"))?);
         let (said, signals) = watch::channel(Vec::new());
         self.floor.watch_signals(signals);

@@ -7,8 +7,8 @@ use crate::domain::{Timestamp, harmless_within};
 use crate::runbook::Evidence;
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
+use crate::runtime::kept::KeptFiles;
 use crate::runtime::runs::evidence::Eyes;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// So often each is asked, once a second, until somebody can tell.
@@ -20,7 +20,7 @@ const SHORT_ROUNDS: u32 = 12;
 pub(super) async fn checks(
     assembled: &Assembled,
     plan: &Plan,
-    window: Option<PathBuf>,
+    kept: Option<KeptFiles>,
     done: &mut Rehearsal,
 ) {
     let checks = plan.steps.iter().filter_map(|step| match &step.kind {
@@ -32,7 +32,7 @@ pub(super) async fn checks(
         return;
     }
     let conditions: Vec<&Condition> = lines.iter().map(|(_, condition)| condition).collect();
-    let eyes = match Eyes::open(assembled, plan, &conditions, Clock::Wall, window) {
+    let eyes = match Eyes::open(assembled, plan, &conditions, Clock::Wall, kept) {
         Ok(eyes) => eyes,
         Err(error) => return done.broken.push(format!("its checks cannot be asked: {error}")),
     };
