@@ -87,20 +87,17 @@ pub fn check(data: &[u8], kind: &str, format: Format) {
     }
     // 600 bytes a series and its labels, those of both pages.
     assert!(warm.bytes() < 200_000 + (body.len() + changed.len()) * 700, "{}", warm.bytes());
-    if !timed {
+    // What TYPE says changes how the bounds of buckets are written from there on,
+    // and that is remembered from page to page.
+    let typed = [body, &*changed].iter().any(|page| page.windows(4).any(|four| four == b"TYPE"));
+    if !timed && !typed {
         let mut cold = Memory::new(Limits::default());
         take(&mut cold, kind, body, format, 3);
         take(&mut cold, kind, &changed, format, 5);
-        let after = at(&cold, 5);
-        // What TYPE says later may change how a bound is written; both have seen both.
-        if !body.windows(6).any(|six| six == b"# TYPE") {
-            assert_eq!(at(&warm, 5), after);
-        }
-        let mut again = cold.clone();
-        take(&mut cold, kind, &changed, format, 6);
-        take(&mut again, kind, body, format, 6);
-        take(&mut again, kind, &changed, format, 7);
-        assert_eq!(at(&again, 7).len(), at(&cold, 6).len());
+        assert_eq!(at(&warm, 5), at(&cold, 5));
+        let mut fresh = Memory::new(Limits::default());
+        take(&mut fresh, kind, &changed, format, 5);
+        assert_eq!(at(&warm, 5), at(&fresh, 5));
     }
     let kept = write(&warm);
     let again = read(&kept, Limits::default()).expect("what was written can be read");
