@@ -202,6 +202,7 @@ fn chunk(from: &mut Reader<'_>) -> Option<Sealed> {
 }
 
 /// Whoever has this slot; `Some(None)` where nobody does.
+#[expect(clippy::option_option, reason = "the outer one says whether the bytes make sense")]
 fn watched(from: &mut Reader<'_>) -> Option<Option<Watched>> {
     let mut watched = match from.number()? {
         NOBODY => return Some(None),

@@ -138,12 +138,11 @@ impl Memory {
         let Some(watched) = self.targets.get_mut(slot as usize).and_then(Option::as_mut) else {
             return;
         };
-        let gone: Vec<SeriesId> = match rule {
-            Some(rule) => watched.rules.remove(rule).map(|w| w.series).unwrap_or_default(),
-            None => {
-                let rules = std::mem::take(&mut watched.rules);
-                rules.into_values().flat_map(|written| written.series).collect()
-            }
+        let gone: Vec<SeriesId> = if let Some(rule) = rule {
+            watched.rules.remove(rule).map(|written| written.series).unwrap_or_default()
+        } else {
+            let rules = std::mem::take(&mut watched.rules);
+            rules.into_values().flat_map(|written| written.series).collect()
         };
         let last = watched.times.at.last().copied();
         if last.is_some_and(|last| at.millis() < last) {

@@ -45,6 +45,9 @@ struct Groups {
     known: HashMap<Box<[PairId]>, u32>,
 }
 
+/// Series, the group of each, and the labels of the groups.
+type Grouped = (Arc<Vec<SeriesId>>, Arc<Vec<u32>>, Arc<Vec<Labels>>);
+
 impl Clone for Resolved {
     /// A copy finds its series anew.
     fn clone(&self) -> Self {
@@ -164,11 +167,7 @@ impl Memory {
     }
 
     /// The series, the group of each, and the labels of the groups.
-    fn grouped(
-        &self,
-        matchers: &[Matcher],
-        grouping: &Grouping,
-    ) -> (Arc<Vec<SeriesId>>, Arc<Vec<u32>>, Arc<Vec<Labels>>) {
+    fn grouped(&self, matchers: &[Matcher], grouping: &Grouping) -> Grouped {
         let mut guard = self.resolved.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = &mut *guard;
         let answer = answers.answer(matchers, self);
