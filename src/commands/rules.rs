@@ -103,7 +103,7 @@ pub(super) fn run_test(files: &[PathBuf]) -> Result<ExitCode> {
         let name = harmless(&path.to_string_lossy()).into_owned();
         match test(path) {
             Tested::Passed(tests) => {
-                writeln!(out, "{name}: {} passed", units::count(tests, "test"))?
+                writeln!(out, "{name}: {} passed", units::count(tests, "test"))?;
             }
             Tested::Failed(failures) => {
                 failed += 1;

@@ -30,7 +30,7 @@ impl Raw {
 }
 
 /// Checks a rule; nothing where it cannot stand.
-pub(super) fn rule(reader: &mut Reader<'_>, raw: Raw, of_group: &[(Key, Scalar)]) -> Option<Rule> {
+pub(super) fn rule(reader: &mut Reader<'_>, raw: &Raw, of_group: &[(Key, Scalar)]) -> Option<Rule> {
     let set = |scalar: &Option<Scalar>| scalar.as_ref().is_some_and(|held| !held.text.is_empty());
     let (is_record, is_alert) = (set(&raw.record), set(&raw.alert));
     match (is_record, is_alert) {
@@ -44,15 +44,14 @@ pub(super) fn rule(reader: &mut Reader<'_>, raw: Raw, of_group: &[(Key, Scalar)]
         }
         _ => {}
     }
-    let expr = match raw.expr.as_ref().filter(|expr| !expr.text.is_empty()) {
-        Some(expr) => reader.expr(expr),
-        None => {
-            reader.wrong(raw.place.clone(), "field 'expr' must be set in rule".into());
-            None
-        }
+    let expr = if let Some(expr) = raw.expr.as_ref().filter(|expr| !expr.text.is_empty()) {
+        reader.expr(expr)
+    } else {
+        reader.wrong(raw.place.clone(), "field 'expr' must be set in rule".into());
+        None
     };
     if is_record && let Some(name) = &raw.record {
-        of_recording(reader, &raw, name);
+        of_recording(reader, raw, name);
     }
     label_names(reader, &raw.labels);
     for (key, _) in &raw.annotations.0 {
@@ -60,7 +59,7 @@ pub(super) fn rule(reader: &mut Reader<'_>, raw: Raw, of_group: &[(Key, Scalar)]
             reader.wrong(key.span.clone(), format!("invalid annotation name: {}", key.text));
         }
     }
-    let labels = labels(reader, &raw, of_group, is_alert);
+    let labels = labels(reader, raw, of_group, is_alert);
     let annotations: Vec<(Arc<str>, Template)> = if is_alert {
         let annotations = raw.annotations.0.iter();
         annotations

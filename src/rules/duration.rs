@@ -1,5 +1,6 @@
 //! Durations as Prometheus' configuration writes them.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Largest unit first; each at most once, in this order.
@@ -56,7 +57,7 @@ pub fn written(duration: Duration) -> String {
         // Years and weeks only where nothing is left over.
         let whole = !matches!(unit, "y" | "w") || millis.is_multiple_of(size);
         if whole && millis >= size {
-            text.push_str(&format!("{}{unit}", millis / size));
+            let _ = write!(text, "{}{unit}", millis / size);
             millis %= size;
         }
     }

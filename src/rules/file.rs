@@ -6,6 +6,7 @@ use super::template::Template;
 use super::yaml::{self, Key, Kind, Node};
 use crate::metrics::promql::{self, Expr};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,7 +227,7 @@ impl<'t> Reader<'t> {
         if self.hidden > 0
             && let Some(last) = mistakes.last_mut()
         {
-            last.message.push_str(&format!(" (and {} more mistakes)", self.hidden));
+            let _ = write!(last.message, " (and {} more mistakes)", self.hidden);
         }
         mistakes
     }
@@ -331,7 +332,7 @@ impl<'t> Reader<'t> {
         for (key, node) in self.map(node, "a group") {
             match key.text.as_str() {
                 "name" => {
-                    name = self.scalar(node, "name").map(|name| name.text).unwrap_or_default()
+                    name = self.scalar(node, "name").map(|name| name.text).unwrap_or_default();
                 }
                 "interval" => interval = self.duration(node, "interval"),
                 "query_offset" => offset = self.duration(node, "query_offset"),
@@ -401,12 +402,13 @@ impl<'t> Reader<'t> {
                 _ => self.unknown(&key, "a rule", &FIELDS),
             }
         }
-        check::rule(self, raw, of_group)
+        check::rule(self, &raw, of_group)
     }
 
     /// What promtool calls lint.
     fn duplicates(&mut self, groups: &[Group]) {
-        let mut known: HashMap<(&str, Vec<(&str, &str)>), usize> = HashMap::new();
+        type Named<'r> = (&'r str, Vec<(&'r str, &'r str)>);
+        let mut known: HashMap<Named<'_>, usize> = HashMap::new();
         let mut repeated = Vec::new();
         for rule in groups.iter().flat_map(|group| &group.rules) {
             let mut labels: Vec<(&str, &str)> =

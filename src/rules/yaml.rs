@@ -120,11 +120,11 @@ pub(super) fn document(text: &str) -> Result<Document, Unreadable> {
                 continue;
             }
             Event::SequenceStart(_, anchor, _) => {
-                reader.open(&mut open, Open::list(anchor, span))?;
+                Reader::open(&mut open, Open::list(anchor, span))?;
                 continue;
             }
             Event::MappingStart(_, anchor, _) => {
-                reader.open(&mut open, Open::map(anchor, span))?;
+                Reader::open(&mut open, Open::map(anchor, span))?;
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
@@ -143,7 +143,7 @@ pub(super) fn document(text: &str) -> Result<Document, Unreadable> {
         match open.last_mut() {
             None => root = Some(node),
             Some(place) => {
-                place.take(node).map_err(|(span, message)| Unreadable { span, message })?
+                place.take(node).map_err(|(span, message)| Unreadable { span, message })?;
             }
         }
     }
@@ -223,7 +223,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn open(&self, open: &mut Vec<Open>, new: Open) -> Result<(), Unreadable> {
+    fn open(open: &mut Vec<Open>, new: Open) -> Result<(), Unreadable> {
         if open.len() >= DEPTH {
             let words = format!("more than {DEPTH} lists and keys lie in one another here");
             return Err(too_much(&new.span, words));
@@ -402,7 +402,8 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let below = format!("*a{}", level - 1);
-            bomb += &format!("a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(", "));
+            let items = [below.as_str(); 10].join(", ");
+            bomb = format!("{bomb}a{level}: &a{level} [{items}]\n");
         }
         let wrong = read(&bomb);
         assert!(wrong.contains("too much of the file"), "{wrong}");
@@ -410,7 +411,7 @@ mod tests {
         assert!(read(&deep).contains("lie in one another"), "{}", read(&deep));
         let mut chain = "a0: &a0 [[[[[[[[x]]]]]]]]\n".to_owned();
         for level in 1..40 {
-            chain += &format!("a{level}: &a{level} [[[[[[[[*a{}]]]]]]]]\n", level - 1);
+            chain = format!("{chain}a{level}: &a{level} [[[[[[[[*a{}]]]]]]]]\n", level - 1);
         }
         assert!(read(&chain).contains("lie in one another"), "{}", read(&chain));
     }

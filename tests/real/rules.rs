@@ -85,7 +85,7 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
     let moments = RefCell::new(Vec::new());
     let note = |what: &str| moments.borrow_mut().push((what.to_owned(), now()));
     let step = |known: &Known| -> Option<Duration> {
-        let more = Some(Duration::from_secs(60));
+        let more = Some(Duration::from_mins(1));
         let (Some(ours), Some(theirs)) = (told(known, "rules"), told(known, "prometheus/alerts"))
         else {
             return more;

@@ -434,6 +434,7 @@ mod tests {
     use super::*;
     use crate::metrics::STALE_BITS;
     use proptest::prelude::*;
+    use std::cmp::Ordering;
 
     fn packed(values: &[f64]) -> Head {
         let mut chunk = Head::default();
@@ -540,7 +541,7 @@ mod tests {
             prop_assert_eq!(part(&chunk, from, to), wanted.get(from..to).unwrap_or_default());
             if from < to && let Some((first, last)) = sealed.packed().ends(from, to) {
                 prop_assert_eq!([first.to_bits(), last.to_bits()], [wanted[from], wanted[to - 1]]);
-                prop_assert!(values[from..to].windows(2).all(|two| !(two[1] < two[0])));
+                prop_assert!(values[from..to].windows(2).all(|two| two[0].partial_cmp(&two[1]) != Some(Ordering::Greater)));
             }
         }
 
@@ -576,7 +577,7 @@ mod tests {
                 5 => Form::Timed,
                 run => Form::Tokens(run * 20),
             };
-            let chunk = Head { first, bytes, form, count, ..Head::default() };
+            let chunk = Head { first, count, form, bytes, ..Head::default() };
             prop_assert!(part(&chunk, from, to).len() <= to.saturating_sub(from));
             if from < to {
                 chunk.packed().ends(from, to);

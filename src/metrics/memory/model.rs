@@ -325,7 +325,9 @@ proptest! {
         let limits = Limits { age: Duration::from_secs(age), ..Limits::default() };
         let (mut memory, mut model, mut now) = (Memory::new(Limits::default()), Model::default(), 0);
         let (before, after) = ops.split_at(ops.len() / 2);
-        before.iter().for_each(|op| apply(&mut memory, &mut model, op, &mut now));
+        for op in before {
+            apply(&mut memory, &mut model, op, &mut now);
+        }
         let whole = all(&memory);
         memory.limits = limits;
         memory.expire(at(now));

@@ -393,7 +393,9 @@ proptest! {
 
 /// A page of so many series that no page before it had.
 fn new_series(page: usize, count: usize) -> String {
-    (0..count).map(|i| format!("churn{{id=\"{page}-{i}\"}} {i}\n")).collect()
+    let lines: Vec<String> =
+        (0..count).map(|i| format!("churn{{id=\"{page}-{i}\"}} {i}\n")).collect();
+    lines.concat()
 }
 
 #[test]
@@ -401,7 +403,8 @@ fn who_sends_ever_new_series_is_cut_off_and_the_others_live() {
     let limits = Limits { series_per_target: 2_000, ..Limits::default() };
     let mut memory = Memory::new(limits);
     let other = Target::new("web", "h:1", [("", ""); 0]);
-    let quiet: String = (0..50).map(|i| format!("a{{i=\"{i}\"}} {i}\n")).collect();
+    let quiet: Vec<String> = (0..50).map(|i| format!("a{{i=\"{i}\"}} {i}\n")).collect();
+    let quiet = quiet.concat();
     let mut early = 0;
     for scrape in 1..40_usize {
         let now = i64::try_from(scrape).unwrap() * STEP;

@@ -66,7 +66,7 @@ pub(super) struct Exec<'e> {
 pub(super) fn run(
     tree: &Tree,
     name: &str,
-    given: Value,
+    given: &Value,
     variables: &[(&str, Value)],
     world: &World<'_>,
 ) -> Outcome<String> {
@@ -83,12 +83,12 @@ pub(super) fn run(
         depth: 0,
         queries: 0,
     };
-    exec.list(&tree.main, &given)?;
+    exec.list(&tree.main, given)?;
     Ok(exec.output)
 }
 
 impl Exec<'_> {
-    fn stop<T>(&self, at: usize, context: impl ToString, words: impl Into<String>) -> Outcome<T> {
+    fn stop<T>(&self, at: usize, context: &dyn ToString, words: impl Into<String>) -> Outcome<T> {
         let at = Some((at, context.to_string()));
         Err(Stopped { at, inside: Arc::clone(&self.inside), words: words.into() })
     }
@@ -233,7 +233,7 @@ impl Exec<'_> {
                 || format!("{{{{template {name:?}}}}}"),
                 |pipe| format!("{{{{template {name:?} {pipe}}}}}"),
             );
-            return self.stop(at, context, words);
+            return self.stop(at, &context, words);
         };
         if self.depth >= DEPTH {
             return self.bounds(format!("templates call one another more than {DEPTH} deep"));

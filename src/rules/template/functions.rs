@@ -3,6 +3,10 @@
 use super::number::general;
 use super::printf;
 use super::value::Value;
+use super::words::{
+    html, humanize, humanize_1024, humanize_duration, js, query_escape, split_port, strip_domain,
+    title,
+};
 use crate::domain::Labels;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -131,6 +135,28 @@ pub(super) fn call(name: &str, given: &[Value], at_ms: i64) -> Outcome {
         "eq" | "ne" | "lt" | "le" | "gt" | "ge" => Value::Bool(compare(name, given)?),
         "call" => return fail("error calling non-function"),
         "now" => Value::Float(at_ms as f64 / 1000.0),
+        "title" => Value::text(title(text(given, 0)?)),
+        "toUpper" => Value::text(text(given, 0)?.to_uppercase()),
+        "toLower" => Value::text(text(given, 0)?.to_lowercase()),
+        "safeHtml" => Value::text(text(given, 0)?),
+        "urlQueryEscape" => Value::text(query_escape(text(given, 0)?)),
+        "graphLink" => {
+            Value::text(format!("/graph?g0.expr={}&g0.tab=0", query_escape(text(given, 0)?)))
+        }
+        "tableLink" => {
+            Value::text(format!("/graph?g0.expr={}&g0.tab=1", query_escape(text(given, 0)?)))
+        }
+        "stripPort" => {
+            Value::text(split_port(text(given, 0)?).map_or(text(given, 0)?, |(host, _)| host))
+        }
+        "stripDomain" => Value::text(strip_domain(text(given, 0)?)),
+        _ => return numbers(name, given).unwrap_or_else(|| series(name, given)),
+    })
+}
+
+/// Of what `query` answers, and of patterns.
+fn series(name: &str, given: &[Value]) -> Outcome {
+    Ok(match name {
         "first" => match &*answer(given, 0)? {
             [(labels, value), ..] => Value::Sample(labels.clone(), *value),
             [] => return fail("first() called on vector with no elements"),
@@ -154,57 +180,37 @@ pub(super) fn call(name: &str, given: &[Value], at_ms: i64) -> Outcome {
             Value::text(&*regex(pattern)?.replace_all(held, with))
         }
         "match" => Value::Bool(regex(text(given, 0)?)?.is_match(text(given, 1)?)),
-        "title" => Value::text(title(text(given, 0)?)),
-        "toUpper" => Value::text(text(given, 0)?.to_uppercase()),
-        "toLower" => Value::text(text(given, 0)?.to_lowercase()),
-        "safeHtml" => Value::text(text(given, 0)?),
-        "urlQueryEscape" => Value::text(query_escape(text(given, 0)?)),
-        "graphLink" => {
-            Value::text(format!("/graph?g0.expr={}&g0.tab=0", query_escape(text(given, 0)?)))
-        }
-        "tableLink" => {
-            Value::text(format!("/graph?g0.expr={}&g0.tab=1", query_escape(text(given, 0)?)))
-        }
-        "stripPort" => {
-            Value::text(split_port(text(given, 0)?).map_or(text(given, 0)?, |(host, _)| host))
-        }
-        "stripDomain" => Value::text(strip_domain(text(given, 0)?)),
-        "parseDuration" => {
-            let held = text(given, 0)?;
-            match crate::rules::duration::parse(held) {
-                Ok(duration) => Value::Float(duration.as_secs_f64()),
-                Err(words) => return fail(words),
-            }
-        }
-        "humanize" => Value::text(humanize(float(&given[0])?)),
-        "humanize1024" => Value::text(humanize_1024(float(&given[0])?)),
-        "humanizeDuration" => Value::text(humanize_duration(float(&given[0])?)),
-        "humanizePercentage" => {
-            Value::text(format!("{}%", general(float(&given[0])? * 100.0, Some(4))))
-        }
-        "humanizeTimestamp" => {
-            let value = float(&given[0])?;
-            if value.is_finite() {
-                Value::text(super::value::moment(moment(value)?))
-            } else {
-                Value::text(general(value, Some(4)))
-            }
-        }
-        "toTime" => {
-            let value = float(&given[0])?;
-            if !value.is_finite() {
-                return fail("value is NaN or Inf");
-            }
-            Value::Moment(moment(value)?)
-        }
-        "toDuration" => {
-            let value = float(&given[0])?;
-            if !value.is_finite() {
-                return fail("value is NaN or Inf");
-            }
-            Value::Span(value)
-        }
         _ => return fail("this function is not there yet"),
+    })
+}
+
+/// Of numbers, for people; `None` where it is none of these.
+fn numbers(name: &str, given: &[Value]) -> Option<Outcome> {
+    let value =
+        |wanted: fn(f64) -> Outcome| given.first().map_or(fail("no value"), float).and_then(wanted);
+    Some(match name {
+        "parseDuration" => {
+            text(given, 0).and_then(|held| match crate::rules::duration::parse(held) {
+                Ok(duration) => Ok(Value::Float(duration.as_secs_f64())),
+                Err(words) => fail(words),
+            })
+        }
+        "humanize" => value(|it| Ok(Value::text(humanize(it)))),
+        "humanize1024" => value(|it| Ok(Value::text(humanize_1024(it)))),
+        "humanizeDuration" => value(|it| Ok(Value::text(humanize_duration(it)))),
+        "humanizePercentage" => {
+            value(|it| Ok(Value::text(format!("{}%", general(it * 100.0, Some(4))))))
+        }
+        "humanizeTimestamp" => value(|it| {
+            Ok(Value::text(if it.is_finite() {
+                super::value::moment(moment(it)?)
+            } else {
+                general(it, Some(4))
+            }))
+        }),
+        "toTime" => value(|it| finite(it).and_then(moment).map(Value::Moment)),
+        "toDuration" => value(|it| finite(it).map(Value::Span)),
+        _ => return None,
     })
 }
 
@@ -249,6 +255,10 @@ fn float(given: &Value) -> Result<f64, Failed> {
         },
         other => fail(format!("can't convert {} to float", other.type_name())),
     }
+}
+
+fn finite(value: f64) -> Result<f64, Failed> {
+    if value.is_finite() { Ok(value) } else { fail("value is NaN or Inf") }
 }
 
 fn moment(seconds: f64) -> Result<i64, Failed> {
@@ -388,163 +398,6 @@ fn compare(name: &str, given: &[Value]) -> Result<bool, Failed> {
         "le" => Ok(less(&given[0], &given[1])? || equal(&given[0], &given[1])?),
         "gt" => Ok(!(less(&given[0], &given[1])? || equal(&given[0], &given[1])?)),
         _ => less(&given[0], &given[1]).map(|less| !less),
-    }
-}
-
-fn html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\0' => escaped.push('\u{fffd}'),
-            '"' => escaped.push_str("&#34;"),
-            '\'' => escaped.push_str("&#39;"),
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-fn js(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '\'' => escaped.push_str("\\'"),
-            '"' => escaped.push_str("\\\""),
-            '<' => escaped.push_str("\\u003C"),
-            '>' => escaped.push_str("\\u003E"),
-            '&' => escaped.push_str("\\u0026"),
-            '=' => escaped.push_str("\\u003D"),
-            c if c.is_control() => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// Go's url.QueryEscape.
-fn query_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            b' ' => escaped.push('+'),
-            byte => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
-}
-
-/// Each word begins with a capital letter; a word begins after what is no
-/// letter, digit, underscore or apostrophe.
-fn title(text: &str) -> String {
-    let mut inside = false;
-    let mut titled = String::with_capacity(text.len());
-    for c in text.chars() {
-        if inside {
-            titled.push(c);
-        } else {
-            titled.extend(c.to_uppercase());
-        }
-        inside = c.is_alphanumeric() || matches!(c, '_' | '\'');
-    }
-    titled
-}
-
-/// `host:port`, `[host]:port`; none where it has another form.
-fn split_port(text: &str) -> Option<(&str, &str)> {
-    let (host, port) = text.rsplit_once(':')?;
-    if let Some(inside) = host.strip_prefix('[') {
-        let host = inside.strip_suffix(']')?;
-        return (!host.contains(['[', ']'])).then_some((host, port));
-    }
-    (!host.contains(':') && !text.contains(['[', ']'])).then_some((host, port))
-}
-
-fn strip_domain(text: &str) -> String {
-    let (host, port) = split_port(text).map_or((text, None), |(host, port)| (host, Some(port)));
-    if host.parse::<std::net::IpAddr>().is_ok() {
-        return text.to_owned();
-    }
-    let host = host.split('.').next().unwrap_or_default();
-    match port {
-        Some(port) if !port.is_empty() => format!("{host}:{port}"),
-        _ => host.to_owned(),
-    }
-}
-
-const LARGE: [&str; 8] = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
-const SMALL: [&str; 8] = ["m", "u", "n", "p", "f", "a", "z", "y"];
-
-/// Scaled down to below `base`, with the prefix for that.
-fn scaled(mut value: f64, base: f64) -> (f64, &'static str) {
-    let mut prefix = "";
-    for next in LARGE {
-        if value.abs() < base {
-            break;
-        }
-        prefix = next;
-        value /= base;
-    }
-    (value, prefix)
-}
-
-fn raised(mut value: f64) -> (f64, &'static str) {
-    let mut prefix = "";
-    for next in SMALL {
-        if value.abs() >= 1.0 {
-            break;
-        }
-        prefix = next;
-        value *= 1000.0;
-    }
-    (value, prefix)
-}
-
-fn humanize(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return general(value, Some(4));
-    }
-    let (value, prefix) = if value.abs() >= 1.0 { scaled(value, 1000.0) } else { raised(value) };
-    general(value, Some(4)) + prefix
-}
-
-fn humanize_1024(value: f64) -> String {
-    if value.abs() <= 1.0 || !value.is_finite() {
-        return general(value, Some(4));
-    }
-    let (value, prefix) = scaled(value, 1024.0);
-    let mark = if prefix.is_empty() { "" } else { "i" };
-    format!("{}{prefix}{mark}", general(value, Some(4)))
-}
-
-fn humanize_duration(value: f64) -> String {
-    if !value.is_finite() {
-        return general(value, Some(4));
-    }
-    if value == 0.0 {
-        return general(value, Some(4)) + "s";
-    }
-    if value.abs() < 1.0 {
-        let (value, prefix) = raised(value);
-        return format!("{}{prefix}s", general(value, Some(4)));
-    }
-    let sign = if value < 0.0 { "-" } else { "" };
-    let size = value.abs();
-    #[expect(clippy::cast_possible_truncation, reason = "whole seconds; Go truncates too")]
-    let whole = size as i64;
-    let (days, hours, minutes, seconds) =
-        (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
-    match (days, hours, minutes) {
-        (1.., _, _) => format!("{sign}{days}d {hours}h {minutes}m {seconds}s"),
-        (_, 1.., _) => format!("{sign}{hours}h {minutes}m {seconds}s"),
-        (_, _, 1..) => format!("{sign}{minutes}m {seconds}s"),
-        _ => format!("{sign}{}s", general(size, Some(4))),
     }
 }
 

@@ -312,7 +312,7 @@ impl Lexer<'_> {
                 let is_sign = matches!(c, '+' | '-');
                 let exponent = if hex { 'p' } else { 'e' };
                 let fits = is_digit(c) && (!is_sign || last.eq_ignore_ascii_case(&exponent));
-                points = usize::from(*c == '.') + points;
+                points += usize::from(*c == '.');
                 last = *c;
                 fits && points < 2
             })

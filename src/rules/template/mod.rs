@@ -10,6 +10,7 @@ mod printf;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 
 pub use lex::TemplateError;
 
@@ -106,7 +107,7 @@ impl Template {
             (VARIABLES[2], Value::Text(given.external_url.clone())),
             (VARIABLES[3], Value::Float(value)),
         ];
-        exec::run(tree, &name, Value::Given(given.into()), &variables, world).map_err(|stopped| {
+        exec::run(tree, &name, &Value::Given(given.into()), &variables, world).map_err(|stopped| {
             format!("error executing template {name}: {}", stopped.told(&name, &self.text))
         })
     }

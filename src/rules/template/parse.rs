@@ -183,7 +183,6 @@ impl<'t> Parser<'t> {
     }
 
     /// A text or an action; what ends the list, and where, where that comes.
-    #[expect(clippy::type_complexity, reason = "one of two ends, used twice")]
     fn one(&mut self) -> Parsed<Result<Option<Node>, (Ended, usize)>> {
         let token = self.take();
         match token.what {
@@ -262,27 +261,20 @@ impl<'t> Parser<'t> {
         let mut otherwise = Vec::new();
         if ended == Ended::Else {
             // `else if` is an `if` in the `else`, and both share one `end`.
-            match self.keyword() {
-                Some(word @ ("if" | "with")) => {
-                    if word != place {
-                        let token = self.take();
-                        return self.unexpected(&token, "else");
-                    }
-                    self.take();
-                    let branch = self.deeper(at, |parser| parser.branch(place, at))?;
-                    otherwise.push(if word == "if" {
-                        Node::If(branch)
-                    } else {
-                        Node::With(branch)
-                    });
+            if let Some(word @ ("if" | "with")) = self.keyword() {
+                if word != place {
+                    let token = self.take();
+                    return self.unexpected(&token, "else");
                 }
-                _ => {
-                    let (list, ended) = self.deeper(at, Self::list)?;
-                    if ended == Ended::Else {
-                        return Err(TemplateError::new("expected end; found {{else}}", at));
-                    }
-                    otherwise = list;
+                self.take();
+                let branch = self.deeper(at, |parser| parser.branch(place, at))?;
+                otherwise.push(if word == "if" { Node::If(branch) } else { Node::With(branch) });
+            } else {
+                let (list, ended) = self.deeper(at, Self::list)?;
+                if ended == Ended::Else {
+                    return Err(TemplateError::new("expected end; found {{else}}", at));
                 }
+                otherwise = list;
             }
         }
         self.variables.truncate(seen);
@@ -299,7 +291,7 @@ impl<'t> Parser<'t> {
             let token = self.peek().clone();
             if token.what == *end {
                 self.take();
-                return self.checked(Pipe { variables, assigns, commands, at }, place);
+                return Self::checked(Pipe { variables, assigns, commands, at }, place);
             }
             match token.what {
                 What::Word
@@ -316,7 +308,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn checked(&self, pipe: Pipe, place: &str) -> Parsed<Pipe> {
+    fn checked(pipe: Pipe, place: &str) -> Parsed<Pipe> {
         if pipe.commands.is_empty() {
             return Err(TemplateError::new(format!("missing value for {place}"), pipe.at));
         }

@@ -64,6 +64,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag that Go has")]
 struct Flags {
     minus: bool,
     plus: bool,
@@ -138,7 +139,10 @@ impl Format<'_> {
             };
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let size = rest[..digits].parse().ok().map(|size: i64| size.min(WIDEST as i64));
+        let size = rest[..digits]
+            .parse()
+            .ok()
+            .map(|size: i64| size.min(i64::try_from(WIDEST).unwrap_or(i64::MAX)));
         (size, &rest[digits..])
     }
 
@@ -193,9 +197,8 @@ impl Format<'_> {
 
 fn formatted(value: &Value, verb: char, flags: &Flags) -> String {
     match (verb, value) {
-        ('T', Value::Missing) => return padded("<nil>".into(), flags),
+        ('T' | 'v', Value::Missing) => return padded("<nil>".into(), flags),
         ('T', _) => return padded(value.type_name().into(), flags),
-        ('v', Value::Missing) => return padded("<nil>".into(), flags),
         (_, Value::Missing) => return format!("%!{verb}(<nil>)"),
         _ => {}
     }

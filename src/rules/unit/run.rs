@@ -191,9 +191,8 @@ impl<'t> Bench<'t> {
             test.expected.iter().map(|one| line(&one.labels, one.value)).collect();
         let came: Vec<String> = got.iter().map(|(labels, value)| line(labels, *value)).collect();
         let is_near = |a: f64, b: f64| {
-            #[expect(clippy::float_cmp, reason = "promtool compares exactly unless told otherwise")]
-            let same = a == b;
-            same || self.file.fuzzy && (a.next_up() == b || a.next_down() == b)
+            let is = |a: f64| a.partial_cmp(&b) == Some(std::cmp::Ordering::Equal);
+            is(a) || self.file.fuzzy && (is(a.next_up()) || is(a.next_down()))
         };
         let all = test
             .expected

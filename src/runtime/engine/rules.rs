@@ -303,7 +303,7 @@ impl Rules {
             }
             for (rule, state) in known.group.rules.iter().zip(&known.state.rules) {
                 count += u64::from(rule.is_alert());
-                self.health(&mut reading, &known.group, rule, state, keep);
+                health(&mut reading, &known.group, rule, state, keep);
                 reading.alerts.extend(alerts(rule, state));
             }
         }
@@ -311,33 +311,33 @@ impl Rules {
         reading.rules = Some(count);
         reading
     }
+}
 
-    fn health(
-        &self,
-        reading: &mut AlertsReading,
-        group: &Group,
-        rule: &Rule,
-        state: &RuleState,
-        keep: Duration,
-    ) {
-        let name = harmless_within(&rule.name, 200);
-        let of_group = harmless_within(&group.name, 200);
-        match &state.health {
-            Health::Failed(words) => {
-                let error = harmless_within(words, 300);
-                reading.broken_rules.push(BrokenRule { name, group: of_group, error });
-            }
-            Health::Uncovered { wanted, .. } if *wanted > keep => {
-                let (wanted, keep) = (units::duration(*wanted), units::duration(keep));
-                let error = format!("it looks back {wanted}, and {keep} are kept: [memory] keep");
-                reading.broken_rules.push(BrokenRule { name, group: of_group, error });
-            }
-            Health::Uncovered { seen, wanted } if rule.is_alert() => {
-                let (seen, wanted) = (*seen, *wanted);
-                reading.unknown_rules.push(UnknownRule { name, group: of_group, seen, wanted });
-            }
-            Health::Uncovered { .. } | Health::Good | Health::Waiting => {}
+/// What is wrong with a rule.
+fn health(
+    reading: &mut AlertsReading,
+    group: &Group,
+    rule: &Rule,
+    state: &RuleState,
+    keep: Duration,
+) {
+    let name = harmless_within(&rule.name, 200);
+    let of_group = harmless_within(&group.name, 200);
+    match &state.health {
+        Health::Failed(words) => {
+            let error = harmless_within(words, 300);
+            reading.broken_rules.push(BrokenRule { name, group: of_group, error });
         }
+        Health::Uncovered { wanted, .. } if *wanted > keep => {
+            let (wanted, keep) = (units::duration(*wanted), units::duration(keep));
+            let error = format!("it looks back {wanted}, and {keep} are kept: [memory] keep");
+            reading.broken_rules.push(BrokenRule { name, group: of_group, error });
+        }
+        Health::Uncovered { seen, wanted } if rule.is_alert() => {
+            let (seen, wanted) = (*seen, *wanted);
+            reading.unknown_rules.push(UnknownRule { name, group: of_group, seen, wanted });
+        }
+        Health::Uncovered { .. } | Health::Good | Health::Waiting => {}
     }
 }
 
