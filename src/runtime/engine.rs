@@ -108,18 +108,8 @@ impl Engine {
         let (jobs, inbox) = channel();
         let current = Current::default();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let worker = Worker {
-            memory,
-            limits,
-            expressions: HashMap::new(),
-            asks: VecDeque::new(),
-            current: Arc::clone(&current),
-            waiting: Arc::clone(&waiting),
-            out: out.clone(),
-            rules: rules::Rules::default(),
-            rules_at: None,
-            rules_asked: Vec::new(),
-        };
+        let mut worker = Worker::new(memory, limits, out.clone());
+        (worker.current, worker.waiting) = (Arc::clone(&current), Arc::clone(&waiting));
         let thread =
             std::thread::Builder::new().name("engine".into()).spawn(move || worker.run(&inbox))?;
         let server = server.map(|ask| Server::start(ask, out));
@@ -239,6 +229,21 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(memory: Memory, limits: MemoryLimits, out: mpsc::Sender<Msg>) -> Self {
+        Self {
+            memory,
+            limits,
+            expressions: HashMap::new(),
+            asks: VecDeque::new(),
+            current: Current::default(),
+            waiting: Arc::default(),
+            out,
+            rules: rules::Rules::default(),
+            rules_at: None,
+            rules_asked: Vec::new(),
+        }
+    }
+
     fn run(mut self, inbox: &Receiver<Job>) {
         while let Ok(job) = inbox.recv() {
             self.take(job);

@@ -162,7 +162,8 @@ mod tests {
     fn a_damaged_file_is_reported_and_put_aside() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("window.bin");
-        std::fs::write(&path, b"opsr-win\x01\x00").unwrap();
+        let whole = window::write(&Memory::new(Limits::default()));
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let error = read_window(&path, Limits::default()).unwrap_err();
         assert!(error.to_string().ends_with("the kept window is damaged"), "{error}");
         assert!(matches!(read_summary(&path), Err(StateError::Damaged { .. })));

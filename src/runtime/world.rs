@@ -2,6 +2,7 @@
 //! of them comes as a message.
 
 mod export;
+mod history;
 mod names;
 
 use super::assemble::Assembled;
@@ -12,14 +13,11 @@ use super::engine::{AskServer, Engine, Notes};
 use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
-use super::keeping::{Keeping, Kept};
-use super::kept::{Keeper, KeptFiles};
 use super::poller::{Order, PollEnd, Poller, PollerHandle};
 use super::runs::desk::Desk;
-use super::state_file;
 use crate::config::discover;
 use crate::domain::{AlertsReading, PollError, PollFailure, ServiceName, SourceId, Timestamp};
-use crate::metrics::{Memory, Target, window};
+use crate::metrics::{Memory, Target};
 use crate::sources::prometheus::Prometheus;
 use crate::sources::{Brought, EvaluateRules, Shared, Source, local, logs};
 use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
@@ -36,11 +34,6 @@ use tokio::sync::mpsc::{self, Sender, UnboundedSender};
 const LOGS: Duration = Duration::from_secs(15);
 /// The config file is looked at this often, and read when it has rested.
 const LOOK: Duration = Duration::from_secs(2);
-/// Old samples are let go of, and the window is kept, this often.
-const KEEP: Duration = Duration::from_secs(30);
-/// The window is kept so soon for the first time: what was not kept is lost
-/// with the process.
-const FIRST_KEEP: Duration = Duration::from_secs(5);
 /// Messages that wait for the loop; it never lets so many wait.
 pub const MESSAGES: usize = 4_096;
 
@@ -168,98 +161,6 @@ impl World {
     /// The engine, to be given or asked for its memory.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
-    }
-
-    /// Takes up what another process kept, samples and the state of alerts, before
-    /// anything else reaches the engine. What is damaged is said, and left to
-    /// whoever keeps it.
-    pub fn take_up(&self, files: KeptFiles, limits: crate::metrics::Limits) {
-        self.load(files, limits, None);
-    }
-
-    /// The same; where this process keeps the history from now on, a damaged
-    /// window is put aside.
-    pub(super) fn go_on_from(&self, keeper: Keeper, limits: crate::metrics::Limits) {
-        self.load(keeper.files().clone(), limits, Some(keeper));
-    }
-
-    fn load(&self, files: KeptFiles, limits: crate::metrics::Limits, keeper: Option<Keeper>) {
-        let out = self.0.out.clone();
-        self.0.engine.take_up(move |memory| {
-            let path = files.window();
-            match state_file::read_window(&path, limits) {
-                Ok(Some(kept)) => *memory = kept,
-                Ok(None) => {}
-                Err(error) => {
-                    let keeps = keeper.is_some_and(|keeper| keeper.keeps().unwrap_or(false));
-                    let what = if keeps {
-                        state_file::put_aside(&path);
-                        "was put aside"
-                    } else {
-                        "cannot be read"
-                    };
-                    let text = format!("the kept history {what}: {error}");
-                    // A full channel has more important things to tell.
-                    let _ = out.try_send(Msg::Said { text, bad: true });
-                }
-            }
-            // Newer than the samples: it is written as soon as an alert turns.
-            let known = state_file::read_known(&files.known()).ok().flatten();
-            known.map(|known| known.own_alerts()).unwrap_or_default()
-        });
-    }
-
-    /// Keeps the window in a file, every half minute, where nobody else does,
-    /// and says so when it cannot.
-    pub(super) async fn keep_window(self, keeper: Keeper, keeping: Keeping) {
-        let path = keeper.files().window();
-        let mode = keeper.files().mode();
-        let mut pause = FIRST_KEEP;
-        loop {
-            tokio::time::sleep(std::mem::replace(&mut pause, KEEP)).await;
-            self.0.engine.expire(self.0.clock.now());
-            match keeper.keeps() {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(error) => {
-                    keeping.ended(Kept::Window, &path, Err(error));
-                    continue;
-                }
-            }
-            let (sender, snapshot) = tokio::sync::oneshot::channel();
-            self.0.engine.with_memory(move |memory| drop(sender.send(snapshot_of(memory))));
-            if let Ok(Some(snapshot)) = snapshot.await {
-                let (path, keeping) = (path.clone(), keeping.clone());
-                let write = move || {
-                    let bytes = snapshot.into_bytes();
-                    keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes, mode));
-                };
-                // A disk that hangs holds nothing up but the next keeping.
-                let _ = tokio::task::spawn_blocking(write).await;
-            }
-        }
-    }
-
-    /// Keeps the window a last time, where nobody else does, and waits for that
-    /// at most `patience`.
-    pub fn keep_window_now(&self, keeper: Keeper, patience: Duration) {
-        if !keeper.keeps().unwrap_or(false) {
-            return;
-        }
-        let (path, mode) = (keeper.files().window(), keeper.files().mode());
-        let (sender, done) = std::sync::mpsc::channel();
-        self.0.engine.with_memory(move |memory| {
-            if let Some(snapshot) = snapshot_of(memory)
-                && let Err(error) = state_file::replace(&path, &snapshot.into_bytes(), mode)
-            {
-                tracing::warn!(path = %path.display(), %error, "the window was not kept");
-            }
-            // Held until here: nobody else writes before this is written.
-            drop(keeper);
-            // Nobody may be waiting any more.
-            let _ = sender.send(());
-        });
-        let _ = done.recv_timeout(patience);
     }
 
     /// Reads the config anew whenever its file has changed and rests again,
@@ -597,10 +498,6 @@ async fn copy_into_tmux(text: String) {
         let _ = into.write_all(text.as_bytes()).await;
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
-}
-
-fn snapshot_of(memory: &Memory) -> Option<window::Snapshot> {
-    (!memory.is_empty()).then(|| window::snapshot(memory))
 }
 
 #[cfg(test)]

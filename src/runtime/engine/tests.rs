@@ -120,18 +120,7 @@ async fn of_two_questions_with_one_id_the_newer_is_answered() {
 fn a_waiting_question_gives_way_to_a_newer_one_and_an_unfinished_one_is_stopped() {
     let limits = MemoryLimits::default();
     let (out, _answers) = mpsc::channel(1);
-    let mut worker = Worker {
-        memory: Memory::new(limits),
-        limits,
-        expressions: HashMap::new(),
-        asks: VecDeque::new(),
-        current: Current::default(),
-        waiting: Arc::default(),
-        out,
-        rules: rules::Rules::default(),
-        rules_at: None,
-        rules_asked: Vec::new(),
-    };
+    let mut worker = Worker::new(Memory::new(limits), limits, out);
     for expr in ["1", "2"] {
         worker.take(Job::Ask(ask("a", expr, START, EngineKind::Embedded)));
         worker.take(Job::Ask(ask("b", expr, START, EngineKind::Embedded)));
@@ -205,18 +194,7 @@ async fn a_question_under_way_gives_way_to_a_newer_one_of_its_id_alone() {
 fn a_question_that_was_stopped_midway_is_not_answered() {
     let limits = MemoryLimits::default();
     let (out, _answers) = mpsc::channel(1);
-    let mut worker = Worker {
-        memory: Memory::new(limits),
-        limits,
-        expressions: HashMap::new(),
-        asks: VecDeque::new(),
-        current: Current::default(),
-        waiting: Arc::default(),
-        out,
-        rules: rules::Rules::default(),
-        rules_at: None,
-        rules_asked: Vec::new(),
-    };
+    let mut worker = Worker::new(Memory::new(limits), limits, out);
     let current = Arc::clone(&worker.current);
     let at = |i: u64| START + Duration::from_secs(5 * i);
     for i in 0..200 {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::Role;
-use crate::runtime::kept::KeptFiles;
+use crate::runtime::kept::{Keeper, KeptFiles};
+use crate::runtime::state_file;
 use crate::sources::Page;
 use crate::store::AskId;
 use std::os::unix::fs::PermissionsExt;
