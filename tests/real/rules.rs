@@ -163,7 +163,7 @@ const TESTED: &str = r#"groups:
   - alert: Few
     expr: job:up:sum < 2
     keep_firing_for: 3m
-    annotations: {value: '{{ printf "%.1f" $value }}', all: '{{ range query "up" }}{{ .Labels.instance }}={{ .Value }} {{ end }}'}
+    annotations: {value: '{{ printf "%.1f" $value }}', all: '{{ range query "up" | sortByLabel "instance" }}{{ .Labels.instance }}={{ .Value }} {{ end }}'}
 "#;
 
 /// Tests and whether their expectations come true.
