@@ -18,6 +18,7 @@ use crate::app::{self, Setting, State};
 use crate::config::{Colors, Config, Glyphs};
 use crate::domain::{Inventory, Timestamp, harmless, harmless_within};
 use crate::panels::runs::waits;
+use crate::rules::Earlier;
 use crate::runbook::Run;
 use crate::store::{Effect, Known, Msg, Stamped};
 use crate::ui::{ASCII, Depth, Keys, Theme, UNICODE};
@@ -109,9 +110,7 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
     let config = assembled.config.clone();
     let kept = KeptFiles::of(&config, &path, state.as_ref());
     let keeper = kept.map(|files| Keeper::new(files, "console"));
-    if let Some(keeper) = &keeper {
-        remember(keeper, &out);
-    }
+    let earlier = keeper.as_ref().map(|keeper| remember(keeper, &out)).unwrap_or_default();
     let desk = Desk::new(clock, out.clone(), path.clone(), config, state.as_ref());
     let (world, _engine) = World::start(assembled, clock, out, call)?;
     world.serve_runs(desk);
@@ -119,7 +118,7 @@ async fn shown(setup: Setup, theme: Theme, keys: Keys) -> Result<Ended, ConsoleE
         world.write_exports_to(folder);
     }
     if let Some(keeper) = &keeper {
-        world.go_on_from(keeper.clone(), limits);
+        world.go_on_from(keeper.clone(), limits, earlier);
         tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
         program.chronicle = Some(Chronicle::start(keeper.clone(), keeping));
     }
@@ -174,13 +173,21 @@ fn left_behind(known: &Known, is_practice: bool) -> Vec<String> {
     known.runs.going().map(line).collect()
 }
 
-/// Goes on from what another process of this config last knew.
-pub(super) fn remember(keeper: &Keeper, out: &mpsc::Sender<Msg>) {
+/// Goes on from what another process of this config last knew; gives what its
+/// rules knew of alerts.
+pub(super) fn remember(keeper: &Keeper, out: &mpsc::Sender<Msg>) -> Earlier {
     match state_file::read_known(&keeper.files().known()) {
-        // A channel that nobody has filled yet has room.
-        Ok(Some(known)) => drop(out.try_send(Msg::Remembered(Box::new(known)))),
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "what was known is not taken up"),
+        Ok(Some(known)) => {
+            let earlier = known.own_alerts();
+            // A channel that nobody has filled yet has room.
+            let _ = out.try_send(Msg::Remembered(Box::new(known)));
+            earlier
+        }
+        Ok(None) => Earlier::new(),
+        Err(error) => {
+            tracing::warn!(%error, "what was known is not taken up");
+            Earlier::new()
+        }
     }
 }
 

@@ -60,12 +60,10 @@ async fn watched(
     tracing::info!(config = %path.display(), sources, "watch starts");
     let known = Known::new(assembled.inventory.clone(), clock.now());
     let keeping = Keeping::new(sender.clone());
-    if let Some(keeper) = &keeper {
-        remember(keeper, &sender);
-    }
+    let earlier = keeper.as_ref().map(|keeper| remember(keeper, &sender)).unwrap_or_default();
     let (world, _engine) = World::start(assembled, clock, sender, None)?;
     let chronicle = keeper.clone().map(|keeper| {
-        world.go_on_from(keeper.clone(), limits);
+        world.go_on_from(keeper.clone(), limits, earlier);
         tokio::spawn(world.clone().keep_window(keeper.clone(), keeping.clone()));
         Chronicle::start(keeper, keeping)
     });

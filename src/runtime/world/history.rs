@@ -3,6 +3,7 @@
 
 use super::World;
 use crate::metrics::{Limits, Memory, window};
+use crate::rules::Earlier;
 use crate::runtime::keeping::{Keeping, Kept};
 use crate::runtime::kept::{Keeper, KeptFiles};
 use crate::runtime::state_file;
@@ -20,16 +21,27 @@ impl World {
     /// anything else reaches the engine. What is damaged is said, and left to
     /// whoever keeps it.
     pub fn take_up(&self, files: KeptFiles, limits: Limits) {
-        self.load(files, limits, None);
+        let known = files.known();
+        self.load(files, limits, None, move || {
+            // Newer than the samples: it is written as soon as an alert turns.
+            let known = state_file::read_known(&known).ok().flatten();
+            known.map(|known| known.own_alerts()).unwrap_or_default()
+        });
     }
 
     /// The same; where this process keeps the history from now on, a damaged
     /// window is put aside.
-    pub(in crate::runtime) fn go_on_from(&self, keeper: Keeper, limits: Limits) {
-        self.load(keeper.files().clone(), limits, Some(keeper));
+    pub(in crate::runtime) fn go_on_from(&self, keeper: Keeper, limits: Limits, earlier: Earlier) {
+        self.load(keeper.files().clone(), limits, Some(keeper), move || earlier);
     }
 
-    fn load(&self, files: KeptFiles, limits: Limits, keeper: Option<Keeper>) {
+    fn load(
+        &self,
+        files: KeptFiles,
+        limits: Limits,
+        keeper: Option<Keeper>,
+        earlier: impl FnOnce() -> Earlier + Send + 'static,
+    ) {
         let out = self.0.out.clone();
         self.0.engine.take_up(move |memory| {
             let path = files.window();
@@ -49,9 +61,7 @@ impl World {
                     let _ = out.try_send(Msg::Said { text, bad: true });
                 }
             }
-            // Newer than the samples: it is written as soon as an alert turns.
-            let known = state_file::read_known(&files.known()).ok().flatten();
-            known.map(|known| known.own_alerts()).unwrap_or_default()
+            earlier()
         });
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Role;
+use crate::rules::Earlier;
 use crate::runtime::kept::{Keeper, KeptFiles};
 use crate::runtime::state_file;
 use crate::sources::Page;
@@ -151,11 +152,11 @@ async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     let keeper = Keeper::new(files.clone(), "console");
     bench.world.take_up(files.clone(), limits);
     assert!(bench.hear(said).await.contains("cannot be read"));
-    bench.world.go_on_from(keeper.clone(), limits);
+    bench.world.go_on_from(keeper.clone(), limits, Earlier::new());
     assert!(bench.hear(said).await.contains("cannot be read"));
     assert!(window.exists());
     drop(other);
-    bench.world.go_on_from(keeper.clone(), limits);
+    bench.world.go_on_from(keeper.clone(), limits, Earlier::new());
     assert!(bench.hear(said).await.contains("put aside"));
     assert!(!window.exists());
 
