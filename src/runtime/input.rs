@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::keys::{Parser, Typed};
-use super::terminal::size_of;
+use super::tty::size_of;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;

@@ -24,5 +24,6 @@ pub mod poller;
 pub mod runs;
 pub mod state_file;
 pub mod terminal;
+mod tty;
 pub mod watch;
 pub mod world;

@@ -2,6 +2,7 @@
 
 use super::isolate::is_isolated;
 use super::pen::Pen;
+use super::tty::{own_description, size_of, write_patiently};
 use crossterm::Command;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -14,11 +15,10 @@ use crossterm::terminal::{
 };
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, QueueSelector, Termios};
 use std::io::IsTerminal;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::io::unix::AsyncFd;
@@ -98,12 +98,10 @@ impl Tty {
     /// Takes the terminal over. Needs a tokio runtime.
     pub fn take() -> Result<Self, TerminalError> {
         Self::check_fit()?;
-        let fd = own_description()?;
+        let fd = Arc::new(own_description(1)?);
         let saved = rustix::termios::tcgetattr(&fd).map_err(std::io::Error::from)?;
-        let size = size_of(&fd);
-        let pen = Pen::new(size);
+        let pen = Pen::new(size_of(&fd));
         let Ok(terminal) = Terminal::new(pen);
-        let fd = Arc::new(watched(fd)?);
         let mut tty = Self { fd, saved, taken: false, terminal, out: Vec::new(), written: 0 };
         tty.enter()?;
         Ok(tty)
@@ -251,22 +249,7 @@ fn leave(fd: &OwnedFd, saved: &Termios, stalled: bool) {
     if stalled {
         let _ = rustix::termios::tcflush(fd, QueueSelector::OFlush);
     }
-    let bytes = leaving();
-    let mut left = bytes.as_bytes();
-    let mut patience = 3;
-    while !left.is_empty() && patience > 0 {
-        match rustix::io::write(fd, left) {
-            Ok(count) => left = &left[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                patience -= 1;
-                let mut fds = [rustix::event::PollFd::new(fd, rustix::event::PollFlags::OUT)];
-                let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
-                let _ = rustix::event::poll(&mut fds, Some(&wait));
-            }
-            Err(_) => break,
-        }
-    }
+    write_patiently(fd, leaving().as_bytes());
     let _ = rustix::termios::tcsetattr(fd, OptionalActions::Now, saved);
 }
 
@@ -301,32 +284,6 @@ pub fn rescue_at_panic() {
             tracing::error!(at, "a part has panicked");
         }
     }));
-}
-
-/// Opens the terminal anew, so that "do not wait" is not set for the shell's
-/// own use of it, which shares the description of standard output.
-fn own_description() -> std::io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open("/proc/self/fd/1", flags, Mode::empty())
-        .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))?;
-    Ok(opened)
-}
-
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe code; an owned descriptor fulfils its terms"
-)]
-fn watched(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::new(fd)
-}
-
-/// Columns and rows, without a question to the terminal.
-pub fn size_of(fd: impl AsFd) -> Size {
-    let from_env = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    match rustix::termios::tcgetwinsize(fd) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size::new(size.ws_col, size.ws_row),
-        _ => Size::new(from_env("COLUMNS").unwrap_or(80), from_env("LINES").unwrap_or(24)),
-    }
 }
 
 /// Whether a shell waits behind this process that could continue it: a

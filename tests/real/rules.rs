@@ -118,9 +118,13 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
                 assert_eq!(all[0].origins.len(), 2, "{:?}", all[0].origins);
                 assert!(all[0].origins.iter().any(|origin| origin == "local"));
                 assert_eq!(known.services["shop"].standing.status, Status::Critical);
-                let seconds =
-                    ours.alerts[0].since.millis().abs_diff(theirs.alerts[0].since.millis());
-                assert!(seconds < 5_000, "{seconds} ms apart");
+                // Since it was broken, and for as long as the rule wants: how far
+                // apart the two are depends on who got to evaluate first.
+                let broken = moments.borrow()[0].1.millis();
+                for since in [ours.alerts[0].since, theirs.alerts[0].since] {
+                    let held = broken..=now().millis() - 3_000;
+                    assert!(held.contains(&since.millis()), "{since:?} is not in {held:?}");
+                }
                 *held.lock().unwrap() = page(2);
                 *phase = 4;
             }
@@ -133,7 +137,7 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
         }
         more
     };
-    headless::look_on(assembled, None, Duration::from_secs(20), &BTreeSet::new(), step).unwrap();
+    headless::look_on(assembled, None, Duration::from_mins(1), &BTreeSet::new(), step).unwrap();
     let moments = moments.into_inner();
     assert_eq!(phase.into_inner(), 5, "{moments:?}");
     let begun = moments[0].1;

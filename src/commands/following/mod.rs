@@ -43,7 +43,7 @@ const WAITING: usize = 64;
 const LOOK: Duration = Duration::from_millis(250);
 /// What a check finds is said at most this often while nothing turns.
 const FINDINGS: Duration = Duration::from_secs(10);
-/// Who leaves waits at most so long until all stands on the terminal.
+/// Who leaves, or takes the terminal from a step, waits at most so long until all stands on it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// ctrl-] leaves the terminal of a step, as it leaves telnet.
 const LEAVE: u8 = 0x1d;
@@ -105,10 +105,10 @@ pub(super) async fn attend(opened: &Opened, run: RunId, options: Options) -> Res
         opened,
     };
     let code = session.attend(heard).await?;
+    let _ = tokio::time::timeout(LAST_WORDS, session.out.written()).await;
     if let Some(terminal) = &mut session.terminal {
         terminal.give_back();
     }
-    let _ = tokio::time::timeout(LAST_WORDS, session.out.written()).await;
     Ok(code)
 }
 
@@ -279,7 +279,7 @@ impl Session<'_> {
         let ended = run.ended.as_ref().map(|(_, outcome, _)| outcome.exit_code());
         let running = running(run);
         if running.is_none() {
-            self.give_terminal_back();
+            self.give_terminal_back().await;
             let place = self.opened.reader.place().run(&self.id).join("output");
             let whole = harmless(&place.to_string_lossy()).into_owned();
             let rest = self.pour.end(&whole);
@@ -413,7 +413,7 @@ impl Session<'_> {
 
     /// ctrl-c: the person leaves, the run goes on.
     async fn leave(&mut self) -> Option<u8> {
-        self.give_terminal_back();
+        self.give_terminal_back().await;
         self.withdraw().await;
         let Some(run) = &self.run else {
             self.say("opsroom: left; nothing was started").await;
@@ -494,10 +494,13 @@ impl Session<'_> {
         self.look_at_question().await
     }
 
-    fn give_terminal_back(&mut self) {
-        if std::mem::take(&mut self.raw)
-            && let Some(terminal) = &mut self.terminal
-        {
+    async fn give_terminal_back(&mut self) {
+        if !std::mem::take(&mut self.raw) {
+            return;
+        }
+        // What the step wrote last may undo how pastes are marked.
+        let _ = tokio::time::timeout(LAST_WORDS, self.out.written()).await;
+        if let Some(terminal) = &mut self.terminal {
             // A failure shows at the next reading.
             let _ = terminal.keys();
         }

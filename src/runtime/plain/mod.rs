@@ -7,8 +7,7 @@ pub use out::Out;
 
 use super::clock;
 use super::keys::{Parser, Typed};
-use super::terminal::size_of;
-use rustix::fs::{Mode, OFlags};
+use super::tty::{own_description, size_of, write_patiently};
 use rustix::io::Errno;
 use rustix::termios::{InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::collections::VecDeque;
@@ -55,11 +54,11 @@ impl Plain {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(None);
         }
-        let fd = own_description()?;
+        let fd = own_description(0)?;
         let saved = rustix::termios::tcgetattr(&fd)?;
         let term = std::env::var("TERM").unwrap_or_default();
         let mut plain = Self {
-            fd: Arc::new(watched(fd)?),
+            fd: Arc::new(fd),
             saved,
             parser: Parser::default(),
             ready: VecDeque::new(),
@@ -138,10 +137,9 @@ impl Plain {
         Ok(())
     }
 
-    /// One that takes nothing now misses a few bytes that change no more than
-    /// how pastes look.
+    /// A shell that got its terminal back with pastes marked would show the marks.
     fn mark(&self, bytes: &[u8]) {
-        let _ = rustix::io::write(self.fd.get_ref(), bytes);
+        write_patiently(self.fd.get_ref(), bytes);
     }
 
     /// The next key or paste; none when the terminal is gone. May be dropped
@@ -211,23 +209,6 @@ async fn at(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-/// Opens the terminal anew, so that "do not wait" is not set for the shell's
-/// own use of it, which shares the description of standard input.
-fn own_description() -> io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open("/proc/self/fd/0", flags, Mode::empty())
-        .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()))?;
-    Ok(opened)
-}
-
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe code; an owned descriptor fulfils its terms"
-)]
-fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::new(fd)
 }
 
 /// What the system tells a command that follows a run.

@@ -44,6 +44,8 @@ fn a_console_that_panics() {
         tty.draw(&mut |frame| frame.render_widget("all is well", frame.area())).unwrap();
         // A terminal on a busy machine may take nothing for a moment.
         tty.until_ready().await.unwrap();
+        // What nobody has read when it panics is thrown away.
+        std::io::Read::read_exact(&mut std::io::stdin(), &mut [0]).unwrap();
         let alone = crate::runtime::isolate::isolated(async { panic!("a source broke") }).await;
         assert_eq!(alone, Err::<(), _>("a source broke".to_owned()));
         panic!("the console broke");
@@ -53,7 +55,7 @@ fn a_console_that_panics() {
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_reported() {
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-    use std::io::Read;
+    use std::io::{Read, Write};
     let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
     let pty = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
@@ -64,8 +66,15 @@ fn a_panic_gives_the_terminal_back_before_it_is_reported() {
     let mut child = pty.slave.spawn_command(command).unwrap();
     drop(pty.slave);
     let mut said = Vec::new();
+    let mut reader = pty.master.try_clone_reader().unwrap();
+    while !String::from_utf8_lossy(&said).contains("well") {
+        let mut piece = [0; 1_000];
+        let count = reader.read(&mut piece).unwrap();
+        said.extend_from_slice(&piece[..count]);
+    }
+    pty.master.take_writer().unwrap().write_all(b"x").unwrap();
     // A terminal whose last user has gone ends with an error.
-    let _ = pty.master.try_clone_reader().unwrap().read_to_end(&mut said);
+    let _ = reader.read_to_end(&mut said);
     assert!(!child.wait().unwrap().success());
     let said = String::from_utf8_lossy(&said);
     let given_back = said.find(&leaving()).unwrap();
