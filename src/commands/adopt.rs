@@ -12,13 +12,14 @@ use crate::runbook::{Book, Level};
 use crate::runtime::clock::{self, moment};
 use crate::runtime::runs::names::names;
 use crate::runtime::runs::process;
+use crate::runtime::state_file::replace_for_good;
 use crate::sources::{Shared, pages};
 use color_eyre::Result;
 use color_eyre::eyre::{bail, eyre};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -134,19 +135,8 @@ fn save(path: &Path, text: &str) -> Result<()> {
     if let Some(why) = folder_problem(folder) {
         bail!("{}: {why}", harmless(&folder.to_string_lossy()));
     }
-    let part = folder.join(format!(".adopt-{}", std::process::id()));
-    let written = (|| {
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&part);
-        let mut file = file?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    })();
-    if written.is_err() {
-        // Nothing is left behind; that this fails, too, tells nobody more.
-        let _ = fs::remove_file(&part);
-    }
-    Ok(written?)
+    // The journal will say that it is there.
+    Ok(replace_for_good(path, text.as_bytes(), 0o644)?)
 }
 
 #[cfg(test)]

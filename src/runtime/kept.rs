@@ -7,6 +7,7 @@
 
 use super::paths::StateFolder;
 use super::runs::place;
+use super::state_file;
 use crate::config::Config;
 use crate::domain::labels::fnv1a;
 use rustix::fs::{FlockOperation, flock};
@@ -109,13 +110,15 @@ struct Keeps {
     /// What this process calls itself.
     who: String,
     lock: Mutex<Option<File>>,
+    /// Held while the window is written.
+    writing: Mutex<()>,
 }
 
 impl Keeper {
     /// `who` names the process to others: `watch`, `console`.
     pub fn new(files: KeptFiles, who: &str) -> Self {
         let who = format!("{who}, process {}", std::process::id());
-        Self(Arc::new(Keeps { files, who, lock: Mutex::new(None) }))
+        Self(Arc::new(Keeps { files, who, lock: Mutex::default(), writing: Mutex::default() }))
     }
 
     /// The files that it is about.
@@ -135,6 +138,16 @@ impl Keeper {
         }
         *held = self.0.take()?;
         Ok(held.is_some())
+    }
+
+    /// Writes the window, one after another: while a slow disk still takes one
+    /// the last one of a process may come. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be written; the window that was kept before is whole.
+    pub fn write_window(&self, bytes: &[u8]) -> io::Result<()> {
+        let _alone = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        state_file::replace(&self.files().window(), bytes, self.files().mode())
     }
 
     /// Who else keeps it.

@@ -30,21 +30,20 @@ pub enum StateError {
     Damaged { path: PathBuf, why: String },
 }
 
-/// Writes a file that only those of `mode` can read: whole, or not at all.
+/// Writes a file that only those of `mode` can read: whole, or not at all, also
+/// where the power is cut meanwhile. The bytes are on the disk before the name
+/// is theirs; of the name that is not sure yet: the old file may come back, as
+/// whole as it was. Waits for the disk.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}", std::process::id()));
     let aside = PathBuf::from(aside);
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
+    let written = create(&aside)
         .and_then(|mut file| {
             file.write_all(bytes)?;
             // Whatever the umask made of it.
-            file.set_permissions(Permissions::from_mode(mode))
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.sync_all()
         })
         .and_then(|()| std::fs::rename(&aside, path));
     if written.is_err() {
@@ -52,6 +51,27 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&aside);
     }
     written
+}
+
+/// The same for what is written once and told as done: its name is on the disk, too.
+pub fn replace_for_good(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    replace(path, bytes, mode)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A new file, and never what somebody else has put in its place.
+fn create(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    match options.open(path) {
+        // Of a process before that had this one's number.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
 }
 
 /// The whole file; `None` where there is none.
@@ -156,6 +176,43 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_place_where_it_is_written_is_not_followed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (path, aim) = (scratch.path().join("a"), scratch.path().join("aim"));
+        std::fs::write(&aim, b"mine").unwrap();
+        let aside = scratch.path().join(format!("a.{}", std::process::id()));
+        std::os::unix::fs::symlink(&aim, &aside).unwrap();
+        replace(&path, b"new", 0o600).unwrap();
+        assert_eq!(std::fs::read(&aim).unwrap(), b"mine");
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        replace_for_good(&path, b"newer", 0o640).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"newer");
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 2);
+    }
+
+    /// Whether the file system says that bytes of the file are nowhere on the
+    /// disk yet; `None` where it does not say such things.
+    fn waits_for_the_disk(path: &Path) -> Option<bool> {
+        let asked = std::process::Command::new("/usr/sbin/filefrag").arg("-v").arg(path).output();
+        let asked = asked.ok().filter(|asked| asked.status.success())?;
+        Some(String::from_utf8_lossy(&asked.stdout).contains("delalloc"))
+    }
+
+    #[test]
+    fn what_a_name_stands_for_is_on_the_disk() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (plain, whole) = (scratch.path().join("plain"), scratch.path().join("whole"));
+        let bytes = vec![7; 1 << 20];
+        std::fs::write(&plain, &bytes).unwrap();
+        if waits_for_the_disk(&plain) != Some(true) {
+            println!("skipped: this file system does not tell what waits for the disk");
+            return;
+        }
+        replace(&whole, &bytes, 0o600).unwrap();
+        assert_eq!(waits_for_the_disk(&whole), Some(false));
     }
 
     #[test]

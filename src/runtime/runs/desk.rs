@@ -341,7 +341,7 @@ pub async fn write_proof(journal: &Reader, run: &RunId) -> Result<PathBuf, Strin
     let text = proof::markdown(&entries).ok_or("it was never started")?;
     let path = journal.place().run(run).join("proof.md");
     let to = path.clone();
-    let write = move || crate::runtime::state_file::replace(&to, text.as_bytes(), 0o600);
+    let write = move || crate::runtime::state_file::replace_for_good(&to, text.as_bytes(), 0o600);
     match tokio::task::spawn_blocking(write).await {
         Ok(Ok(())) => Ok(path),
         Ok(Err(error)) => Err(error.to_string()),

@@ -69,7 +69,6 @@ impl World {
     /// and says so when it cannot.
     pub(in crate::runtime) async fn keep_window(self, keeper: Keeper, keeping: Keeping) {
         let path = keeper.files().window();
-        let mode = keeper.files().mode();
         let mut pause = FIRST_KEEP;
         loop {
             tokio::time::sleep(std::mem::replace(&mut pause, KEEP)).await;
@@ -85,10 +84,10 @@ impl World {
             let (sender, snapshot) = tokio::sync::oneshot::channel();
             self.0.engine.with_memory(move |memory| drop(sender.send(snapshot_of(memory))));
             if let Ok(Some(snapshot)) = snapshot.await {
-                let (path, keeping) = (path.clone(), keeping.clone());
+                let (path, keeper, keeping) = (path.clone(), keeper.clone(), keeping.clone());
                 let write = move || {
-                    let bytes = snapshot.into_bytes();
-                    keeping.ended(Kept::Window, &path, state_file::replace(&path, &bytes, mode));
+                    let written = keeper.write_window(&snapshot.into_bytes());
+                    keeping.ended(Kept::Window, &path, written);
                 };
                 // A disk that hangs holds nothing up but the next keeping.
                 let _ = tokio::task::spawn_blocking(write).await;
@@ -102,20 +101,26 @@ impl World {
         if !keeper.keeps().unwrap_or(false) {
             return;
         }
-        let (path, mode) = (keeper.files().window(), keeper.files().mode());
+        let (sender, snapshot) = std::sync::mpsc::channel();
+        self.0.engine.with_memory(move |memory| drop(sender.send(snapshot_of(memory))));
         let (sender, done) = std::sync::mpsc::channel();
-        self.0.engine.with_memory(move |memory| {
-            if let Some(snapshot) = snapshot_of(memory)
-                && let Err(error) = state_file::replace(&path, &snapshot.into_bytes(), mode)
+        let write = move || {
+            // Nothing comes where the engine has ended.
+            if let Ok(Some(snapshot)) = snapshot.recv()
+                && let Err(error) = keeper.write_window(&snapshot.into_bytes())
             {
+                let path = keeper.files().window();
                 tracing::warn!(path = %path.display(), %error, "the window was not kept");
             }
             // Held until here: nobody else writes before this is written.
             drop(keeper);
             // Nobody may be waiting any more.
             let _ = sender.send(());
-        });
-        let _ = done.recv_timeout(patience);
+        };
+        // Without a thread nothing is kept, and nobody waits.
+        if std::thread::Builder::new().name("last keep".into()).spawn(write).is_ok() {
+            let _ = done.recv_timeout(patience);
+        }
     }
 }
 
