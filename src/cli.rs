@@ -65,7 +65,7 @@ pub enum Command {
         #[arg(long)]
         live: bool,
     },
-    /// Check and test Prometheus rule files.
+    /// Say how rules stand; check and test Prometheus rule files.
     Rules {
         /// What to do with them.
         #[command(subcommand)]
@@ -237,6 +237,21 @@ pub enum Command {
 /// What is done with rule files.
 #[derive(Debug, Subcommand)]
 pub enum Rules {
+    /// Say how each rule stands, those of the metrics server, too.
+    ///
+    /// When each was last evaluated, how long that took, what it fires, why it is
+    /// broken, or how much of what it looks at was seen.
+    List {
+        /// These alone, by name.
+        #[arg(value_name = "RULE")]
+        rules: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Answer after this time at the latest.
+        #[arg(long, default_value = "10s", value_name = "TIME", value_parser = time)]
+        deadline: Duration,
+    },
     /// Say all that is wrong with rule files, as Prometheus would refuse them.
     Check {
         /// The rule files.

@@ -297,6 +297,12 @@ fn rule_files_are_checked_with_line_and_reason_and_tested() {
     assert!(err.contains("a rule has no field \"fro\"; did you mean \"for\"?"), "{err}");
     assert!(err.contains("no rule file matches"), "{err}");
 
+    let none = host.config("[scrape.x]\ntargets = [\"127.0.0.1:1\"]\n");
+    let listed = host.opsroom().args(["rules", "list", "--config"]).arg(&none).output().unwrap();
+    assert_eq!(listed.status.code(), Some(1));
+    let err = text(&listed.stderr);
+    assert!(err.contains("nobody evaluates rules: set `rules` or [prometheus]"), "{err}");
+
     let checked = host.opsroom().args(["rules", "check"]).arg(&bad).output().unwrap();
     assert_eq!(checked.status.code(), Some(1), "{}", text(&checked.stderr));
 

@@ -5,6 +5,7 @@ mod approve;
 mod arm;
 mod attach;
 mod audit;
+mod columns;
 mod completions;
 mod conduct;
 mod console;
@@ -75,6 +76,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Some(Command::Validate { live }) => validate::run(config, *live),
         Some(Command::Glance { json, cached, deadline }) => {
             glance::run(config, *json, *cached, *deadline)
+        }
+        Some(Command::Rules { what: Rules::List { rules, json, deadline } }) => {
+            rules::list::run(config, rules, *json, *deadline)
         }
         Some(Command::Rules { what: Rules::Check { files } }) => rules::run_check(files),
         Some(Command::Rules { what: Rules::Test { files } }) => rules::run_test(files),

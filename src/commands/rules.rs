@@ -1,4 +1,6 @@
-//! `opsroom rules check` and `opsroom rules test`: rule files, and unit tests of them.
+//! `opsroom rules`: rule files, unit tests of them, and how their rules stand.
+
+pub(super) mod list;
 
 use super::{FAILED, colored, complain, print};
 use crate::config::{Mistakes, render};

@@ -1,5 +1,6 @@
 //! `opsroom runs`: the runs of this host.
 
+use super::columns::aligned;
 use super::following::{Opened, run_to_end};
 use super::print;
 use crate::domain::runs::StepId;
@@ -11,7 +12,6 @@ use color_eyre::Result;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
-use unicode_width::UnicodeWidthStr;
 
 /// Longer titles and names are cut.
 const LONGEST: usize = 40;
@@ -100,23 +100,7 @@ fn table(runs: &[Run], now: Timestamp) -> String {
             how(run).words(run),
         ]);
     }
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
-        }
-    }
-    let mut out = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(cell);
-            line.push_str(&" ".repeat(width - cell.width() + 2));
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+    aligned(&rows)
 }
 
 fn as_json(run: &Run, how: &How) -> Value {

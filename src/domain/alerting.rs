@@ -29,6 +29,10 @@ pub struct AlertsReading {
     pub unknown_rules: Vec<UnknownRule>,
     /// How many alerting rules there are, where told.
     pub rules: Option<u64>,
+    /// Each rule and how it stands, in the order of their groups. It is asked
+    /// afresh by whoever wants it, and not kept.
+    #[serde(skip)]
+    pub listed: Vec<ListedRule>,
     /// Parts that could not be read: `silences: HTTP 500`.
     pub notes: Vec<String>,
     /// How long all of it took.
@@ -256,6 +260,66 @@ pub struct BrokenRule {
     pub group: String,
     /// Why, in words, harmless to show.
     pub error: String,
+}
+
+/// A rule and how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedRule {
+    /// Its name, harmless to show.
+    pub name: String,
+    /// The group that it is in.
+    pub group: String,
+    /// It records a series, and raises no alert.
+    pub records: bool,
+    /// How it stands.
+    pub stands: RuleStands,
+    /// When it was last evaluated, where it was and that is told.
+    pub evaluated: Option<Timestamp>,
+    /// How long that took.
+    pub took: Option<Duration>,
+}
+
+/// How a rule stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleStands {
+    /// It was not evaluated yet.
+    Waiting,
+    /// It can be evaluated; no alert of it is active.
+    Well,
+    /// So many of its alerts fire, so many are pending.
+    Active { firing: usize, pending: usize },
+    /// It cannot be evaluated: why.
+    Broken(String),
+    /// It looks further back than has been seen.
+    Unknown {
+        /// This much was seen.
+        seen: Duration,
+        /// This much is needed.
+        wanted: Duration,
+    },
+}
+
+impl RuleStands {
+    /// Of a rule that can be evaluated.
+    pub fn of_alerts(states: impl Iterator<Item = AlertState>) -> Self {
+        let (mut firing, mut pending) = (0, 0);
+        for state in states {
+            *(if state == AlertState::Firing { &mut firing } else { &mut pending }) += 1;
+        }
+        if firing + pending == 0 { Self::Well } else { Self::Active { firing, pending } }
+    }
+
+    /// One word for it, as Prometheus has it where it has one.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Well => "inactive",
+            Self::Active { firing: 0, .. } => "pending",
+            Self::Active { .. } => "firing",
+            Self::Broken(_) => "broken",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }
 
 /// An alerting rule of which nobody knows yet whether it fires: it looks further

@@ -22,8 +22,8 @@ pub mod words;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use alerting::{
-    AlertsReading, BrokenRule, Cluster, Notifications, Quiet, Reported, Silence, SilenceState,
-    TargetDown, TargetsReading, UnknownRule, Watchdog, is_watchdog,
+    AlertsReading, BrokenRule, Cluster, ListedRule, Notifications, Quiet, Reported, RuleStands,
+    Silence, SilenceState, TargetDown, TargetsReading, UnknownRule, Watchdog, is_watchdog,
 };
 pub use backup::{
     BackupProblem, BackupReading, BackupRole, Fault, FullCheck, RestoreTest, Running, Snapshot,

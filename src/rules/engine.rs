@@ -118,6 +118,8 @@ pub struct RuleState {
     pub health: Health,
     /// Its alerts by their labels; for a while those that have ended, too.
     pub active: BTreeMap<Labels, Active>,
+    /// When it was last evaluated, and how long that took, as told by whoever does it.
+    pub evaluated: Option<(Timestamp, Duration)>,
     /// It has had a value before.
     begun: bool,
 }

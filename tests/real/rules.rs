@@ -77,6 +77,7 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
          [service.shop]\njob = 'shop'\npreset = 'none'\n\
          [scrape.shop]\ntargets = ['127.0.0.1:{target}']\nevery = '1s'\ntimeout = '1s'\n"
     );
+    file("config.toml", &text);
     let path = folder.path().join("config.toml");
     let assembled =
         Assembled::of(&Found { path, text }, false).map_err(|error| error.text).unwrap();
@@ -144,6 +145,38 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
     for (what, at) in &moments {
         println!("{what}: {} ms", at.millis() - begun.millis());
     }
+    both_are_listed(folder.path());
+}
+
+/// `opsroom rules list` knows the rules of both.
+fn both_are_listed(folder: &Path) {
+    let listed = Command::new(env!("CARGO_BIN_EXE_opsroom"))
+        .env("HOME", folder)
+        .env_remove("OPSROOM_CONFIG")
+        .arg("--config")
+        .arg(folder.join("config.toml"))
+        .args(["rules", "list", "--json"])
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    let rules: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let of = |by: &str| -> Vec<(String, String)> {
+        let rules = rules.as_array().unwrap().iter().filter(|rule| rule["by"] == by);
+        let mut told: Vec<_> = rules
+            .map(|rule| {
+                assert_eq!(rule["group"], "queues", "{rule:#}");
+                assert!(rule["evaluated"].is_string() && rule["took_seconds"].is_f64(), "{rule:#}");
+                let text = |key: &str| rule[key].as_str().unwrap().to_owned();
+                (text("rule"), text("type"))
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    let expected = [("QueueLong", "alerting"), ("queue:length:max", "recording")]
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()));
+    assert_eq!(of("rules"), expected);
+    assert_eq!(of("prometheus alerts"), expected);
 }
 
 /// How a program ends over a file in a folder.

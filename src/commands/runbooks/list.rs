@@ -1,5 +1,6 @@
 //! `opsroom runbooks list`
 
+use super::super::columns::aligned;
 use crate::domain::runs::RunOutcome;
 use crate::domain::{Timestamp, harmless_within, units};
 use crate::runbook::{Book, Level, Past};
@@ -100,19 +101,5 @@ fn table<'b>(books: impl Iterator<Item = (&'b Book, &'b Past)>, now: Timestamp) 
     if rows.is_empty() {
         return "no runbooks: put Markdown files into `runbooks` next to the config\n".into();
     }
-    let width = |column: usize| {
-        rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(&*row[column])).max()
-    };
-    let widths: Vec<usize> = (0..4).map(|column| width(column).unwrap_or(0)).collect();
-    let mut out = String::new();
-    for row in &rows {
-        for (cell, width) in row.iter().zip(&widths) {
-            let pad = width.saturating_sub(unicode_width::UnicodeWidthStr::width(&**cell));
-            out.push_str(cell);
-            out.push_str(&" ".repeat(pad + 2));
-        }
-        out.push_str(&row[4]);
-        out.push('\n');
-    }
-    out
+    aligned(&rows)
 }

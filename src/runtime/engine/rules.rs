@@ -7,8 +7,8 @@
 use super::super::clock;
 use crate::domain::labels::METRIC_NAME;
 use crate::domain::{
-    AlertState, AlertsReading, BrokenRule, Labels, Num, Reported, Severity, Timestamp, UnknownRule,
-    harmless_within, units,
+    AlertState, AlertsReading, BrokenRule, Labels, ListedRule, Num, Reported, RuleStands, Severity,
+    Timestamp, UnknownRule, harmless_within, units,
 };
 use crate::metrics::promql::{Limits, reaches, selectors};
 use crate::metrics::{MatchOp, Matcher, Memory, Storage, Target};
@@ -174,6 +174,7 @@ impl Rules {
             let took = began.elapsed();
             let known = &mut self.groups[place];
             known.took += took;
+            known.state.rules[at].evaluated = Some((moment, took));
             if took > known.slowest.0 {
                 known.slowest = (took, at);
             }
@@ -303,8 +304,11 @@ impl Rules {
             }
             for (rule, state) in known.group.rules.iter().zip(&known.state.rules) {
                 count += u64::from(rule.is_alert());
-                health(&mut reading, &known.group, rule, state, keep);
+                let of_rule = reading.alerts.len();
                 reading.alerts.extend(alerts(rule, state));
+                let states = reading.alerts[of_rule..].iter().map(|alert| alert.state);
+                let stands = stands(state, states, keep);
+                tell(&mut reading, listed(&known.group, rule, state, stands));
             }
         }
         reading.alerts.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -313,32 +317,49 @@ impl Rules {
     }
 }
 
-/// What is wrong with a rule.
-fn health(
-    reading: &mut AlertsReading,
-    group: &Group,
-    rule: &Rule,
+/// How a rule stands whose alerts are in these states.
+fn stands(
     state: &RuleState,
+    alerts: impl Iterator<Item = AlertState>,
     keep: Duration,
-) {
-    let name = harmless_within(&rule.name, 200);
-    let of_group = harmless_within(&group.name, 200);
+) -> RuleStands {
     match &state.health {
-        Health::Failed(words) => {
-            let error = harmless_within(words, 300);
-            reading.broken_rules.push(BrokenRule { name, group: of_group, error });
-        }
+        Health::Failed(words) => RuleStands::Broken(harmless_within(words, 300)),
         Health::Uncovered { wanted, .. } if *wanted > keep => {
             let (wanted, keep) = (units::duration(*wanted), units::duration(keep));
             let error = format!("it looks back {wanted}, and {keep} are kept: [memory] keep");
-            reading.broken_rules.push(BrokenRule { name, group: of_group, error });
+            RuleStands::Broken(error)
         }
-        Health::Uncovered { seen, wanted } if rule.is_alert() => {
-            let (seen, wanted) = (*seen, *wanted);
-            reading.unknown_rules.push(UnknownRule { name, group: of_group, seen, wanted });
-        }
-        Health::Uncovered { .. } | Health::Good | Health::Waiting => {}
+        Health::Uncovered { seen, wanted } => RuleStands::Unknown { seen: *seen, wanted: *wanted },
+        Health::Good => RuleStands::of_alerts(alerts),
+        Health::Waiting => RuleStands::Waiting,
     }
+}
+
+fn listed(group: &Group, rule: &Rule, state: &RuleState, stands: RuleStands) -> ListedRule {
+    ListedRule {
+        name: harmless_within(&rule.name, 200),
+        group: harmless_within(&group.name, 200),
+        records: !rule.is_alert(),
+        stands,
+        evaluated: state.evaluated.map(|(at, _)| at),
+        took: state.evaluated.map(|(_, took)| took),
+    }
+}
+
+/// Adds a rule, and names it among those that are broken or not known yet.
+fn tell(reading: &mut AlertsReading, rule: ListedRule) {
+    let (name, group) = (rule.name.clone(), rule.group.clone());
+    match &rule.stands {
+        RuleStands::Broken(error) => {
+            reading.broken_rules.push(BrokenRule { name, group, error: error.clone() });
+        }
+        &RuleStands::Unknown { seen, wanted } if !rule.records => {
+            reading.unknown_rules.push(UnknownRule { name, group, seen, wanted });
+        }
+        _ => {}
+    }
+    reading.listed.push(rule);
 }
 
 /// Whether a target of the job was asked lately, whatever came of it.

@@ -7,8 +7,8 @@ use super::{Api, LARGEST, answer};
 use crate::config::Client;
 use crate::domain::alert::ALERT_NAME;
 use crate::domain::{
-    AlertState, AlertsReading, BrokenRule, Num, PollError, Reading, Reported, Severity, SourceInfo,
-    Timestamp,
+    AlertState, AlertsReading, BrokenRule, ListedRule, Num, PollError, Reading, Reported,
+    RuleStands, Severity, SourceInfo, Timestamp,
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub struct Rules {
     pub alerts: Vec<Reported>,
     /// Rules that cannot be evaluated.
     pub broken: Vec<BrokenRule>,
+    /// Each rule and how it stands.
+    pub listed: Vec<ListedRule>,
     /// How many groups there are.
     pub groups: usize,
     /// How many alerting rules there are.
@@ -76,16 +78,34 @@ impl Rules {
             None => rule.get("alerts").is_some() || rule.get("duration").is_some(),
         };
         *(if alerting { &mut self.alerting } else { &mut self.recording }) += 1;
-        if rule["health"].as_str() == Some("err") {
-            let error = shown(&rule["lastError"], LONGEST);
-            let error = if error.is_empty() { "the server gives no reason".into() } else { error };
-            self.broken.push(BrokenRule { name: name.clone(), group: group.into(), error });
-        }
         let severity = &rule["labels"]["severity"];
         let query = shown(&rule["query"], 2_000);
+        let of_rule = self.alerts.len();
         for alert in list(&rule["alerts"]) {
             self.alerts.extend(reported(alert, &name, severity, &query));
         }
+        let stands = match rule["health"].as_str() {
+            Some("err") => {
+                let error = shown(&rule["lastError"], LONGEST);
+                let none = "the server gives no reason";
+                let error = if error.is_empty() { none.into() } else { error };
+                let (name, group) = (name.clone(), group.into());
+                self.broken.push(BrokenRule { name, group, error: error.clone() });
+                RuleStands::Broken(error)
+            }
+            Some("unknown") => RuleStands::Waiting,
+            _ => RuleStands::of_alerts(self.alerts[of_rule..].iter().map(|alert| alert.state)),
+        };
+        let took = number(&rule["evaluationTime"]);
+        self.listed.push(ListedRule {
+            name,
+            group: group.into(),
+            records: !alerting,
+            stands,
+            // One that was not evaluated yet has the year 1.
+            evaluated: moment(&rule["lastEvaluation"]).filter(|at| at.millis() > 0),
+            took: took.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        });
     }
 }
 
@@ -123,8 +143,8 @@ pub struct AlertRules {
     api: Api,
     /// How many polls were made.
     polls: AtomicU32,
-    /// Recording rules that were broken when they were last looked at.
-    recording: Mutex<Vec<BrokenRule>>,
+    /// Recording rules as they were when they were last looked at.
+    recording: Mutex<Rules>,
 }
 
 impl AlertRules {
@@ -182,8 +202,7 @@ impl AlertRules {
         let mut broken = rules.broken;
         match recording {
             Some(Ok(fetched)) if (200..300).contains(&fetched.status) => {
-                // A server that knows no `type` gives all rules.
-                let found = parse(&fetched.body).map(|rules| rules.broken).unwrap_or_default();
+                let found = parse(&fetched.body).unwrap_or_default();
                 *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = found;
             }
             Some(Ok(fetched)) if told => {
@@ -193,17 +212,21 @@ impl AlertRules {
             Some(Err(error)) => notes.push(format!("recording rules: {error}")),
             Some(Ok(_)) | None => {}
         }
-        for rule in &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
-            if !broken.contains(rule) {
-                broken.push(rule.clone());
-            }
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        // A server that knows no `type` gives all rules both times.
+        if recording.alerting == 0 {
+            broken.extend(recording.broken.iter().cloned());
+            rules.listed.extend(recording.listed.iter().cloned());
+            rules.listed.sort_by(|a, b| a.group.cmp(&b.group));
         }
+        drop(recording);
         broken.truncate(MOST_BROKEN);
         rules.alerts.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(AlertsReading {
             alerts: rules.alerts,
             broken_rules: broken,
             rules: told.then_some(rules.alerting),
+            listed: rules.listed,
             notes,
             took: self.api.shared.monotonic().saturating_sub(begun),
             skew_ms,
