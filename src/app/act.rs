@@ -104,6 +104,9 @@ pub(crate) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Toggle
         | Action::Table
         | Action::Sort
+        | Action::NextSeries
+        | Action::PreviousSeries
+        | Action::Scale
         | Action::Earlier
         | Action::Later
         | Action::Export

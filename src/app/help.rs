@@ -104,7 +104,12 @@ fn works(state: &State, action: Action) -> bool {
             }
             _ => true,
         },
-        Action::Toggle | Action::Table | Action::Left | Action::Earlier | Action::Export
+        Action::Toggle
+        | Action::Table
+        | Action::Scale
+        | Action::Left
+        | Action::Earlier
+        | Action::Export
             if state.page == Page::Metrics =>
         {
             !state.words.expression.is_empty()

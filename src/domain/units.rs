@@ -136,7 +136,8 @@ pub fn bytes(value: f64) -> String {
         }
         scaled /= 1024.0;
     }
-    format!("{}PB", significant(scaled))
+    // More than all that can be stored is a number.
+    if scaled.abs() >= 1e6 { format!("{value:.2e}B") } else { format!("{}PB", significant(scaled)) }
 }
 
 /// A share in percent: `0%`, `0.03%`, `12.4%`, `100%`.
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(seconds(f64::INFINITY), "+Inf");
         assert_eq!(bytes(0.0), "0B");
         assert_eq!(bytes(59_187.0), "57.8kB");
+        assert_eq!(bytes(f64::MAX), "1.80e308B");
         assert_eq!(value(3_145_728.0, Unit::BytesPerSecond), "3MB/s");
         assert_eq!(value(41.0, Unit::PerSecond), "41/s");
     }

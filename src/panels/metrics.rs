@@ -1,6 +1,7 @@
 //! Any expression: drawn, as a table, with its values; mistakes point into it.
 
 mod digest;
+mod drawn;
 mod head;
 mod list;
 mod window;
@@ -11,6 +12,7 @@ use crate::metrics::Data;
 use crate::metrics::promql::parse;
 use crate::store::{Action, Answer, AskId, Coverage, Effect, Export};
 use crate::ui::Scope;
+use crate::ui::chart::Base;
 use crate::ui::layout::Need;
 use crate::ui::table::rule;
 use crate::ui::text;
@@ -47,6 +49,9 @@ struct Metrics {
     /// The series that are drawn, each with its colour and letter for as long
     /// as it is among them.
     slots: Vec<Option<Labels>>,
+    /// Which twelve of the series are drawn: the first, the second.
+    group: usize,
+    base: Base,
     window: Window,
     filter: String,
     /// The question that is asked no more.
@@ -112,28 +117,6 @@ impl Metrics {
         self.pick();
     }
 
-    /// Which series are drawn: the first that are shown. Who was drawn before
-    /// keeps its colour.
-    fn pick(&mut self) {
-        let shown = |labels: &&Labels| match &self.only {
-            Some(only) => *labels == only,
-            None => !self.hidden.contains(*labels),
-        };
-        let mut wanted: Vec<Labels> = self.rows.iter().filter(shown).take(DRAWN).cloned().collect();
-        self.slots.resize(DRAWN, None);
-        for slot in &mut self.slots {
-            let kept = slot.as_ref().and_then(|of| wanted.iter().position(|labels| labels == of));
-            match kept {
-                Some(at) => drop(wanted.remove(at)),
-                None => *slot = None,
-            }
-        }
-        let mut wanted = wanted.into_iter();
-        for slot in self.slots.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = wanted.next();
-        }
-    }
-
     fn export(&self) -> Vec<Effect> {
         let Some(answer) = self.listed().answer() else { return Vec::new() };
         let shown = |labels: &&Labels| match &self.only {
@@ -142,23 +125,6 @@ impl Metrics {
         };
         let series = self.rows.iter().filter(shown).cloned().collect();
         vec![Effect::Export(Export { answer: Arc::clone(answer), series })]
-    }
-
-    /// Only the selected series, or all of them again.
-    fn isolate(&mut self) {
-        let selected = self.rows.selected().cloned();
-        self.only = if self.only.is_some() && self.only == selected { None } else { selected };
-        self.pick();
-    }
-
-    fn toggle(&mut self) {
-        self.only = None;
-        if let Some(labels) = self.rows.selected().cloned()
-            && !self.hidden.remove(&labels)
-        {
-            self.hidden.insert(labels);
-        }
-        self.pick();
     }
 
     /// What `esc` takes away before it goes back; `None` where there is nothing.
@@ -206,6 +172,8 @@ impl Panel for Metrics {
         if other {
             cx.words.expression.clone_into(&mut self.expression);
             self.hidden.clear();
+            self.group = 0;
+            self.base = Self::usual_base(&self.expression);
             (self.only, self.window.cursor, self.stopped) = (None, None, None);
         }
         let now = self.now.take(Self::answer(cx, NOW_ID));
@@ -226,11 +194,15 @@ impl Panel for Metrics {
             Action::Back => return self.take_back(cx),
             Action::Open => self.isolate(),
             Action::Toggle => self.toggle(),
+            Action::NextSeries => self.turn(true),
+            Action::PreviousSeries => self.turn(false),
+            Action::Scale => self.change_scale(cx),
             Action::Table => {
                 self.table = !self.table;
                 self.arrange(cx);
             }
             Action::Sort => {
+                self.group = 0;
                 let columns = self.listed().columns().len();
                 self.by = if self.table { self.by.next_in_table(columns) } else { self.by.next() };
                 self.arrange(cx);

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::metrics::{Data, Line};
 use crate::store::{Answer, AskId, Coverage};
-use crate::ui::chart::{Chart, Moment, Series};
+use crate::ui::chart::{Base, Chart, Moment, Series};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::borrow::Cow;
@@ -166,6 +166,7 @@ impl Plot {
             until,
             gap: step * 3 / 2,
             thresholds: self.thresholds,
+            base: Base::Auto,
             series: &series,
             moments: &moments,
             empty: empty.as_deref().unwrap_or("no data in this range"),

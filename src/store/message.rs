@@ -279,6 +279,12 @@ pub enum Action {
     Table,
     /// Order by the next column.
     Sort,
+    /// The next series that fit in a chart.
+    NextSeries,
+    /// Those before.
+    PreviousSeries,
+    /// The other scale of the chart.
+    Scale,
     /// Earlier on the axis of time.
     Earlier,
     /// Later on the axis of time.
@@ -329,7 +335,7 @@ pub enum Action {
 
 impl Action {
     /// Every action but the pages, in the order of the enum.
-    const PLAIN: [Self; 54] = [
+    const PLAIN: [Self; 57] = [
         Self::Up,
         Self::Down,
         Self::Left,
@@ -361,6 +367,9 @@ impl Action {
         Self::Toggle,
         Self::Table,
         Self::Sort,
+        Self::NextSeries,
+        Self::PreviousSeries,
+        Self::Scale,
         Self::Earlier,
         Self::Later,
         Self::Export,

@@ -2,6 +2,9 @@
 //! dots, or in marks where only ASCII can be shown.
 
 mod dots;
+mod scale;
+
+pub use scale::{Base, Scale};
 
 use super::table::rule;
 use super::text;
@@ -55,6 +58,8 @@ pub struct Chart<'a> {
     pub gap: Duration,
     /// Where warning and critical begin.
     pub thresholds: Thresholds,
+    /// Where its scale begins.
+    pub base: Base,
     /// Its lines, the most important first.
     pub series: &'a [Series<'a>],
     /// Moments to mark, in the order of time.
@@ -85,20 +90,6 @@ const LABEL: usize = 14;
 /// With less of it than this, a label that is cut off says nothing.
 const LEAST_LABEL: usize = 8;
 
-/// The scale of the vertical axis.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Scale {
-    bottom: f64,
-    top: f64,
-}
-
-impl Scale {
-    fn share(self, value: f64) -> f64 {
-        // In halves: the largest number less the smallest one is none.
-        (value / 2.0 - self.bottom / 2.0) / (self.top / 2.0 - self.bottom / 2.0)
-    }
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -106,18 +97,6 @@ impl Scale {
 )]
 fn dot(share: f64, dots: usize) -> usize {
     (share.clamp(0.0, 1.0) * dots.saturating_sub(1) as f64).round() as usize
-}
-
-/// The next of 1, 2, 2.5, 5, 10 times a power of ten, not below `value`.
-fn round_up(value: f64) -> f64 {
-    if value <= 0.0 || !value.is_finite() {
-        return 1.0;
-    }
-    let power = 10f64.powf(value.log10().floor());
-    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    let fits = |step: &&f64| **step * power >= value * 0.999_999;
-    let rounded = steps.iter().find(fits).map_or(value, |step| step * power);
-    if rounded.is_finite() { rounded } else { value }
 }
 
 impl Chart<'_> {
@@ -130,53 +109,35 @@ impl Chart<'_> {
             .map(|(_, value)| value.0)
     }
 
-    /// From zero, unless there are values below it; a threshold that is not far
-    /// off is on it too.
-    fn scale(&self) -> Option<Scale> {
-        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in self.values() {
-            least = least.min(value);
-            most = most.max(value);
-        }
-        if least > most {
-            return None;
-        }
-        for (threshold, reach) in [(self.thresholds.warning, 8.0), (self.thresholds.critical, 3.0)]
-        {
-            if let Some(threshold) = threshold
-                && threshold <= most * reach
-            {
-                most = most.max(threshold);
-            }
-        }
-        if most <= 0.0 && least >= 0.0 {
-            // Nothing but zeros: the scale is that of what would be too much.
-            let wanted = self.thresholds.critical.or(self.thresholds.warning);
-            most = wanted.filter(|wanted| *wanted > 0.0).map_or(most, |wanted| wanted * 2.0);
-        }
-        let bottom = if least < 0.0 { -round_up(-least) } else { 0.0 };
-        let top = if most > 0.0 { round_up(most) } else { 0.0 };
-        let ratio_cap = if self.unit == Unit::Ratio && most <= 1.0 { 1.0 } else { f64::INFINITY };
-        let top = top.min(ratio_cap);
-        Some(Scale { bottom, top: if top > bottom { top } else { bottom + 1.0 } })
+    /// Its vertical scale in so many columns; none where nothing is drawn.
+    pub fn scale(&self, width: u16) -> Option<Scale> {
+        let of = |base| Scale::of(self.values(), base, self.unit, self.thresholds);
+        let scale = of(self.base)?;
+        // Bounds that are cut off would mislead.
+        let wide = scale.labels(self.unit).iter().map(|label| text::width(label)).max();
+        let fits = wide.unwrap_or(0) <= usize::from(width / 3);
+        if fits || scale.has_zero() { Some(scale) } else { of(Base::Zero) }
     }
 
     /// Draws it; under four lines only its title with the last values.
     pub fn draw(&self, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let Some(title) = text::line_of(area, 0) else { return };
-        self.draw_title(theme, title, buf);
-        if area.height < 4 || area.width < 16 {
+        let scale = self.scale(area.width);
+        let drawn = area.height >= 4 && area.width >= 16;
+        // Who sees a line must know what its height means.
+        let floats = drawn && scale.is_some_and(|scale| !scale.has_zero());
+        self.draw_title(theme, title, buf, if floats { "scale not from 0" } else { "" });
+        if !drawn {
             return;
         }
-        let Some(scale) = self.scale() else {
+        let Some(scale) = scale else {
             if let Some(line) = text::line_of(area, 1) {
                 let parts = [(format!("  {}", self.empty).into(), theme.faint())];
                 text::write(buf, line, parts, theme.glyphs.cut);
             }
             return;
         };
-        let labels = [scale.top, f64::midpoint(scale.top, scale.bottom), scale.bottom]
-            .map(|value| units::value(value, self.unit));
+        let labels = scale.labels(self.unit);
         let wide = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
         let left = u16::try_from(wide).unwrap_or(0).min(area.width / 3);
         let plot = Rect {
@@ -194,7 +155,7 @@ impl Chart<'_> {
         self.draw_cursor(theme, plot, buf);
     }
 
-    fn draw_title(&self, theme: &Theme, line: Rect, buf: &mut Buffer) {
+    fn draw_title(&self, theme: &Theme, line: Rect, buf: &mut Buffer, scale: &'static str) {
         rule(theme, line, buf, self.title, self.focused);
         let used = u16::try_from(text::width(self.title)).unwrap_or(u16::MAX).saturating_add(1);
         if used >= line.width {
@@ -210,6 +171,10 @@ impl Chart<'_> {
         }
         let mut room = usize::from(place.width);
         let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
+        if !scale.is_empty() {
+            room = room.saturating_sub(text::width(scale) + 1);
+            parts.extend([(scale.into(), theme.stale()), (" ".into(), theme.faint())]);
+        }
         for (i, series) in self.series.iter().enumerate().filter(|_| self.legend) {
             let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
             let Some((at, value)) = last else { continue };

@@ -107,10 +107,48 @@ fn series_are_hidden_isolated_and_counted_never_cut_off_unseen() {
     let many: Vec<_> = (0..340).map(|i| (format!("{i:03}"), vec![f64::from(i)])).collect();
     tell(&mut state, effects, &many, Coverage::Whole);
     let text = text_of(&state, 80, 24);
-    assert!(text.contains("SERIES 340, 12 drawn: highest by last value"), "{text}");
+    assert!(text.contains("CHART 1 to 12 of 340, highest by last value (> more)"), "{text}");
+    assert!(text.contains("SERIES 340 +") && text.contains("- avg\n"), "{text}");
     assert!(text.contains(">a code=\"339\""), "{text}");
+    press(&mut state, ">");
+    let text = text_of(&state, 80, 24);
+    assert!(text.contains("CHART 13 to 24 of 340"), "{text}");
+    assert!(text.contains(">a code=\"327\""), "the list goes along: {text}");
+    press(&mut state, "< <");
+    let text = text_of(&state, 80, 24);
+    assert!(text.contains("CHART 337 to 340 of 340"), "{text}");
+    assert!(text.contains(" code=\"003\""), "{text}");
+    press(&mut state, "space");
+    assert!(text_of(&state, 80, 24).contains("CHART 337 to 339 of 339"));
+    press(&mut state, ">");
+    assert!(text_of(&state, 80, 24).contains("CHART 1 to 12 of 339"));
     press(&mut state, "o");
-    assert!(text_of(&state, 80, 24).contains("12 drawn: lowest by last value"));
+    assert!(text_of(&state, 80, 24).contains("1 to 12 of 339, lowest by last value"));
+}
+
+#[test]
+fn a_big_gauge_with_small_moves_is_drawn_where_it_is_and_a_key_shows_it_from_zero() {
+    let moves: Vec<f64> = (0..100).map(|i| 1_003.0 + f64::from(i % 15)).collect();
+    let lines = [("1".to_owned(), moves)];
+    let asked = |expression: &str| {
+        let mut state = calm(80, 24);
+        let effects = ask(&mut state, expression);
+        tell(&mut state, effects, &lines, Coverage::Whole);
+        state
+    };
+    let mut state = asked("queue_bytes");
+    let text = text_of(&state, 80, 24);
+    assert!(text.contains("CHART scale not from 0") && text.contains("1002|"), "{text}");
+    assert!(text.contains("y scale"), "{text}");
+    press(&mut state, "y");
+    let text = text_of(&state, 80, 24);
+    assert!(!text.contains("not from 0") && text.contains("   0|"), "{text}");
+    press(&mut state, "y");
+    assert!(text_of(&state, 80, 24).contains("scale not from 0"));
+    let mut state = asked("sum(rate(requests_total[5m]))");
+    assert!(!text_of(&state, 80, 24).contains("not from 0"), "a rate means something from 0");
+    press(&mut state, "y");
+    assert!(text_of(&state, 80, 24).contains("scale not from 0"));
 }
 
 #[test]

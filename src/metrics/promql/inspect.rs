@@ -20,6 +20,21 @@ pub fn selectors(expr: &Expr) -> Vec<&Selector> {
     reaches(expr).into_iter().map(|reach| reach.selector).collect()
 }
 
+/// Whether it says how fast something is counted, `rate(x[5m])`, or is made from
+/// that; a quantile of counted buckets is in the unit of what they hold.
+pub fn counts(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Call(function, _) if function.name.starts_with("histogram_quantile") => false,
+        Kind::Call(function, _)
+            if ["rate", "irate", "increase", "resets", "changes"].contains(&function.name) =>
+        {
+            true
+        }
+        Kind::Subquery(subquery) => counts(&subquery.expr),
+        _ => expr.children().any(counts),
+    }
+}
+
 /// How far back the expression looks at most, ranges, offsets and subqueries
 /// added up. A moment that `@` names does not count.
 pub fn window(expr: &Expr) -> Duration {
@@ -93,6 +108,15 @@ mod tests {
         assert_eq!(seconds("rate(x[5m] offset -10m)"), 0);
         assert_eq!(seconds("rate(x[5m] @ 1000)"), 0);
         assert_eq!(seconds("rate(x[5m] @ end())"), 300);
+    }
+
+    #[test]
+    fn what_is_counted_is_told_from_what_is_measured() {
+        let counted = |text: &str| counts(&parse(text).unwrap());
+        assert!(counted("sum by (job) (rate(x[5m])) / sum(rate(y[5m]))"));
+        assert!(counted("max_over_time(irate(x[5m])[1h:1m])"));
+        assert!(!counted("histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m])))"));
+        assert!(!counted("node_memory_MemFree_bytes > avg_over_time(x[5m])"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use ast::{
 };
 pub use eval::{Check, EvalError, Evaluated, Limits, instant, range};
 pub use functions::Function;
-pub use inspect::{Reach, reaches, selectors, window};
+pub use inspect::{Reach, counts, reaches, selectors, window};
 pub use parser::{MAX_LENGTH, ParseError, parse};
 pub use split::split_by;
 pub use subject::{Subject, asks_absence, instants, subjects};

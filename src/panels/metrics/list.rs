@@ -4,7 +4,7 @@ use super::digest::By;
 use super::{DRAWN, Metrics};
 use crate::domain::{Labels, Thresholds, Unit, harmless_within, units};
 use crate::metrics::Data;
-use crate::panels::{ViewCx, cells};
+use crate::panels::{ActCx, ViewCx, cells};
 use crate::store::Answer;
 use crate::ui::chart::{Chart, Series};
 use crate::ui::table::{Cell, Column, ColumnOf, Table};
@@ -66,55 +66,79 @@ impl Metrics {
         if area.height == 0 {
             return;
         }
-        let (step, length) = (cx.act.range.step(), cx.act.range.length());
-        let until = self.window.until(&cx.act);
-        let (from, cursor) = (until - length, self.window.at(&cx.act));
-        let drawn = self.drawn();
-        let series: Vec<Series<'_>> = drawn
-            .iter()
-            .map(|(slot, place)| Series {
-                name: Cow::Borrowed(LETTERS[*slot % DRAWN]),
-                points: self.chart.points(*place),
-                slot: *slot,
-                letter: LETTERS[*slot % DRAWN],
-            })
-            .collect();
-        let unseen = self.unseen_before().filter(|unseen| *unseen > from);
+        let series = self.series();
         let mut notes = Vec::new();
+        let (until, length) = (self.window.until(&cx.act), cx.act.range.length());
         if self.chart.answer().is_some_and(|answer| asked_for(answer) != (until, length)) {
             notes.push("asked, no answer yet".to_owned());
         }
-        if let Some(unseen) = unseen {
+        let chart = self.chart_of(&cx.act, &series);
+        if let Some(unseen) = chart.unseen {
             let at = text::stamp(unseen, cx.act.now, cx.offset_min);
             notes.push(format!("not seen before {at}"));
         }
-        let live = self.window.end.is_none();
-        if !live {
+        if !chart.live {
             let at = text::stamp(until, cx.act.now, cx.offset_min);
             notes.push(format!("until {at}, 0 is live"));
         }
-        let empty = self.empty_chart(cx);
+        Chart {
+            title: &self.chart_title(),
+            note: &notes.join(", "),
+            empty: &self.empty_chart(cx),
+            offset_min: cx.offset_min,
+            ..chart
+        }
+        .draw(cx.theme, area, buf);
+    }
+
+    /// The series that are drawn.
+    pub(super) fn series(&self) -> Vec<Series<'_>> {
+        let of = |(slot, place): (usize, usize)| Series {
+            name: Cow::Borrowed(LETTERS[slot % DRAWN]),
+            points: self.chart.points(place),
+            slot,
+            letter: LETTERS[slot % DRAWN],
+        };
+        self.drawn().into_iter().map(of).collect()
+    }
+
+    /// The chart of these series, without words.
+    pub(super) fn chart_of<'a>(&self, cx: &ActCx<'_>, series: &'a [Series<'a>]) -> Chart<'a> {
+        let until = self.window.until(cx);
+        let from = until - cx.range.length();
         Chart {
             title: "CHART",
-            note: &notes.join(", "),
+            note: "",
             aside: "",
             unit: Unit::Number,
             from,
             until,
-            gap: step * 3 / 2,
+            gap: cx.range.step() * 3 / 2,
             thresholds: Thresholds::default(),
-            series: &series,
+            base: self.base,
+            series,
             moments: &[],
-            empty: &empty,
-            offset_min: cx.offset_min,
+            empty: "",
+            offset_min: 0,
             focused: false,
             legend: false,
-            live,
-            now: cx.act.now,
-            unseen,
-            cursor,
+            live: self.window.end.is_none(),
+            now: cx.now,
+            unseen: self.unseen_before().filter(|unseen| *unseen > from),
+            cursor: self.window.at(cx),
         }
-        .draw(cx.theme, area, buf);
+    }
+
+    /// `CHART 13 to 24 of 340, highest by last value (> more)`
+    fn chart_title(&self) -> String {
+        let shown = self.shown();
+        if shown <= DRAWN {
+            return "CHART".into();
+        }
+        let first = self.group * DRAWN;
+        let last = (first + DRAWN).min(shown);
+        let by = self.by.in_list().words();
+        format!("CHART {} to {last} of {shown}, {by} (> more)", first + 1)
     }
 
     /// Why nothing is drawn.
@@ -256,7 +280,7 @@ impl Metrics {
         row
     }
 
-    /// `SERIES 340, 12 drawn: highest by last value, all x{job="api"}`.
+    /// `SERIES 340, lowest by last value, all x{job="api"}`.
     fn title(&self, cx: &ViewCx<'_>, width: u16) -> String {
         let listed = self.listed();
         let (rows, all) = (self.rows.len(), listed.len());
@@ -274,10 +298,9 @@ impl Metrics {
         format!("{title}, all {}", harmless_within(&common, room))
     }
 
-    /// What stands first, and how many of the rows are drawn.
+    /// What stands first, where it is not what usually does.
     fn order(&self, rows: usize) -> String {
         let listed = self.listed();
-        let drawn = self.slots.iter().flatten().count();
         let by = self.by.in_list();
         if self.table && rows > 1 {
             match self.by.in_table(listed.columns().len()) {
@@ -293,8 +316,6 @@ impl Metrics {
             String::new()
         } else if self.only.is_some() {
             ", one drawn: enter shows all".to_owned()
-        } else if drawn < rows.saturating_sub(self.hidden.len()) {
-            format!(", {drawn} drawn: {}", by.words())
         } else if rows > 1 && by != By::Last {
             format!(", {}", by.words())
         } else {

@@ -25,6 +25,7 @@ fn drawn_with(series: &[Series<'_>], moments: &[Moment<'_>], ascii: bool, height
         until: at(600),
         gap: Duration::from_secs(30),
         thresholds: Thresholds { below: false, warning: Some(0.01), critical: Some(0.05) },
+        base: Base::Auto,
         series,
         moments,
         empty: "no data in this range",
@@ -95,10 +96,4 @@ fn no_size_and_no_value_is_too_odd_to_be_drawn() {
         drawn(&series, false, height);
         drawn(&series, true, height);
     }
-}
-
-#[test]
-fn scales_end_at_round_numbers() {
-    let ends = [0.0, 0.9, 1.0, 2.2, 7.0, 12.0].map(|value| round_up(value).to_string());
-    assert_eq!(ends, ["1", "1", "1", "2.5", "8", "15"]);
 }
