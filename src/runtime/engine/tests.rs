@@ -1,7 +1,9 @@
+use super::server::ASKED_AT_ONCE;
 use super::*;
 use crate::domain::Num;
 use crate::metrics::window;
 use crate::store::AskRange;
+use std::sync::atomic::AtomicBool;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
