@@ -15,9 +15,11 @@ use super::super::clock::{self, Clock};
 use super::super::event_loop::Execute;
 use super::super::isolate::isolated;
 use super::super::world::{MESSAGES, World};
+use crate::domain::alert::ALERT_NAME;
 use crate::domain::runs::{Condition, Finding, Holds, Plan, ProofLine};
 use crate::domain::{
-    EngineKind, Inventory, Reading, Role, Signal, SignalId, SourceId, Status, Timestamp,
+    EngineKind, Inventory, Reading, Role, ServiceName, Signal, SignalId, SourceId, Status,
+    Timestamp,
 };
 use crate::runbook::Evidence;
 use crate::runtime::kept::KeptFiles;
@@ -262,7 +264,11 @@ impl Inner {
                 let (parts, signals) = self
                     .look(after, |view| (view.service(name), view.known.signals_of(name).to_vec()));
                 let finding = together(*status, &parts);
-                self.confirmed(finding, &signals, now, after).await
+                let finding = self.confirmed(finding, &signals, now, after).await;
+                if finding.holds != Holds::Yes || *status != Status::Ok {
+                    return finding;
+                }
+                self.own_alert_of(name, now, after).await.unwrap_or(finding)
             }
             Condition::Check { name, status } => {
                 let part = self.look(after, |view| view.check_named(name));
@@ -339,26 +345,60 @@ impl Inner {
     async fn alert(&self, name: &str, now: Timestamp, after: Timestamp) -> Alerts {
         let learnt = self.seen().expressions.get(name).cloned();
         let mut told = self.look(after, |view| view.alert(name, &self.subject, learnt.as_deref()));
-        if !told.is_quiet() {
-            return told;
+        if told.is_quiet()
+            && let Some(say) = self.again(&told, name, now, after).await
+        {
+            told.says = vec![say];
         }
-        let Some(expression) = told.expression.clone() else { return told };
+        told
+    }
+
+    /// Why a service is not ok, or not yet, although all that it is judged by says
+    /// so: the expression of the alert that the run was started from holds, and
+    /// its rule has only not raised it again.
+    async fn own_alert_of(
+        &self,
+        service: &ServiceName,
+        now: Timestamp,
+        after: Timestamp,
+    ) -> Option<Finding> {
+        let Subject { service: of, alert } = &self.subject;
+        let alert = alert.as_ref().filter(|_| of.as_ref() == Some(service))?;
+        let name = alert.labels.get(ALERT_NAME)?;
+        let told = self.look(after, |view| view.alert(name, &self.subject, None));
+        let (part, holds) = match self.again(&told, name, now, after).await? {
+            Say::Fires(part) => (part, Holds::No),
+            Say::Unknown(part) if part.in_time => (part, Holds::Unknown),
+            // One whose series are gone for good keeps no service from being ok.
+            Say::Unknown(_) | Say::Quiet(_) => return None,
+        };
+        let words = format!("alert {name}: {}", part.words);
+        Some(Part { words, ..part }.finding(holds))
+    }
+
+    /// What an alert's expression says, where it can be asked again.
+    async fn again(
+        &self,
+        told: &Alerts,
+        name: &str,
+        now: Timestamp,
+        after: Timestamp,
+    ) -> Option<Say> {
+        let expression = told.expression.as_ref()?;
         let mut question = self.question(told.engine, now, after);
         question.identity = self.subject.identity(name);
-        let (says, part) = question.says(&expression).await;
+        let (says, part) = question.says(expression).await;
         let reworded = |words: &str, part: Part| {
             let words = format!("{words}: {}", part.words);
             Part { words, ..part }
         };
-        let say = match says {
+        Some(match says {
             Says::Something => Say::Fires(reworded("its expression holds again", part)),
             Says::Nothing => Say::Quiet(reworded("not firing, its expression is empty", part)),
             Says::Unknown => {
                 Say::Unknown(reworded("not firing, its expression proves nothing", part))
             }
-        };
-        told.says = vec![say];
-        told
+        })
     }
 
     /// A finding that rests on these signals proves something only if the

@@ -68,6 +68,10 @@ impl Bench {
     }
 
     fn started_from(alert: &Labels, expression: &str) -> Self {
+        Self::about(None, alert, expression)
+    }
+
+    fn about(service: Option<&str>, alert: &Labels, expression: &str) -> Self {
         let alert = AlertSeen {
             identity: alert.fingerprint(),
             labels: alert.clone(),
@@ -76,7 +80,7 @@ impl Bench {
             since: Timestamp::from_millis(0),
             pending: false,
         };
-        Self::of(Subject { service: None, alert: Some(alert) })
+        Self::of(Subject { service: service.map(ServiceName::from), alert: Some(alert) })
     }
 
     fn now(&self) -> Timestamp {
@@ -388,6 +392,51 @@ async fn started_from_an_alert_that_one_alone_counts_and_its_expression_is_asked
     let (holds, words) = bench.find(&condition, after).await;
     assert_eq!(holds, Holds::No);
     assert_eq!(words, "its expression holds again: 0.12 > 0.05");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_not_ok_while_the_expression_of_the_runs_alert_holds() {
+    let bench = Bench::about(Some("web"), &labels("web"), EXPR);
+    let condition = Condition::Service { name: "web".into(), status: Status::Ok };
+    let after = bench.now();
+    let seconds = |count| {
+        let bench = &bench;
+        async move {
+            for _ in 0..count {
+                bench.second(0.0).await;
+                bench.check("check/web/health", Status::Ok);
+                bench.quiet_alerts();
+            }
+        }
+    };
+    bench.set(ALL, &[40.0]);
+    bench.set(SHARE, &[0.12]);
+    bench.set(EXPR, &[0.12]);
+    // Nobody has raised it again yet.
+    seconds(30).await;
+    let words = "alert ApiErrors: not firing, its expression proves nothing: waiting: 30s of 1m seen so far";
+    assert_eq!(bench.find(&condition, after).await, (Holds::Unknown, words.into()));
+    seconds(40).await;
+    let words = "alert ApiErrors: its expression holds again: 0.12 > 0.05";
+    assert_eq!(bench.find(&condition, after).await, (Holds::No, words.into()));
+    bench.set(SHARE, &[0.01]);
+    bench.set(EXPR, &[]);
+    assert_eq!(bench.find(&condition, after).await.0, Holds::Yes);
+    // Without any series it says nothing, and all else says ok.
+    bench.set(SHARE, &[]);
+    bench.set(ALL, &[]);
+    assert_eq!(bench.find(&condition, after).await.0, Holds::Yes);
+    // Of another service it says nothing.
+    let bench = Bench::about(Some("api"), &labels("api"), EXPR);
+    bench.set(EXPR, &[0.12]);
+    bench.set(ALL, &[40.0]);
+    let after = bench.now();
+    for _ in 0..70 {
+        bench.second(0.0).await;
+        bench.check("check/web/health", Status::Ok);
+        bench.quiet_alerts();
+    }
+    assert_eq!(bench.find(&condition, after).await.0, Holds::Yes);
 }
 
 #[tokio::test(start_paused = true)]
