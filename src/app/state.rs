@@ -279,6 +279,7 @@ impl State {
             range: self.range(),
             changed,
             area,
+            user: &self.setting.user,
         }
     }
 

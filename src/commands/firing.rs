@@ -4,7 +4,7 @@ use super::complain;
 use super::following::{Opened, REFUSED};
 use crate::cli::USAGE;
 use crate::domain::runs::AlertSeen;
-use crate::domain::{Alert, ServiceName, harmless, units};
+use crate::domain::{Alert, Inventory, ServiceName, harmless, units};
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::runs::evidence::{Absent, absent};
@@ -12,7 +12,6 @@ use crate::store::Known;
 use color_eyre::Result;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 /// Sources answer in this time.
@@ -28,12 +27,11 @@ type Refused = (u8, String);
 
 /// Looks at everything until it is known whether the alert fires, and the service
 /// that it speaks of; its exit code and words where it is not the one alert that does.
-pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires, Refused>> {
+pub(super) fn alert(opened: &Opened, wanted: &str) -> Result<Result<Fires, Refused>> {
     let Some((name, labels)) = parsed(wanted) else {
         let why = format!("{}: write NAME or 'NAME{{label=\"value\"}}'", harmless(wanted));
         return Ok(Err((USAGE, why)));
     };
-    let opened = Opened::at(config)?;
     complain("opsroom: looking whether it fires");
     let state = StateFolder::of_this_user();
     let kept = opened.assembled.kept(state.as_ref());
@@ -57,7 +55,8 @@ pub(super) fn alert(config: Option<&Path>, wanted: &str) -> Result<Result<Fires,
         }
         Some(within)
     };
-    let known = headless::look_on(opened.assembled, kept, LOOK, &BTreeSet::new(), longer)?;
+    let all = opened.assembled.part(Inventory::clone(&opened.assembled.inventory));
+    let known = headless::look_on(all, kept, LOOK, &BTreeSet::new(), longer)?;
     let found: Vec<&Alert> = known.alerts.iter().filter(is_wanted).collect();
     Ok(match found.as_slice() {
         [] => Err((REFUSED, why_not(&known, &name, &labels))),

@@ -19,6 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// One of them is broken.
 const BROKEN: u8 = 10;
+/// None is broken, and one cannot run before a person has edited lines of it.
+const WAITS: u8 = 14;
 
 /// Tries runbooks out without changing anything.
 pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result<ExitCode> {
@@ -62,21 +64,38 @@ pub(super) fn run(config: Option<&Path>, books: &[String], json: bool) -> Result
     for failure in &library.failures {
         complain(&format!("warning: {failure}"));
     }
-    let broken = ends.iter().any(|(_, end)| !end.broken.is_empty());
     if json {
         let all: Vec<serde_json::Value> = ends
             .iter()
             .map(|(book, end)| {
                 serde_json::json!({
                     "runbook": book.id, "hash": book.hash, "broken": end.broken,
-                    "open": end.open, "ran": end.ran,
+                    "open": end.open, "edits": end.edits, "ran": end.ran,
                     "planned": end.planned, "skipped": end.skipped,
                 })
             })
             .collect();
         print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
     }
-    Ok(if broken { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
+    Ok(ExitCode::from(ends.iter().map(|(_, end)| code(end)).fold(0, worse)))
+}
+
+/// What is said of one with its exit code.
+fn code(end: &Rehearsal) -> u8 {
+    if end.skipped.is_some() {
+        0
+    } else if !end.broken.is_empty() {
+        BROKEN
+    } else if !end.edits.is_empty() {
+        WAITS
+    } else {
+        0
+    }
+}
+
+/// Broken before all others.
+fn worse(one: u8, other: u8) -> u8 {
+    if one == BROKEN || other == BROKEN { BROKEN } else { one.max(other) }
 }
 
 /// A runbook that ships with opsroom, and that nobody named, may want programs,
@@ -107,17 +126,24 @@ async fn stopped() -> color_eyre::Report {
 fn line(id: &str, end: &Rehearsal) -> String {
     let id = harmless(id);
     if let Some(why) = &end.skipped {
-        return format!("-       {id}  not rehearsed: {}\n", harmless(why));
+        return format!("-            {id}  not rehearsed: {}\n", harmless(why));
     }
     let ran = units::count(end.ran, "command");
     let planned = units::count(end.planned, "step");
-    let word = if end.broken.is_empty() { "ok    " } else { "BROKEN" };
+    let word = match code(end) {
+        BROKEN => "BROKEN     ",
+        WAITS => "needs edits",
+        _ => "ok         ",
+    };
     let mut out = format!("{word}  {id}  {ran} run, {planned} only planned\n");
     for why in &end.broken {
-        let _ = writeln!(out, "          {}", harmless(why));
+        let _ = writeln!(out, "             {}", harmless(why));
+    }
+    for why in &end.edits {
+        let _ = writeln!(out, "             to be edited: {}", harmless(why));
     }
     for why in &end.open {
-        let _ = writeln!(out, "          not known now: {}", harmless(why));
+        let _ = writeln!(out, "             not known now: {}", harmless(why));
     }
     out
 }

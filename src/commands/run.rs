@@ -26,8 +26,9 @@ pub(super) struct Asked<'a> {
 
 /// Runs a runbook on this terminal.
 pub(super) fn run(config: Option<&Path>, asked: &Asked<'_>) -> Result<ExitCode> {
+    let opened = Opened::at(config)?;
     let (alert, its_service) =
-        match asked.alert.map(|wanted| firing::alert(config, wanted)).transpose()? {
+        match asked.alert.map(|wanted| firing::alert(&opened, wanted)).transpose()? {
             None => (None, None),
             Some(Ok((alert, service))) => (Some(alert), service),
             Some(Err((code, why))) => {
@@ -35,7 +36,6 @@ pub(super) fn run(config: Option<&Path>, asked: &Asked<'_>) -> Result<ExitCode> 
                 return Ok(ExitCode::from(code));
             }
         };
-    let opened = Opened::at(config)?;
     let book = whole_path(asked.book);
     let named = asked.service.map(ServiceName::from).or(its_service);
     let service = named.or_else(|| only_service(&opened, &book));

@@ -145,6 +145,8 @@ pub struct ActCx<'a> {
     pub changed: bool,
     /// Where the panel is drawn.
     pub area: Rect,
+    /// Who looks at it.
+    pub user: &'a str,
 }
 
 impl<'a> ActCx<'a> {

@@ -11,8 +11,13 @@ use super::plan::{Names, captures, commands};
 use super::shell::{self, Command, variables};
 use super::values::{fits, one_of, whole};
 use crate::domain::runs::{CommandStep, Condition, Shell, Step, StepId, StepKind};
-use crate::domain::{glob, harmless_within};
+use crate::domain::{glob, harmless_within, units};
+use crate::metrics::promql;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A check without `within` waits so long for an answer.
+const ASKED_ONCE: Duration = Duration::from_secs(30);
 
 /// All remarks on a runbook: those of its reading, and what is found in it
 /// against what the config knows. In production a changing step wants a pin and
@@ -254,7 +259,24 @@ impl Lint<'_> {
     fn checks(&mut self) {
         for step in &self.book.steps {
             let StepKind::Check(check) = &step.kind else { continue };
+            let limit = check.within.unwrap_or(ASKED_ONCE);
+            let behind =
+                |it: (&Step, &CommandStep)| it.1.changes && !it.1.undoes && it.0.id < step.id;
+            let is_behind_a_change = commands(&self.book.steps).any(behind);
             for (text, condition) in &check.lines {
+                let window = self.window_of(condition);
+                if is_behind_a_change && window >= limit && !window.is_zero() {
+                    let back = units::duration(window);
+                    let so_long = match check.within {
+                        Some(within) => format!("`within={}`", units::duration(within)),
+                        None => format!("{} without `within`", units::duration(limit)),
+                    };
+                    let words = format!(
+                        "it looks back {back}, and proves nothing sooner than that after the change: {so_long} is too short"
+                    );
+                    let line = self.line_of(step, text, 1);
+                    self.say(Level::Warning, line, words);
+                }
                 // What a variable stands in is known when it is run.
                 if text.contains('$') {
                     continue;
@@ -268,6 +290,31 @@ impl Lint<'_> {
                     self.say(level, line, why);
                 }
             }
+        }
+    }
+
+    /// How far back it looks, as far as that is known here.
+    fn window_of(&self, condition: &Condition) -> Duration {
+        let names = self.names;
+        match condition {
+            Condition::Promql { expr } => {
+                promql::parse(expr).map(|expr| promql::window(&expr)).unwrap_or_default()
+            }
+            Condition::Service { name, .. } if name.as_str().contains('$') => {
+                let patterns = &self.book.front.services;
+                let meant = |service: &str| {
+                    patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, service))
+                };
+                let windows = names.service_windows.iter().filter(|(service, _)| meant(service));
+                windows.map(|(_, window)| *window).max().unwrap_or_default()
+            }
+            Condition::Service { name, .. } => {
+                names.service_windows.get(name.as_str()).copied().unwrap_or_default()
+            }
+            Condition::Alert { name, .. } => {
+                names.alert_windows.get(name).copied().unwrap_or_default()
+            }
+            Condition::Check { .. } | Condition::Backup { .. } => Duration::ZERO,
         }
     }
 

@@ -37,6 +37,9 @@ pub enum Told {
     /// Before the start: what would be run. Nothing was journalled yet, and
     /// nothing is done until `Order::Start`; the run already polls what it names.
     Planned(Box<Plan>),
+    /// Before the start, while values are missing: what is known of the plan
+    /// without them. What speaks of them stands there as it was written.
+    Outlined(Box<Plan>),
     /// Before the start: it cannot be run, and why, line by line. The process ends.
     Impossible(Vec<String>),
 }

@@ -79,6 +79,15 @@ fn filled(text: &str, values: &[Value]) -> Result<String, String> {
     Ok(out)
 }
 
+/// Whether the line has `$NAME` or `${NAME}` in it.
+pub(super) fn speaks_of(line: &str, name: &str) -> bool {
+    line.split('$').skip(1).any(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let behind = rest.strip_prefix(name);
+        behind.is_some_and(|it| !it.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    })
+}
+
 /// Whether what it names is there; what was meant where it is not.
 pub(super) fn known(condition: &Condition, names: &Names) -> Result<(), String> {
     let missing = |what: &str, name: &str, near: Option<&str>| {
@@ -182,7 +191,7 @@ mod tests {
             checks: ["api/health", "web/health", "db/select"].map(String::from).into(),
             backups: ["orders".to_owned()].into(),
             alerts: ["HighErrorRate".to_owned()].into(),
-            more_alerts: false,
+            ..Names::default()
         };
         let is = |condition| known(&condition, &names);
         let service = |name: &str| Condition::Service { name: name.into(), status: Status::Ok };

@@ -71,8 +71,12 @@ pub struct Names {
     pub backups: BTreeSet<String>,
     /// Alerts that are known by name.
     pub alerts: BTreeSet<String>,
-    /// There are others: of Prometheus, of Alertmanager.
+    /// There are others: of Prometheus, of Alertmanager, of rule files.
     pub more_alerts: bool,
+    /// How far what judges a service looks back, where that is known.
+    pub service_windows: BTreeMap<String, Duration>,
+    /// How far the expression of an alert looks back, where that is known.
+    pub alert_windows: BTreeMap<String, Duration>,
 }
 
 /// What the run is asked to be told before it starts: every parameter, what it
@@ -96,16 +100,18 @@ pub fn parameters(book: &Book, request: &RunRequest, setting: &Setting) -> Vec<P
     asked(book, &around).into_iter().map(ask).collect()
 }
 
-/// Whether all that is asked was answered, and well.
-pub fn settled(asks: &[ParamAsk], secrets_given: &BTreeSet<String>) -> bool {
-    asks.iter().all(|ask| {
+/// The names of those that were not answered, or not well.
+pub fn unsettled(asks: &[ParamAsk], secrets_given: &BTreeSet<String>) -> BTreeSet<String> {
+    let is_settled = |ask: &&ParamAsk| {
         let given = if ask.param.secret {
             secrets_given.contains(&ask.param.name)
         } else {
             ask.value.is_some()
         };
         given && ask.mistake.is_none()
-    })
+    };
+    let open = asks.iter().filter(|ask| !is_settled(ask));
+    open.map(|ask| ask.param.name.clone()).collect()
 }
 
 /// Whether a parameter may hold this value, a secret one among them.
@@ -204,13 +210,26 @@ pub fn plan(
     setting: &Setting,
     secrets_given: &BTreeSet<String>,
 ) -> Result<Plan, Vec<String>> {
+    outline(book, request, setting, secrets_given, &BTreeSet::new())
+}
+
+/// The same without the values of `open`: what is known already, or all that
+/// stands against it whatever those will be.
+pub fn outline(
+    book: &Book,
+    request: &RunRequest,
+    setting: &Setting,
+    secrets_given: &BTreeSet<String>,
+    open: &BTreeSet<String>,
+) -> Result<Plan, Vec<String>> {
     let wrong = book.remarks.iter().filter(|remark| remark.level == Level::Error);
     let wrong: Vec<String> =
         wrong.map(|remark| format!("{} line {}: {}", book.id, remark.line, remark.words)).collect();
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let mut making = Making { errors: Vec::new(), warnings: Vec::new(), book, request, setting };
+    let (errors, warnings) = (Vec::new(), Vec::new());
+    let mut making = Making { errors, warnings, book, request, setting, open };
     making.look_around();
     // The rest would say the same again for each step.
     if !making.errors.is_empty() {

@@ -109,11 +109,34 @@ async fn what_is_broken_is_named_without_secrets_and_kept_for_the_next_who_needs
     house.book("worse", "# Worse\n```bash {reads}\nexit 4\n```\n");
     let output = opsroom(&house).args(["rehearse", "good", "worse"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("ok      good  1 command run, 0 steps only planned\n"), "{said}");
-    assert!(said.contains("\nBROKEN  worse  1 command run"), "{said}");
+    assert!(said.starts_with("ok           good  1 command run, 0 steps only planned\n"), "{said}");
+    assert!(said.contains("\nBROKEN       worse  1 command run"), "{said}");
     // It was that text that was broken, and not the one that is there now.
     house.book("bad", "# Bad\n```bash {reads}\necho mended\n```\n");
     assert!(!listed().contains("refused"));
+}
+
+#[test]
+fn a_runbook_whose_lines_a_person_has_to_edit_is_not_called_ok() {
+    let house = House::new("");
+    house.book("good", "# Good\n```bash {reads}\necho 1\n```\n");
+    house.book("people", "# Clean up\n\n```bash\nssh db-1 ls <folder>\n```\n");
+    house.book("worse", "# Worse\n```bash {reads}\nexit 4\n```\n");
+    let (output, said) = rehearse(&house, &["good", "people"]);
+    assert_eq!(output.status.code(), Some(14), "{said:#}");
+    assert_eq!(words(&said[0]["edits"]), Vec::<&str>::new());
+    let edits = words(&said[1]["edits"]);
+    assert!(edits.len() == 1 && edits[0].starts_with("step 1 (Clean up): "), "{edits:?}");
+    let output = opsroom(&house).args(["rehearse", "good", "people", "worse"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(10));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("\nneeds edits  people  0 commands run, 1 step only planned\n"),
+        "{said}"
+    );
+    assert!(said.contains("\n             to be edited: step 1 (Clean up): "), "{said}");
+    let output = opsroom(&house).args(["rehearse", "good"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[tokio::test]

@@ -134,6 +134,53 @@ fn without_a_terminal_nobody_is_asked_and_the_run_waits() {
 }
 
 #[test]
+fn a_dry_run_without_values_shows_the_plan_and_says_which_are_missing() {
+    const ASKS: &str = "---\ntitle: Asks\nparams:\n  RELEASE: { ask: Which release, match: 'v[0-9]+' }\n  \
+        TOKEN: { ask: The token, secret: true }\n  WHICH: { ask: Service to prove }\n---\n\
+        ```sh {confirm=api}\necho \"$RELEASE\" \"$TOKEN\"\n```\n\
+        ```check {within=2s}\nservice $WHICH is ok\n```\n";
+    let bench = Bench::new(&[("asks", ASKS)]);
+    let dry = |more: &[&str]| {
+        let mut asked = vec!["run", "asks", "--service", "api", "--dry-run"];
+        asked.extend(more);
+        bench.without(&asked)
+    };
+    let told = dry(&[]);
+    assert_eq!(told.status.code(), Some(64), "{}", text(&told));
+    let plan = String::from_utf8(told.stdout.clone()).unwrap();
+    for wanted in [
+        "RELEASE=?  (missing)",
+        "TOKEN=?  (secret, asked before the start)",
+        "echo \"$RELEASE\" \"$TOKEN\"",
+        "| service $WHICH is ok",
+        "confirmed by typing api",
+    ] {
+        assert!(plan.contains(wanted), "{wanted}: {plan}");
+    }
+    let said = String::from_utf8(told.stderr.clone()).unwrap();
+    assert!(said.contains("RELEASE has no value: --set RELEASE=..."), "{said}");
+    assert!(said.contains("WHICH has no value") && !said.contains("TOKEN"), "{said}");
+    let told = dry(&["--set", "RELEASE=latest", "--set", "WHICH=api", "--json"]);
+    assert_eq!(told.status.code(), Some(64), "{}", text(&told));
+    let plan: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(plan["missing"], serde_json::json!(["RELEASE", "TOKEN"]));
+    assert!(text(&told).contains("RELEASE: `latest` does not match"), "{}", text(&told));
+    // Secrets are wanted by who starts it, not by who looks at it.
+    let told = dry(&["--set", "RELEASE=v1", "--set", "WHICH=api"]);
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told));
+    assert!(text(&told).contains("| service api is ok"), "{}", text(&told));
+    // What stands against it anyway is said without its values.
+    let told = dry(&["--set", "RELESE=v1"]);
+    assert_eq!(told.status.code(), Some(12), "{}", text(&told));
+    assert!(text(&told).contains("did you mean RELEASE?"), "{}", text(&told));
+    // Nobody is asked at a terminal either.
+    let mut terminal = bench.terminal(&["run", "asks", "--service", "api", "--dry-run"]);
+    terminal.see_text("WHICH=?  (missing)");
+    assert_eq!(terminal.end(SOON).exit_code(), 64);
+    assert!(bench.runs().is_empty());
+}
+
+#[test]
 fn yes_passes_a_name_only_where_the_config_says_so() {
     let bench = Bench::with("[runbooks]\nyes = [\"mend\"]", &[("mend", CHANGE)]);
     let ran = bench.without(&["run", "mend", "--service", "api", "--yes"]);

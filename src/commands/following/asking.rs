@@ -1,10 +1,10 @@
 //! Questions to the person at the terminal, one at a time. What was typed before
 //! a question has stood there for half a second answers nothing.
 
-use super::Session;
 use super::ask::{self, Meant};
 use super::given;
 use super::prompt::{Came, Prompt};
+use super::{Options, Session};
 use crate::domain::runs::StepId;
 use crate::runbook::{Answer, Ask, AskKind, Hidden, Order};
 use crate::runtime::clock::monotonic;
@@ -116,7 +116,8 @@ impl Session<'_> {
 
     /// Whether a person is asked for parameters.
     pub(super) fn can_ask(&self) -> bool {
-        self.terminal.is_some() && !self.options.no_wait && !self.options.yes
+        let Options { no_wait, yes, dry_run, .. } = self.options;
+        self.terminal.is_some() && !no_wait && !yes && !dry_run
     }
 
     /// Asks for the next parameter; when there is none, the run's process is told
@@ -136,7 +137,11 @@ impl Session<'_> {
             self.order(order).await;
             return None;
         }
-        let missing = self.given.missing();
+        let missing = self.given.missing(self.options.dry_run);
+        if self.options.dry_run && self.given.open().next().is_some() {
+            // What is known without them comes next.
+            return None;
+        }
         if missing.is_empty() {
             return match self.plan.take() {
                 Some(plan) => self.planned(plan).await,

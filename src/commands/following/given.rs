@@ -59,12 +59,15 @@ impl Given {
     }
 
     /// What keeps the run from starting where nobody can be asked: a parameter
-    /// without a value, or with a wrong one.
-    pub(super) fn missing(&self) -> Vec<String> {
+    /// without a value, or with a wrong one. Who only wants to see the plan needs
+    /// no secrets.
+    pub(super) fn missing(&self, only_plan: bool) -> Vec<String> {
         let wrong = |ask: &ParamAsk| {
             let name = harmless(&ask.param.name);
             if let Some(mistake) = &ask.mistake {
                 Some(format!("{name}: {}", harmless(mistake)))
+            } else if ask.param.secret && only_plan {
+                None
             } else if ask.param.secret && !self.secrets.contains_key(&ask.param.name) {
                 Some(format!("{name} is secret and can only be typed at a terminal"))
             } else if !ask.param.secret && ask.value.is_none() {
@@ -74,6 +77,18 @@ impl Given {
             }
         };
         self.asks.iter().filter_map(wrong).collect()
+    }
+
+    /// Those without a value that can be used.
+    pub(super) fn open(&self) -> impl Iterator<Item = &ParamAsk> {
+        self.asks.iter().filter(|ask| {
+            let is_given = if ask.param.secret {
+                self.secrets.contains_key(&ask.param.name)
+            } else {
+                ask.value.is_some()
+            };
+            ask.mistake.is_some() || !is_given
+        })
     }
 
     /// What a person typed for the next one; the words say what was wrong.
@@ -210,7 +225,7 @@ mod tests {
         let wrong = Some("must match v[0-9]+".to_owned());
         let b = ParamAsk { value: Some("x".into()), mistake: wrong, ..ask("B", &[]) };
         given.wanted(vec![a.clone(), b]);
-        assert_eq!(given.missing(), ["B: must match v[0-9]+"]);
+        assert_eq!(given.missing(false), ["B: must match v[0-9]+"]);
         assert_eq!(given.next().unwrap().param.name, "B");
         given.take("v2").unwrap();
         assert_eq!(values(&given)["A"], "v1");
@@ -223,13 +238,15 @@ mod tests {
         let mut secret = ask("TOKEN", &[]);
         secret.param.secret = true;
         given.wanted(vec![secret.clone()]);
-        assert_eq!(given.missing().len(), 1);
+        assert_eq!(given.missing(false).len(), 1);
+        assert!(given.missing(true).is_empty());
+        assert_eq!(given.open().count(), 1);
         given.take("hunter2").unwrap();
         assert!(!format!("{given:?}").contains("hunter2"));
         assert!(values(&given).is_empty());
         let Order::Values { secrets, .. } = given.order() else { panic!("no values") };
         assert_eq!(secrets["TOKEN"].0, "hunter2");
-        assert!(given.missing().is_empty());
+        assert!(given.missing(false).is_empty());
     }
 
     #[test]

@@ -258,6 +258,8 @@ impl Session<'_> {
                 self.plan = Some(plan);
             }
             Told::Planned(plan) => return self.planned(plan).await,
+            Told::Outlined(plan) if self.options.dry_run => return self.outlined(&plan).await,
+            Told::Outlined(_) => {}
             Told::Impossible(why) => {
                 for line in why {
                     self.say(&format!("!! {}", harmless(&line))).await;
@@ -369,12 +371,29 @@ impl Session<'_> {
         self.trouble = trouble;
     }
 
+    /// What is known of the plan while values are missing, and which those are.
+    async fn outlined(&mut self, plan: &Plan) -> Option<u8> {
+        let text = if self.options.json {
+            let mut json = serde_json::to_value(plan).unwrap_or_default();
+            json["missing"] = self.given.open().map(|ask| ask.param.name.as_str()).collect();
+            format!("{json:#}\n")
+        } else {
+            self.set(&plan::text(plan, self.given.open()))
+        };
+        self.out.data(text).await;
+        let missing = self.given.missing(true);
+        for line in &missing {
+            self.say(&format!("opsroom: {line}")).await;
+        }
+        Some(if missing.is_empty() { 0 } else { crate::cli::USAGE })
+    }
+
     pub(super) async fn planned(&mut self, plan: Box<Plan>) -> Option<u8> {
         let text = if self.options.json && self.options.dry_run {
             let json = serde_json::to_string_pretty(&plan).unwrap_or_default();
             format!("{json}\n")
         } else {
-            self.set(&plan::text(&plan))
+            self.set(&plan::text(&plan, []))
         };
         self.withdraw().await;
         if self.options.json && !self.options.dry_run {

@@ -6,11 +6,13 @@ use crate::domain::runs::{
     CheckStep, CommandStep, Expect, Held, Origin, Plan, Shell, Step, StepKind,
 };
 use crate::domain::{harmless, units};
+use crate::runbook::ParamAsk;
 
-/// The plan, as it is shown before the start and by `--dry-run`.
-pub(super) fn text(plan: &Plan) -> String {
+/// The plan, as it is shown before the start and by `--dry-run`. The parameters
+/// of `open` have no value yet.
+pub(super) fn text<'a>(plan: &Plan, open: impl IntoIterator<Item = &'a ParamAsk>) -> String {
     let mut lines = Vec::new();
-    head(&mut lines, plan);
+    head(&mut lines, plan, open);
     for step in &plan.steps {
         lines.push(String::new());
         push_step(&mut lines, plan, step);
@@ -23,7 +25,7 @@ pub(super) fn text(plan: &Plan) -> String {
     lines.join("\n") + "\n"
 }
 
-fn head(lines: &mut Vec<String>, plan: &Plan) {
+fn head<'a>(lines: &mut Vec<String>, plan: &Plan, open: impl IntoIterator<Item = &'a ParamAsk>) {
     let clean = |text: &str| harmless(text).into_owned();
     lines.push(format!("{}  ({})", clean(&plan.book.title), clean(&plan.book.path)));
     lines.push(format!(
@@ -61,6 +63,15 @@ fn head(lines: &mut Vec<String>, plan: &Plan) {
             Origin::Step => "step",
         };
         lines.push(format!("   {}={held}  ({origin})", clean(&value.name)));
+    }
+    for ask in open {
+        let name = clean(&ask.param.name);
+        let why = match &ask.mistake {
+            _ if ask.param.secret => "secret, asked before the start",
+            Some(_) => "what was given cannot be used",
+            None => "missing",
+        };
+        lines.push(format!("   {name}=?  ({why})"));
     }
     for (name, value) in &plan.environ {
         lines.push(format!("   {}={}", clean(name), clean(value)));

@@ -95,7 +95,7 @@ pub(crate) async fn say(opened: &Opened, run: &RunId, no: bool) -> Result<Said> 
 
 /// The plan, and exactly what would run.
 fn shown(run: &Run, ask: &Ask) -> String {
-    let mut lines = vec![plan::text(&run.plan)];
+    let mut lines = vec![plan::text(&run.plan, [])];
     lines.push(format!("?? {} of run {}", titled(&run.plan, ask.step), run.id));
     let edited = run.standing(ask.step).and_then(|standing| standing.edited.clone());
     let script = edited.or_else(|| match &run.plan.step(ask.step)?.kind {

@@ -160,7 +160,12 @@ fn choices(scene: &Scene<'_>) -> Parts {
         }
         AskKind::Approve { .. } => {
             words = "It waits for a second person.".into();
-            keys.extend([("y", "approve another's run"), ("X", "abandon")]);
+            // Nobody approves what they began themselves.
+            let user = scene.cx.act.user;
+            if scene.followed.run.as_ref().is_none_or(|run| run.who.user != user) {
+                keys.push(("y", "approve another's run"));
+            }
+            keys.push(("X", "abandon"));
         }
         AskKind::Changed { may_go_on, .. } => {
             words = "Nothing was run.".into();

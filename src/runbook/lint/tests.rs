@@ -9,7 +9,44 @@ fn names() -> Names {
         backups: ["orders".to_owned()].into(),
         alerts: ["HighErrorRate".to_owned()].into(),
         more_alerts: false,
+        service_windows: [("api".to_owned(), Duration::from_mins(5))].into(),
+        alert_windows: [("HighErrorRate".to_owned(), Duration::from_mins(5))].into(),
     }
+}
+
+#[test]
+fn a_proof_that_ends_before_its_window_is_a_warning() {
+    let says = |attributes: &str, line: &str| {
+        let text = format!(
+            "---\nservices: [api]\n---\n```sh {{confirm=host}}\nx\n```\n```check {{{attributes}}}\n{line}\n```\n"
+        );
+        told(&text, false)
+    };
+    let lines = [
+        "service api is ok",
+        "service $SERVICE is ok",
+        "alert HighErrorRate is not firing",
+        "promql sum(rate(x{job=\"$SERVICE\"}[4m] offset 1m)) < 1",
+    ];
+    for line in lines {
+        assert_eq!(
+            says("within=1m", line),
+            [
+                "8 Warning it looks back 5m, and proves nothing sooner than that after the change: `within=1m` is too short"
+            ],
+            "{line}"
+        );
+        assert_eq!(says("within=5m", line).len(), 1, "{line}");
+        assert!(says("within=6m", line).is_empty(), "{line}");
+        assert!(says("", line)[0].ends_with("30s without `within` is too short"), "{line}");
+    }
+    assert!(says("within=1m", "promql up == 1").is_empty());
+    assert!(says("", "check api/health is ok").is_empty());
+    // Before the change, and where nothing changes, it asks of what was seen already.
+    let before = "```check {within=1m}\nservice api is ok\n```\n```sh {confirm=host}\nx\n```\n";
+    assert!(told(before, false).is_empty());
+    let reads = "```sh {reads}\nx\n```\n```check {within=1m}\nservice api is ok\n```\n";
+    assert!(told(reads, false).is_empty());
 }
 
 fn told(text: &str, production: bool) -> Vec<String> {

@@ -18,6 +18,8 @@ pub(super) struct Making<'a> {
     pub(super) book: &'a Book,
     pub(super) request: &'a RunRequest,
     pub(super) setting: &'a Setting,
+    /// Parameters whose values are still missing.
+    pub(super) open: &'a BTreeSet<String>,
 }
 
 impl Making<'_> {
@@ -84,7 +86,7 @@ impl Making<'_> {
     pub(super) fn values(&mut self, secrets_given: &BTreeSet<String>) -> Vec<Value> {
         let mut values = around(self.request, self.setting, &mut self.warnings);
         let asked = asked(self.book, &values);
-        for param in &asked {
+        for param in asked.iter().filter(|param| !self.open.contains(&param.name)) {
             let value = if param.secret {
                 secrets_given.contains(&param.name).then(|| Value {
                     name: param.name.clone(),
@@ -228,6 +230,9 @@ impl Making<'_> {
             StepKind::Manual { .. } => {}
             StepKind::Check(check) => {
                 for (line, condition) in &mut check.lines {
+                    if self.open.iter().any(|name| naming::speaks_of(line, name)) {
+                        continue;
+                    }
                     let made = naming::with_values(line, condition, values).and_then(|made| {
                         naming::known(&made.1, &self.setting.names).map(|()| made)
                     });

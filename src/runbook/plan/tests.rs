@@ -282,9 +282,9 @@ fn a_secret_is_named_and_never_held() {
     let secret = Param { secret: true, ..release() };
     let book = with_param(one(command("x", &["RELEASE"])), secret);
     let asks = parameters(&book, &about("", &[]), &setting());
-    assert!(!settled(&asks, &BTreeSet::new()) && asks[0].value.is_none());
+    assert!(!unsettled(&asks, &BTreeSet::new()).is_empty() && asks[0].value.is_none());
     let given = BTreeSet::from(["RELEASE".to_owned()]);
-    assert!(settled(&asks, &given));
+    assert!(unsettled(&asks, &given).is_empty());
     let plan = plan(&book, &about("", &[]), &setting(), &given).unwrap();
     assert_eq!(plan.values[0].held, Held::Secret);
     let secrets = BTreeMap::from([("RELEASE".to_owned(), Hidden("hunter2".into()))]);
@@ -317,7 +317,7 @@ fn parameters_are_asked_with_what_is_wrong_with_them() {
     assert_eq!(asks[1].failure.as_deref(), Some("`from` uses $SERVICE, which has no value yet"));
     let request = about("api", &[("ZONE", "us east"), ("RELEASE", "v1")]);
     let asks = parameters(&book, &request, &setting());
-    assert!(settled(&asks, &BTreeSet::new()), "{asks:?}");
+    assert!(unsettled(&asks, &BTreeSet::new()).is_empty(), "{asks:?}");
     assert!(planned(&book, &request).is_ok());
     let env =
         asking_environment(&book, &request, &setting(), "deployctl list \"$SERVICE\"").unwrap();

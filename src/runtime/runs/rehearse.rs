@@ -34,6 +34,8 @@ pub struct Rehearsal {
     pub broken: Vec<String>,
     /// What cannot be told now, and is not broken for that.
     pub open: Vec<String>,
+    /// The lines that a person has to edit before they can run, and why.
+    pub edits: Vec<String>,
     /// So many commands were run: reads, pins, lists of choices.
     pub ran: usize,
     /// So many steps and checks were only planned.
@@ -62,6 +64,7 @@ pub async fn rehearse(
         Err(why) => {
             let broken = !done.broken.is_empty();
             done.open.clear();
+            done.edits.clear();
             done.broken.clear();
             if broken {
                 done.broken.push(format!("what it said is not shown: {why}"));
@@ -74,7 +77,7 @@ pub async fn rehearse(
 impl Rehearsal {
     /// Without secrets, and short.
     fn tidy(&mut self, masker: &Masker) {
-        for list in [&mut self.broken, &mut self.open] {
+        for list in [&mut self.broken, &mut self.open, &mut self.edits] {
             list.truncate(MOST);
             for words in list.iter_mut() {
                 *words = harmless_within(&masker.mask(words), LONGEST);

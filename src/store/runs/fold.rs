@@ -182,6 +182,8 @@ impl Followed {
                 self.plan = Some(plan.clone());
                 self.refused = None;
             }
+            // Those that are asked for the values show the text of the runbook.
+            Told::Outlined(_) => {}
             Told::Impossible(why) => self.impossible.clone_from(why),
         }
     }

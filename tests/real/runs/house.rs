@@ -358,7 +358,7 @@ impl Follower {
             Told::Refused(why) => self.refused.push_back(why),
             Told::Planned(plan) => self.plan = Some(*plan),
             Told::Impossible(why) => self.impossible = Some(why),
-            Told::Parameters(_) => {}
+            Told::Parameters(_) | Told::Outlined(_) => {}
         }
         true
     }

@@ -460,8 +460,10 @@ fn a_second_person_approves_by_a_word_and_the_first_one_cannot() {
         state
     };
     let mut state = make("li");
+    assert!(!says(&state, "approve another's run") && says(&state, "abandon"));
     assert_eq!(ordered(&type_keys(&mut state, "y a p p r o v e enter")), []);
     let mut state = make("wang");
+    assert!(says(&state, "approve another's run"));
     assert_eq!(ordered(&type_keys(&mut state, "y enter")), []);
     assert!(says(&state, "it takes the word approve"));
     let effects = type_keys(&mut state, "a p p r o v e enter");

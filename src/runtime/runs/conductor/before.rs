@@ -13,7 +13,7 @@ use crate::domain::runs::{
     Condition, Entry, Held, Plan, ProofLine, Record, RunId, RunRecord, Who, WriterKind,
 };
 use crate::journal::{BeginError, Journal, Place};
-use crate::runbook::plan::{param_fits, parameters, plan, settled};
+use crate::runbook::plan::{outline, param_fits, parameters, plan, unsettled};
 use crate::runbook::{Book, Hidden, Order, ParamAsk, Run, RunRequest, Setting, Told};
 use crate::runtime::assemble::Assembled;
 use crate::runtime::clock::Clock;
@@ -382,19 +382,27 @@ impl Stage {
             };
         }
         let given: BTreeSet<String> = secrets.keys().cloned().collect();
-        let is_settled = settled(&asks, &given);
+        let open = unsettled(&asks, &given);
         let not_offered: Vec<String> = asks.iter().filter_map(not_offered).collect();
         if !asks.is_empty() {
             self.floor.board.before(&Told::Parameters(asks));
         }
-        if !is_settled {
+        if !open.is_empty() {
+            // What stands against it anyway is said before anybody is asked.
+            let mut known = outline(book, &self.request, setting, &given, &open)?;
+            self.learn();
+            known.warnings.extend(not_offered);
+            for value in &mut known.values {
+                if let Held::Text(text) = &mut value.held {
+                    *text = self.mask.text(text);
+                }
+            }
+            self.floor.board.before(&Told::Outlined(Box::new(known)));
             return Ok(None);
         }
         let mut plan = plan(book, &self.request, setting, &given)?;
         plan.warnings.extend(not_offered);
-        let known = self.house.secrets();
-        // Too many to be hidden: the run's own process says so when it runs.
-        let _ = self.mask.learn(known.iter().map(String::as_str));
+        self.learn();
         for value in &mut plan.values {
             if let Held::Text(text) = &value.held
                 && self.mask.hides(text)
@@ -406,6 +414,13 @@ impl Stage {
             }
         }
         Ok(Some(plan))
+    }
+
+    /// Hides what the config's references hold.
+    fn learn(&mut self) {
+        let known = self.house.secrets();
+        // Too many to be hidden: the run's own process says so when it runs.
+        let _ = self.mask.learn(known.iter().map(String::as_str));
     }
 
     async fn find_choices(&mut self, ask: &mut ParamAsk, book: &Book, setting: &Setting) {

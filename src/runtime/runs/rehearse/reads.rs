@@ -58,13 +58,20 @@ struct Trying<'t> {
 impl Trying<'_> {
     async fn step(&mut self, step: &Step, command: &CommandStep) {
         let who = format!("step {} ({})", step.id, harmless_within(&step.title, 40));
+        if let Some(why) = &command.edit {
+            // Before that no shell can be asked whether it understands it.
+            self.has_changed |= command.changes && !command.undoes;
+            self.done.edits.push(format!("{who}: {why}"));
+            self.done.planned += 1;
+            return;
+        }
         if let Err(why) = understood(command.shell, &command.script, &self.path()).await {
             self.done.broken.push(format!("{who}: {why}"));
             return;
         }
         self.has_changed |= command.changes && !command.undoes;
         let only_reads = !self.has_changed && !command.changes && !command.undoes && !command.tty;
-        if !only_reads || command.edit.is_some() || !self.is_real(&named(&command.script)) {
+        if !only_reads || !self.is_real(&named(&command.script)) {
             self.done.planned += 1;
             return;
         }
