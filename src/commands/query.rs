@@ -13,6 +13,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::headless;
 use crate::runtime::paths::StateFolder;
 use crate::store::{Answer, Ask, AskError, AskId, AskRange};
+use crate::ui::chart::Base;
 use color_eyre::Result;
 use color_eyre::eyre::{bail, eyre};
 use serde_json::{Value, json};
@@ -117,7 +118,10 @@ fn show(data: &Data, answer: &Answer, form: QueryForm) -> Result<()> {
         QueryForm::Csv => print(&as_csv(data, at)?)?,
         QueryForm::Chart => match (data, answer.ask.range) {
             (Data::Matrix(lines), Some(range)) => {
-                print(&chart::chart(lines, (at - range.length, at), range.step, look()))?;
+                let counted =
+                    promql::parse(&answer.ask.expr).is_ok_and(|expr| promql::counts(&expr));
+                let base = if counted { Base::Zero } else { Base::Auto };
+                print(&chart::chart(lines, (at - range.length, at), range.step, base, look()))?;
             }
             _ => bail!("a chart needs a range of time: add --range 1h"),
         },
@@ -165,6 +169,19 @@ fn clock(at: Timestamp) -> String {
             moment.format("%Y-%m-%d %H:%M:%S%.3f%:z").to_string()
         }
         None => at.to_string(),
+    }
+}
+
+/// The same in few columns; the day where `other` is of another one.
+fn short_clock(at: Timestamp, other: Timestamp) -> String {
+    use chrono::{Local, TimeZone};
+    let local = |at: Timestamp| Local.timestamp_millis_opt(at.millis()).single();
+    match (local(at), local(other)) {
+        (Some(at), Some(other)) if at.date_naive() == other.date_naive() => {
+            at.format("%H:%M:%S").to_string()
+        }
+        (Some(at), _) => at.format("%m-%d %H:%M").to_string(),
+        (None, _) => at.to_string(),
     }
 }
 

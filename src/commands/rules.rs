@@ -6,6 +6,7 @@ use super::{FAILED, colored, complain, print};
 use crate::config::{Mistakes, render};
 use crate::domain::{harmless, units};
 use crate::metrics::promql;
+use crate::rules::template::Asks;
 use crate::rules::unit::{self, Failure};
 use crate::rules::{Group, Mistake, RuleFile};
 use crate::sources::local;
@@ -26,6 +27,8 @@ pub(super) struct Checked {
     pub(super) records: usize,
     /// How far back each rule looks: its file, its name.
     pub(super) windows: Vec<(PathBuf, String, Duration)>,
+    /// What the templates of each file ask of this place, with the first alert that does.
+    pub(super) asks: Vec<(PathBuf, String, Asks)>,
 }
 
 /// Reads the files and says all that is wrong with them.
@@ -74,6 +77,15 @@ impl Checked {
             let back = promql::window(&rule.expr);
             self.windows.push((path.to_owned(), harmless(&rule.name).into_owned(), back));
         }
+        let mut all = Asks::default();
+        let mut first = None;
+        for rule in file.groups.iter().flat_map(|group| &group.rules) {
+            rule.templates().for_each(|template| template.add_asks(&mut all));
+            if all != Asks::default() {
+                first.get_or_insert_with(|| harmless(&rule.name).into_owned());
+            }
+        }
+        self.asks.extend(first.map(|first| (path.to_owned(), first, all)));
     }
 }
 

@@ -1,8 +1,9 @@
 //! `opsroom validate [--live]`: everything that is wrong with the config and the
 //! runbooks.
 
+use super::rules::Checked;
 use super::{FAILED, colored, complain, print};
-use crate::config::{Mistakes, Span, render};
+use crate::config::{Mistakes, Rules, Span, render};
 use crate::domain::{
     AlertsReading, BackupReading, CheckReading, Reading, Role, SourceInfo, Status, Timestamp,
     harmless, units,
@@ -102,10 +103,10 @@ fn books(assembled: &Assembled, out: &mut String) -> Result<bool> {
 
 /// What is wrong with the rule files; whether all of their rules are evaluated.
 fn rules(assembled: &Assembled, out: &mut String) -> Result<bool> {
-    if assembled.config.rules.is_empty() {
+    if assembled.config.rules.files.is_empty() {
         return Ok(true);
     }
-    let patterns: Vec<PathBuf> = assembled.config.rules.iter().map(PathBuf::from).collect();
+    let patterns: Vec<PathBuf> = assembled.config.rules.files.iter().map(PathBuf::from).collect();
     let (paths, notes) = local::find(&patterns);
     for note in &notes {
         complain(&format!("warning: {note}"));
@@ -119,6 +120,9 @@ fn rules(assembled: &Assembled, out: &mut String) -> Result<bool> {
             harmless(&path.to_string_lossy())
         ));
     }
+    for advice in unset(&checked, &assembled.config.rules) {
+        complain(&format!("warning: {advice}"));
+    }
     let wrong = match checked.broken {
         0 => String::new(),
         some => format!(", {} broken", units::count(some, "file")),
@@ -131,6 +135,41 @@ fn rules(assembled: &Assembled, out: &mut String) -> Result<bool> {
         units::count(checked.records, "recording rule"),
     )?;
     Ok(checked.broken == 0)
+}
+
+/// What templates of rule files ask for, and the config does not say.
+fn unset(checked: &Checked, rules: &Rules) -> Vec<String> {
+    let mut said = Vec::new();
+    for (path, first, asks) in &checked.asks {
+        let path = harmless(&path.to_string_lossy()).into_owned();
+        let of = &rules.external_labels;
+        let missing =
+            |name: &&str| if name.is_empty() { of.is_empty() } else { of.get(name).is_none() };
+        let mut names: Vec<&str> = asks.labels.iter().map(|name| &**name).filter(missing).collect();
+        if names.len() > 1 {
+            names.retain(|name| !name.is_empty());
+        }
+        let label = |name: &str| {
+            if name.is_empty() { String::new() } else { format!(".{}", harmless(name)) }
+        };
+        let mut words: Vec<String> =
+            names.iter().map(|name| format!("$externalLabels{}", label(name))).collect();
+        let mut keys = Vec::new();
+        if !words.is_empty() {
+            keys.push("external_labels");
+        }
+        if asks.url && rules.external_url.is_empty() {
+            words.push("$externalURL".into());
+            keys.push("external_url");
+        }
+        if !words.is_empty() {
+            let (words, keys) = (words.join(" and "), keys.join(" and "));
+            said.push(format!(
+                "{path}: {words}, first in {first}, will be empty: set {keys} of [rules]"
+            ));
+        }
+    }
+    said
 }
 
 /// The bytes of a line, without the blanks around its text.
@@ -293,6 +332,24 @@ mod tests {
             outcome: Ok(Brought::Reading(Reading::Check(check.clone()))),
         };
         of_check(&info, &end, &check)
+    }
+
+    #[test]
+    fn templates_that_ask_for_what_is_not_set_are_named() {
+        let asks = crate::rules::template::Asks {
+            labels: ["cluster".into(), "".into()].into(),
+            url: true,
+        };
+        let checked =
+            Checked { asks: vec![("a.yml".into(), "Down".into(), asks)], ..Checked::default() };
+        let mut rules = Rules::default();
+        let words = "a.yml: $externalLabels.cluster and $externalURL, first in Down, will be empty: \
+                     set external_labels and external_url of [rules]";
+        assert_eq!(unset(&checked, &rules), [words]);
+        rules.external_url = "http://prom".into();
+        assert!(unset(&checked, &rules)[0].ends_with("empty: set external_labels of [rules]"));
+        rules.external_labels = crate::domain::Labels::new([("cluster", "eu")]);
+        assert!(unset(&checked, &rules).is_empty());
     }
 
     #[test]

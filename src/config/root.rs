@@ -3,6 +3,7 @@
 use super::alerting::ALERTMANAGER;
 use super::client::{CLIENT, TRUST};
 use super::keys::{Family, Key, Keys, Shape, key};
+use super::rules::RULES;
 use super::runbooks::{JOURNAL, ROLE, RUNBOOKS};
 use super::tracker::SENTRY;
 
@@ -19,8 +20,7 @@ pub const ROOT: Keys = &[&[
     key("service", Shape::Named(SERVICE), "A service: something that users depend on. One table for each."),
     key("scrape", Shape::Named(SCRAPE), "Pages of metrics that are read without a server. The table's name is the job."),
     key("hosts", Shape::Named(HOSTS), "Hosts whose resources are shown, from a job of node exporters. One table for each group."),
-    key("rules", Shape::OneOrMore(&Shape::Name), "Prometheus rule files, by patterns with `*`, `?` and `[a-z]`, from the folder of this file. opsroom evaluates them over what it scrapes: recording rules, and alerts of the origin `local`.")
-        .like(r#""/etc/opsroom/rules/*.yml""#),
+    key("rules", Shape::TableOr("files", RULES), "Prometheus rule files. opsroom evaluates them over what it scrapes: recording rules, and alerts of the origin `local`."),
     key("backup", Shape::Kinds(Family::Backup, BACKUP), "Backups of a data set, and what is wanted of them. One table for each; each says by one key how they are known."),
     key("release", Shape::Kinds(Family::Release, RELEASE), "Where releases are told of: they are marked on every chart. One table for each."),
     key("runbooks", Shape::Table(RUNBOOKS), "Runbooks: where they are, and how they run."),

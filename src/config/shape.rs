@@ -9,6 +9,7 @@ use super::keys::KindKeys;
 use super::mistakes::{Mistakes, Span};
 use super::read::document;
 use super::root::ROOT;
+use super::rules::{Rules, rules};
 use super::runbooks::{Journal, Role, Runbooks, journal, roles, runbooks};
 use super::service::{Limits, Service, limits, services};
 use super::table::Table;
@@ -34,8 +35,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Pages that are scraped.
     pub scrapes: Vec<Scrape>,
-    /// Patterns of rule files; `~/` still in them.
-    pub rules: Vec<String>,
+    /// Rules that are evaluated here.
+    pub rules: Rules,
     /// Groups of hosts.
     pub hosts: Vec<Hosts>,
     /// Backups of data sets.
@@ -215,7 +216,7 @@ impl Config {
             services: services(&root, &poll, kinds, mistakes),
             scrapes: root.named("scrape").iter().map(|table| scrape(table, mistakes)).collect(),
             hosts: root.named("hosts").iter().map(|table| hosts(table, mistakes)).collect(),
-            rules: root.texts("rules"),
+            rules: rules(&root, mistakes),
             backups: backups(&root),
             releases: releases(&root),
             runbooks: runbooks(&root, &root.text("environment")),
@@ -229,7 +230,7 @@ impl Config {
         };
         check_services(&root, mistakes);
         check_projects(&root, mistakes);
-        if !config.rules.is_empty() && config.scrapes.is_empty() {
+        if !config.rules.files.is_empty() && config.scrapes.is_empty() {
             let words = "nothing is scraped here, so no rule has samples to look at";
             let help = "add a [scrape.NAME], or leave the rules to the metrics server";
             mistakes.unwise(root.span_of("rules"), words, help);

@@ -1,6 +1,7 @@
 //! All rule files of a config.
 
 use super::file::Group;
+use crate::domain::Labels;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,8 +14,19 @@ pub struct Book {
     pub jobs: BTreeSet<String>,
     /// How long samples are kept.
     pub keep: Duration,
+    /// What templates know of this place.
+    pub external: External,
     /// What is wrong beside files: a pattern that matches none.
     pub notes: Vec<String>,
+}
+
+/// What tells this place from others, for templates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct External {
+    /// As Prometheus has `external_labels`.
+    pub labels: Labels,
+    /// Where it is reached; may be empty.
+    pub url: String,
 }
 
 /// A rule file.

@@ -111,6 +111,17 @@ impl Rule {
         matches!(self.kind, RuleKind::Alert { .. })
     }
 
+    /// What is filled in for each of its alerts.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let annotations = match &self.kind {
+            RuleKind::Alert { annotations, .. } => annotations.as_slice(),
+            RuleKind::Record => &[],
+        };
+        // Labels of what is recorded are taken as they are.
+        let labels = if self.is_alert() { self.labels.as_slice() } else { &[] };
+        labels.iter().chain(annotations).map(|(_, template)| template)
+    }
+
     /// How long its expression must be true before it fires.
     pub fn hold(&self) -> Duration {
         match self.kind {

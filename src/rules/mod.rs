@@ -14,7 +14,7 @@ pub mod template;
 pub mod unit;
 mod yaml;
 
-pub use book::{Book, BookFile};
+pub use book::{Book, BookFile, External};
 pub use engine::{Active, Context, Earlier, GroupState, Health, RuleState, State, Store, evaluate};
 pub use file::{Group, LARGEST, Mistake, Names, Rule, RuleFile, RuleKind, read};
 pub use template::Template;

@@ -67,7 +67,7 @@ impl Assembled {
         let mut config = Config::read(text, &kind_keys(), &mut mistakes);
         let path_of_all = absolute(path);
         let folder = path_of_all.parent().unwrap_or(Path::new("/"));
-        for pattern in &mut config.rules {
+        for pattern in &mut config.rules.files {
             *pattern = folder.join(home_path(pattern)).to_string_lossy().into_owned();
         }
         let targets = config.services.iter().map(|service| service.checks.len()).sum::<usize>()

@@ -13,6 +13,7 @@ use super::sentry::Sentry;
 use super::{Shared, Source, of_kind};
 use crate::config::{Config, Family, Mistakes, home_path};
 use crate::domain::{Role, SourceId, SourceInfo};
+use crate::rules::{Book, External};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,14 +142,22 @@ fn alerting(config: &Config, shared: &Arc<Shared>) -> Vec<Arc<dyn Source>> {
 
 /// The rules of rule files, where something is scraped that they can ask for.
 fn local_rules(config: &Config, shared: &Arc<Shared>) -> Option<Arc<dyn Source>> {
-    if config.rules.is_empty() || config.scrapes.is_empty() {
+    if config.rules.files.is_empty() || config.scrapes.is_empty() {
         return None;
     }
     let info = info("rules", "rules", (local::EVERY, local::TIMEOUT), Role::Alerts);
-    let patterns: Vec<PathBuf> = config.rules.iter().map(|path| home_path(path)).collect();
-    let jobs = config.scrapes.iter().map(|scrape| scrape.job.clone()).collect();
-    let keep = config.memory.keep;
-    Some(Arc::new(LocalRules::new(info, &patterns, jobs, keep, Arc::clone(shared))))
+    let patterns: Vec<PathBuf> = config.rules.files.iter().map(|path| home_path(path)).collect();
+    let external = External {
+        labels: config.rules.external_labels.clone(),
+        url: config.rules.external_url.clone(),
+    };
+    let place = Book {
+        jobs: config.scrapes.iter().map(|scrape| scrape.job.clone()).collect(),
+        keep: config.memory.keep,
+        external,
+        ..Book::default()
+    };
+    Some(Arc::new(LocalRules::new(info, &patterns, place, Arc::clone(shared))))
 }
 
 /// Who a source is; what it asks it says itself.

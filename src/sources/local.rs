@@ -94,19 +94,18 @@ struct Files {
 pub struct LocalRules {
     info: SourceInfo,
     patterns: Vec<PathBuf>,
-    jobs: BTreeSet<String>,
-    keep: Duration,
+    /// A book without files.
+    place: Book,
     shared: Arc<Shared>,
     files: Arc<Mutex<Files>>,
 }
 
 impl LocalRules {
-    /// Evaluates what `patterns` match; `jobs` are those that are scraped.
+    /// Evaluates what `patterns` match; `place` is a book without files.
     pub fn new(
         mut info: SourceInfo,
         patterns: &[PathBuf],
-        jobs: BTreeSet<String>,
-        keep: Duration,
+        place: Book,
         shared: Arc<Shared>,
     ) -> Self {
         info.kind = KIND.into();
@@ -114,15 +113,15 @@ impl LocalRules {
         let more = if patterns.len() > 1 { " …" } else { "" };
         info.asks = format!("{}{more}", harmless(&first.unwrap_or_default()));
         info.cost = "nothing beside what is scraped; rules are evaluated here".into();
-        Self { info, patterns: patterns.to_vec(), jobs, keep, shared, files: Arc::default() }
+        Self { info, patterns: patterns.to_vec(), place, shared, files: Arc::default() }
     }
 
     async fn ask(&self, now: Timestamp) -> Result<Brought, PollError> {
         let (files, patterns) = (Arc::clone(&self.files), self.patterns.clone());
-        let (jobs, keep) = (self.jobs.clone(), self.keep);
+        let place = self.place.clone();
         let look = move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.look(&patterns, jobs, keep)
+            files.look(&patterns, place)
         };
         let book = tokio::task::spawn_blocking(look).await.map_err(|error| {
             PollError::broken(format!("the rule files could not be looked at: {error}"))
@@ -166,7 +165,7 @@ fn signature(path: &Path) -> Signature {
 
 impl Files {
     /// The rules as the files have them now; the very same where nothing changed.
-    fn look(&mut self, patterns: &[PathBuf], jobs: BTreeSet<String>, keep: Duration) -> Arc<Book> {
+    fn look(&mut self, patterns: &[PathBuf], place: Book) -> Arc<Book> {
         let (paths, notes) = find(patterns);
         let mut changed = self.notes != notes || self.book.is_none();
         changed |= self.known.len() != paths.len();
@@ -187,7 +186,7 @@ impl Files {
         self.notes = notes;
         if changed {
             let files = self.known.values().map(|(_, file)| file.clone()).collect();
-            self.book = Some(Arc::new(Book { files, jobs, keep, notes: self.notes.clone() }));
+            self.book = Some(Arc::new(Book { files, notes: self.notes.clone(), ..place }));
         }
         self.book.clone().unwrap_or_default()
     }
@@ -222,7 +221,7 @@ mod tests {
     const GOOD: &str = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up == 0}\n";
 
     fn look(files: &mut Files, folder: &Path) -> Arc<Book> {
-        files.look(&[folder.join("*.yml")], BTreeSet::new(), Duration::ZERO)
+        files.look(&[folder.join("*.yml")], Book::default())
     }
 
     #[test]

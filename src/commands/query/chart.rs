@@ -1,9 +1,10 @@
 //! Series over time as a drawing in text: braille dots, or letters where there
 //! is no colour to tell series apart and where braille cannot be shown.
 
-use super::clock;
-use crate::domain::{Num, Timestamp, harmless_within};
+use super::{clock, short_clock};
+use crate::domain::{Num, Thresholds, Timestamp, Unit, harmless_within};
 use crate::metrics::Line;
+use crate::ui::chart::{Base, Scale};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
@@ -27,21 +28,28 @@ const IN_LETTERS: usize = 26;
 const COLOURS: [u8; IN_COLOURS] = [36, 33, 35, 32, 34, 31];
 
 /// Draws `lines` from `start` to `end`; values further apart than `step` and a
-/// half are not connected: a gap is a gap.
+/// half are not connected: a gap is a gap. Where not all can be drawn, those with
+/// the highest last values are.
 pub(super) fn chart(
     lines: &[Line],
     (start, end): (Timestamp, Timestamp),
     step: Duration,
+    base: Base,
     look: Look,
 ) -> String {
     let dots = look.braille && (look.colour || lines.len() <= 1);
     let most = if dots { IN_COLOURS } else { IN_LETTERS };
-    let drawn = &lines[..lines.len().min(most)];
-    let finite = || drawn.iter().flat_map(finite_of).map(|(_, value)| value);
-    let Some((low, high)) = bounds(finite()) else {
+    let drawn = first_of(lines, most);
+    let finite = || drawn.iter().flat_map(|line| finite_of(line)).map(|(_, value)| value);
+    let scale = |base| Scale::of(finite(), base, Unit::Number, Thresholds::default());
+    let fits = |scale: &Scale| {
+        let labels = scale.labels(Unit::Number);
+        scale.has_zero() || labels.iter().all(|label| label.len() <= look.width / 3)
+    };
+    let Some(scale) = scale(base).filter(fits).or_else(|| scale(Base::Zero)) else {
         return "no values to draw\n".to_owned();
     };
-    let names = [short(high), short(f64::midpoint(low, high)), short(low)];
+    let names = scale.labels(Unit::Number);
     let margin = names.iter().map(String::len).max().unwrap_or(0) + 1;
     let columns = look.width.saturating_sub(margin + 2).max(10);
     let mut canvas = Canvas::new(columns, look.height.max(3), dots);
@@ -54,7 +62,7 @@ pub(super) fn chart(
             let seconds = at.seconds() - start.seconds();
             let place = (
                 rounded(seconds / length * (wide - 1) as f64),
-                rounded((high - value) / (high - low) * (tall - 1) as f64),
+                rounded((1.0 - scale.share(value)) * (tall - 1) as f64),
             );
             match before {
                 Some((then, from)) if seconds - then <= reach => canvas.line(from, place, series),
@@ -75,18 +83,25 @@ pub(super) fn chart(
         out.push_str(format!("{name:>margin$} {edge}{cells}").trim_end());
         out.push('\n');
     }
-    let (from, to) = (clock(start), clock(end));
-    let space = (columns + margin + 2).saturating_sub(from.width() + to.width() + margin + 2);
+    let (mut from, mut to) = (clock(start), clock(end));
+    if from.width() + to.width() + 2 > columns {
+        (from, to) = (short_clock(start, end), short_clock(end, start));
+    }
+    let space = columns.saturating_sub(from.width() + to.width()).max(1);
     out.extend([" ".repeat(margin + 2), from, " ".repeat(space), to, "\n".to_owned()]);
-    legend(&mut out, drawn, dots, look);
+    if !scale.has_zero() {
+        out.push_str("  the scale does not begin at 0\n");
+    }
+    legend(&mut out, &drawn, dots, look);
     if lines.len() > drawn.len() {
         let more = lines.len() - drawn.len();
-        out.extend(["  and ", &more.to_string(), " more series, not drawn\n"]);
+        let more = more.to_string();
+        out.extend(["  and ", &*more, " more series, whose last values are lower: not drawn\n"]);
     }
     out
 }
 
-fn legend(out: &mut String, drawn: &[Line], dots: bool, look: Look) {
+fn legend(out: &mut String, drawn: &[&Line], dots: bool, look: Look) {
     for (series, line) in drawn.iter().enumerate() {
         let mark = if dots { '\u{28ff}' } else { letter(series) };
         let mark = painted(&mark.to_string(), series, look.colour);
@@ -112,29 +127,22 @@ pub(super) fn said(line: &Line) -> String {
     format!("last {last}  min {low}  max {high}  avg {mean}")
 }
 
+/// All of them, or as many with the highest last values, in their order.
+fn first_of(lines: &[Line], most: usize) -> Vec<&Line> {
+    let last = |line: &Line| {
+        let last = line.points.last().map(|(_, value)| value.0);
+        last.filter(|value| !value.is_nan()).unwrap_or(f64::NEG_INFINITY)
+    };
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by(|a, b| last(&lines[*b]).total_cmp(&last(&lines[*a])));
+    order.truncate(most);
+    order.sort_unstable();
+    order.into_iter().map(|at| &lines[at]).collect()
+}
+
 fn finite_of(line: &Line) -> impl Iterator<Item = (Timestamp, f64)> {
     let points = line.points.iter().map(|(at, value)| (*at, value.0));
     points.filter(|(_, value)| value.is_finite())
-}
-
-/// Lowest and highest value, with room where they are the same.
-fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    if low > high {
-        return None;
-    }
-    let apart = high - low;
-    if apart.is_finite() && apart > low.abs().max(high.abs()) * 1e-12 {
-        return Some((low, high));
-    }
-    if !apart.is_finite() {
-        // Halves lie on the same lines.
-        return Some((low / 2.0, high / 2.0));
-    }
-    let room = if low == 0.0 { 1.0 } else { low.abs() / 2.0 };
-    Some((low - room, high + room))
 }
 
 /// Four digits that count.
@@ -255,7 +263,7 @@ mod tests {
     fn drawn(lines: &[Line], colour: bool, braille: bool) -> String {
         let look = Look { width: 30, height: 4, colour, braille };
         let end = Timestamp::from_millis(9_000);
-        chart(lines, (Timestamp::from_millis(0), end), Duration::from_secs(1), look)
+        chart(lines, (Timestamp::from_millis(0), end), Duration::from_secs(1), Base::Auto, look)
     }
 
     #[test]
@@ -264,8 +272,9 @@ mod tests {
         let down: Vec<f64> = (0..10).rev().map(f64::from).collect();
         let text = drawn(&[line("x", &up), line("y", &down)], false, true);
         let rows: Vec<&str> = text.lines().collect();
-        assert!(rows[0].starts_with("   9 \u{2502}b") && rows[0].ends_with('a'), "{text}");
-        assert!(rows[3].starts_with("   0 \u{2502}a") && rows[3].ends_with('b'), "{text}");
+        assert!(rows[0].starts_with(" 10 \u{2502}bb") && rows[0].ends_with("aa"), "{text}");
+        assert!(rows[3].starts_with("  0 \u{2502}a") && rows[3].ends_with('b'), "{text}");
+        assert_eq!(rows[4].split_whitespace().count(), 2, "{text}");
         assert!(rows[5].contains("a {i=\"x\"}  last 9  min 0  max 9  avg 4.5"), "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(drawn(&[line("x", &up)], false, false).is_ascii());

@@ -1,5 +1,6 @@
 //! Templates in labels and annotations: Go's text/template as Prometheus' rules use it.
 
+mod asks;
 mod exec;
 mod functions;
 mod lex;
@@ -12,6 +13,7 @@ mod tests;
 mod value;
 mod words;
 
+pub use asks::Asks;
 pub use lex::TemplateError;
 
 use crate::domain::{Labels, Timestamp};

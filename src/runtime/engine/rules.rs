@@ -210,10 +210,10 @@ impl Rules {
         if let Some((seen, wanted)) = uncovered {
             return state.uncovered(seen, wanted);
         }
-        let external = Labels::default();
+        let external = self.book.as_ref().map(|book| book.external.clone()).unwrap_or_default();
         let context = Context {
-            external_labels: &external,
-            external_url: "",
+            external_labels: &external.labels,
+            external_url: &external.url,
             limits: Limits { samples: limits.samples.min(SAMPLES), ..limits },
             every: EVERY,
             restores: true,

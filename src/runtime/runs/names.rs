@@ -58,7 +58,7 @@ pub fn names(config: &Config) -> Names {
         alerts: of_signals.chain(OWN_ALERTS.iter().map(|name| (*name).to_owned())).collect(),
         more_alerts: config.prometheus.is_some()
             || config.alertmanager.is_some()
-            || !config.rules.is_empty(),
+            || !config.rules.files.is_empty(),
         service_windows,
         alert_windows,
     }

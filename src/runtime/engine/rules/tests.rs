@@ -11,7 +11,7 @@ fn book(rules: &str) -> Arc<Book> {
     assert!(file.is_sound(), "{:?}", file.mistakes);
     let files = vec![BookFile { path: "r.yml".into(), groups: file.groups, wrong: None }];
     let jobs = ["shop".to_owned()].into();
-    Arc::new(Book { files, jobs, keep: Duration::from_hours(6), notes: Vec::new() })
+    Arc::new(Book { files, jobs, keep: Duration::from_hours(6), ..Book::default() })
 }
 
 struct Bench {
@@ -68,6 +68,22 @@ fn an_alert_fires_on_the_page_that_brings_it() {
     assert_eq!((reading.alerts[0].since, reading.alerts[0].since_at_least), (at(2), false));
     assert_eq!(reading.alerts[0].expression, "x > 1");
     assert_eq!(told(&bench.page(6, "x 1\n")), Vec::<String>::new());
+}
+
+#[test]
+fn templates_know_the_labels_and_the_url_of_their_place() {
+    let rules = "  - alert: A\n    expr: x > 1\n    labels: {where: '{{ $externalLabels.cluster }}'}\n    \
+                 annotations: {link: '{{ externalURL }}/graph'}\n";
+    let mut bench = Bench::new("");
+    let mut named = Arc::unwrap_or_clone(book(rules));
+    named.external.labels = Labels::new([("cluster", "eu-1")]);
+    named.external.url = "https://prom.shop.example".into();
+    bench.rules.install(&Arc::new(named), &mut bench.memory, at(0));
+    let reading = bench.page(0, "x 2\n");
+    let alert = &reading.alerts[0];
+    assert_eq!(alert.labels.get("where"), Some("eu-1"));
+    assert_eq!(alert.labels.get("cluster"), None, "as in Prometheus: only who is told has it");
+    assert_eq!(alert.annotations["link"], "https://prom.shop.example/graph");
 }
 
 #[test]
