@@ -18,6 +18,8 @@ mod remember;
 mod services;
 mod signals;
 mod sources;
+mod state;
+mod turn;
 mod watch;
 
 #[cfg(test)]
@@ -30,18 +32,21 @@ pub use explain::Explained;
 pub use foreign::LOCAL_RULES;
 pub use issues::ServiceIssues;
 pub use releases::Change;
+pub use state::{
+    CheckState, HostState, Online, ServiceState, SignalState, SignalValue, SourceState,
+};
 pub use watch::{Watch, WatchKind};
 
 use crate::domain::{
-    Alert, CheckReading, Counts, Event, EventKind, Inventory, Labels, Num, PollError, Reading,
-    Release, Role, ServiceName, SignalId, SourceId, SourceInfo, Standing, Status, Timestamp,
+    Alert, Counts, Event, EventKind, Inventory, Release, Role, ServiceName, SignalId, SourceId,
+    SourceInfo, Standing, Status, Timestamp,
 };
 use crate::store::{Answer, AskId, Effect, Looked, Msg, Runs, Seen};
 use index::Index;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use turn::Turn;
 
 /// So many events are kept.
 const EVENTS: usize = 2_000;
@@ -99,137 +104,6 @@ pub struct Known {
     index: Arc<Index>,
     /// When the canaries were last asked out of turn.
     nudged: Option<Timestamp>,
-}
-
-/// Whether this host has a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Online {
-    /// No canary is set, or none has answered yet: sources are believed.
-    #[default]
-    Untold,
-    /// A canary answers.
-    Yes,
-    /// No canary answers.
-    No { since: Timestamp },
-}
-
-/// What is known of a source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SourceState {
-    /// How it stands as a source: `ok` while it answers. For a source that
-    /// answers a check see [`Known::standing_of_source`].
-    pub standing: Standing,
-    /// When its last poll began.
-    pub polled: Option<Timestamp>,
-    /// When it last brought something.
-    pub answered: Option<Timestamp>,
-    /// What it last brought; for a check see [`CheckState::last`].
-    pub reading: Option<Reading>,
-    /// Why the last poll brought nothing, if so, and since when that is so.
-    pub failing: Option<(Timestamp, PollError)>,
-    /// When it is asked next.
-    pub next: Option<Timestamp>,
-    /// How long the last poll took.
-    pub took: Duration,
-    /// How late the last poll began.
-    pub late: Duration,
-    /// How many polls ended.
-    pub polls: u64,
-    /// How many of them brought nothing.
-    pub failures: u64,
-    /// What the rules remember of it.
-    pub memory: sources::Memory,
-}
-
-impl SourceState {
-    /// When its last answer is older than three of its intervals; one whose
-    /// polls take longer than its interval cannot answer as often as that.
-    fn stale_at(&self, every: Duration) -> Option<Timestamp> {
-        let answered = self.answered?;
-        Some(answered + every.max(self.took).saturating_mul(3))
-    }
-
-    /// Whether its last answer is so old that it says nothing of now.
-    pub fn is_stale(&self, now: Timestamp, every: Duration) -> bool {
-        self.stale_at(every).is_some_and(|moment| now > moment)
-    }
-}
-
-/// How a check stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CheckState {
-    /// Its status and reason.
-    pub standing: Standing,
-    /// Its last answer, with components and certificate.
-    pub last: Option<CheckReading>,
-    /// How the certificate stands that it was last shown.
-    pub certificate: Option<Standing>,
-    /// What the rules remember of it.
-    pub memory: checks::Memory,
-}
-
-/// How a signal stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SignalState {
-    /// Its status and reason.
-    pub standing: Standing,
-    /// Its values, worst first; empty where there is no answer or no data.
-    pub values: Vec<SignalValue>,
-    /// What the engine warned of, or why it did not answer.
-    pub notes: Vec<String>,
-    /// What the rules remember of it.
-    pub memory: signals::Memory,
-}
-
-/// One series of a signal's answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignalValue {
-    /// Its labels.
-    pub labels: Labels,
-    /// Its value in the signal's unit.
-    pub value: Num,
-    /// How it is judged.
-    pub status: Status,
-}
-
-/// How a service stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceState {
-    /// The worst of its checks and signals, with that one's reason.
-    pub standing: Standing,
-    /// Its verdicts over time, oldest first, bounded: `(since, status)`.
-    pub history: VecDeque<(Timestamp, Status)>,
-}
-
-/// How a host stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostState {
-    /// The worst of its signals, or of the scrape that brings them.
-    pub standing: Standing,
-    /// Since when nothing told of it, where that is so.
-    pub missing: Option<Timestamp>,
-}
-
-/// What one message touched, settled once at its end.
-#[derive(Debug, Default)]
-struct Turn {
-    effects: Vec<Effect>,
-    sources: BTreeSet<SourceId>,
-    checks: BTreeSet<SourceId>,
-    signals: BTreeSet<SignalId>,
-    services: BTreeSet<ServiceName>,
-    groups: BTreeSet<String>,
-    backups: BTreeSet<SourceId>,
-    raised: Vec<Alert>,
-    ended: Vec<alerts::Key>,
-    /// What explains what may have changed.
-    explain: bool,
-    /// Somebody told of alerts, or has not for too long.
-    foreign: bool,
-    /// Somebody told of alerts what was told before.
-    foreign_alike: bool,
-    /// All alerts that others raise, where they were told of anew.
-    others: Option<Vec<Alert>>,
 }
 
 impl Known {
@@ -360,90 +234,6 @@ impl Known {
         self.index.services.get(service).map_or(&[], |members| &members.signals)
     }
 
-    /// Time went by: what is old turns stale, and what is due is asked.
-    fn ticked(&mut self, turn: &mut Turn) {
-        let now = self.now;
-        let is_over = |moment: Option<Timestamp>| moment.is_some_and(|moment| now > moment);
-        for (id, check) in &self.checks {
-            if is_over(check.memory.turns) {
-                turn.checks.insert(id.clone());
-            }
-        }
-        for (id, source) in &self.sources {
-            if is_over(source.memory.turns) {
-                turn.sources.insert(id.clone());
-            }
-        }
-        for (id, signal) in &self.signals {
-            if is_over(signal.memory.turns) {
-                turn.signals.insert(id.clone());
-            }
-        }
-        for (id, backup) in &self.backups {
-            if is_over(backup.memory.turns) {
-                turn.backups.insert(id.clone());
-            }
-        }
-        for (name, hosts) in &self.hosts {
-            if hosts.values().any(|host| host.is_long_gone(now)) {
-                turn.groups.insert(name.clone());
-            }
-        }
-        self.ask_what_is_due(turn);
-    }
-
-    /// Draws the conclusions from all that a message touched.
-    fn settle(&mut self, turn: &mut Turn) {
-        if !turn.sources.is_empty() {
-            for id in std::mem::take(&mut turn.sources) {
-                self.refresh_source(turn, &id);
-            }
-            self.refresh_online(turn);
-            if !turn.sources.is_empty() {
-                // Judged a second time: what the first time raised is in the list by then.
-                self.settle_alerts(turn);
-            }
-            for id in std::mem::take(&mut turn.sources) {
-                self.refresh_source(turn, &id);
-            }
-        }
-        for id in std::mem::take(&mut turn.checks) {
-            self.refresh_check(turn, &id);
-        }
-        for id in std::mem::take(&mut turn.signals) {
-            self.refresh_signal(turn, &id);
-        }
-        for id in std::mem::take(&mut turn.backups) {
-            self.refresh_backup(turn, &id);
-        }
-        for name in std::mem::take(&mut turn.groups) {
-            self.refresh_hosts(&name);
-        }
-        if std::mem::take(&mut turn.foreign) {
-            self.refold_foreign(turn);
-        } else if std::mem::take(&mut turn.foreign_alike) {
-            self.reseen_foreign(turn);
-        }
-        for name in std::mem::take(&mut turn.services) {
-            self.refresh_service(&name);
-        }
-        self.settle_alerts(turn);
-        if turn.explain {
-            self.settle_explained();
-        }
-    }
-
-    fn touch_all(&self, turn: &mut Turn) {
-        turn.explain = true;
-        turn.sources = self.sources.keys().cloned().collect();
-        turn.checks = self.checks.keys().cloned().collect();
-        turn.signals = self.signals.keys().cloned().collect();
-        turn.services = self.services.keys().cloned().collect();
-        turn.groups = self.hosts.keys().cloned().collect();
-        turn.backups = self.backups.keys().cloned().collect();
-        turn.foreign = true;
-    }
-
     /// Keeps the last closer look at each thing.
     fn looked(&mut self, turn: &mut Turn, looked: &Looked) {
         if let Ok(Seen::Verified(check)) = &looked.outcome {
@@ -460,47 +250,6 @@ impl Known {
             self.events.pop_front();
         }
         self.events.push_back(Event { at: self.now, kind });
-    }
-
-    /// Nothing that is known may be of a later moment than now, or it would
-    /// stay fresh until the clock has caught up.
-    fn clock_went_back(&mut self, now: Timestamp) {
-        let earlier = |moment: &mut Option<Timestamp>| {
-            if let Some(moment) = moment {
-                *moment = (*moment).min(now);
-            }
-        };
-        for source in self.sources.values_mut() {
-            earlier(&mut source.polled);
-            earlier(&mut source.answered);
-            if let Some((since, _)) = &mut source.failing {
-                *since = (*since).min(now);
-            }
-            source.memory.not_after(now);
-        }
-        for check in self.checks.values_mut() {
-            check.memory.not_after(now);
-        }
-        for backup in self.backups.values_mut() {
-            backup.not_after(now);
-        }
-        for signal in self.signals.values_mut() {
-            earlier(&mut signal.standing.seen);
-            signal.standing.since = signal.standing.since.min(now);
-            signal.memory.not_after(now);
-        }
-        for host in self.hosts.values_mut().flat_map(BTreeMap::values_mut) {
-            earlier(&mut host.missing);
-        }
-        for service in self.services.values_mut() {
-            service.standing.since = service.standing.since.min(now);
-            for (since, _) in &mut service.history {
-                *since = (*since).min(now);
-            }
-        }
-        earlier(&mut self.nudged);
-        self.runs.not_after(now);
-        self.started = self.started.min(now);
     }
 
     /// Makes sure that everything the inventory names is there, waiting.

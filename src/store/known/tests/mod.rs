@@ -17,11 +17,13 @@ mod watch;
 
 use super::*;
 use crate::domain::{
-    Cause, CheckRole, EngineKind, HostGroup, Mark, PollFailure, ScrapeReading, Service, Signal,
-    SignalKind, SourceInfo, Thresholds, Unit,
+    Cause, CheckReading, CheckRole, EngineKind, HostGroup, Labels, Mark, Num, PollError,
+    PollFailure, Reading, ScrapeReading, Service, Signal, SignalKind, SourceInfo, Thresholds, Unit,
 };
 use crate::metrics::{Data, Point};
 use crate::store::{Answered, Ask, AskError, Coverage, Polled};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const EVERY: Duration = Duration::from_secs(10);
