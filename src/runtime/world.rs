@@ -4,6 +4,7 @@
 mod export;
 mod history;
 mod names;
+mod pages;
 
 use super::assemble::Assembled;
 use super::clock::Clock;
@@ -13,14 +14,14 @@ use super::engine::{AskServer, Engine, Notes};
 use super::event_loop::Execute;
 use super::first_scrapes::FirstScrapes;
 use super::isolate::isolated;
-use super::poller::{Order, PollEnd, Poller, PollerHandle};
+use super::poller::{Order, PollerHandle};
 use super::runs::desk::Desk;
 use crate::config::discover;
 use crate::domain::{AlertsReading, PollError, PollFailure, ServiceName, SourceId, Timestamp};
 use crate::metrics::{Memory, Target};
 use crate::sources::prometheus::Prometheus;
-use crate::sources::{Brought, EvaluateRules, Shared, Source, local, logs};
-use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg, Polled};
+use crate::sources::{EvaluateRules, Shared, Source, local, logs};
+use crate::store::{Answer, Ask, AskError, Effect, Look, Looked, Msg};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -28,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc::{self, Sender, UnboundedSender};
+use tokio::sync::mpsc::Sender;
 
 /// A service's logs come within this time.
 const LOGS: Duration = Duration::from_secs(15);
@@ -99,7 +100,7 @@ impl World {
         let sharing = Arc::clone(&shared);
         let made = Made { sources: by_id, targets, logs, shared, server };
         let made = Arc::new(Mutex::new(made));
-        let (pages, poller_task, poller) = poller(clock, config.poll.in_flight, out.clone());
+        let (pages, poller_task, poller) = pages::poller(clock, config.poll.in_flight, out.clone());
         let ask = ask_server(made.clone());
         let (engine, thread) = Engine::start(Memory::new(limits), limits, Some(ask), out.clone())?;
         let world = Self(Arc::new(Inner {
@@ -118,7 +119,7 @@ impl World {
         }));
         world.let_ask(&sharing);
         tokio::spawn(poller_task.run());
-        tokio::spawn(read_pages(world.clone(), pages));
+        tokio::spawn(pages::read(world.clone(), pages));
         world.0.poller.order(Order::Sources(sources));
         Ok((world, thread))
     }
@@ -346,114 +347,6 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) {
             tracing::error!(words, "a task has panicked");
         }
     });
-}
-
-/// Whose page the engine has not read yet.
-type Unread = Arc<Mutex<HashSet<SourceId>>>;
-/// What was scraped, in the order in which it came.
-type Pages = (mpsc::UnboundedReceiver<PollEnd>, Unread);
-
-/// The poller, its handle, and where the pages come that it brings.
-fn poller(clock: Clock, in_flight: usize, out: Sender<Msg>) -> (Pages, Poller, PollerHandle) {
-    let (sender, pages) = mpsc::unbounded_channel();
-    let unread = Unread::default();
-    let queue = unread.clone();
-    let deliver = move |ends: Vec<PollEnd>| deliver(ends, &sender, &queue, &out);
-    let (poller, handle) = Poller::new(clock, in_flight, Box::new(deliver));
-    ((pages, unread), poller, handle)
-}
-
-/// Readings go to the loop, all that was scraped to the engine: of each target
-/// one page at a time, or a slow engine would fill the memory with them.
-fn deliver(
-    ends: Vec<PollEnd>,
-    pages: &UnboundedSender<PollEnd>,
-    unread: &Unread,
-    out: &Sender<Msg>,
-) {
-    let mut readings = Vec::new();
-    for end in ends {
-        if let Some(polled) = reading(&end) {
-            readings.push(polled);
-        } else if !unread.lock().unwrap_or_else(PoisonError::into_inner).insert(end.source.clone())
-        {
-            let why = "the last page of this target is still being read; this one was dropped";
-            readings.push(polled(&end, Err(PollError::new(PollFailure::Busy, why))));
-        } else {
-            // Only at the end of the program nobody takes them.
-            let _ = pages.send(end);
-        }
-    }
-    if readings.is_empty() {
-        return;
-    }
-    if let Err(mpsc::error::TrySendError::Full(msg)) = out.try_send(Msg::Polled(readings)) {
-        let out = out.clone();
-        tokio::spawn(async move { out.send(msg).await });
-    }
-}
-
-/// What the loop can judge without the engine.
-fn reading(end: &PollEnd) -> Option<Polled> {
-    let outcome = match &end.outcome {
-        Ok(Brought::Reading(reading)) => Ok(reading.clone()),
-        Err(error) if !matches!(end.role, crate::domain::Role::Scrape { .. }) => Err(error.clone()),
-        _ => return None,
-    };
-    Some(polled(end, outcome))
-}
-
-fn polled(end: &PollEnd, outcome: Result<crate::domain::Reading, PollError>) -> Polled {
-    Polled {
-        source: end.source.clone(),
-        taken: end.taken,
-        next: end.next,
-        took: end.took,
-        late: end.late,
-        outcome,
-    }
-}
-
-/// Gives pages to the engine in the order in which they came, and tells the
-/// loop what they held.
-async fn read_pages(world: World, (mut pages, unread): Pages) {
-    const TOGETHER: usize = 64;
-    let mut ends = Vec::new();
-    while pages.recv_many(&mut ends, TOGETHER).await > 0 {
-        let mut reads = Vec::new();
-        let sources: Vec<SourceId> = ends.iter().map(|end| end.source.clone()).collect();
-        for mut end in ends.drain(..) {
-            let Some(target) = world.made().targets.get(&end.source).cloned() else { continue };
-            let engine = world.0.engine.clone();
-            reads.push(async move {
-                let outcome =
-                    std::mem::replace(&mut end.outcome, Err(PollError::broken("not read")));
-                let outcome = match outcome {
-                    Ok(Brought::Page(page)) => {
-                        let read = engine.take_page(target, page, end.taken).await;
-                        read.map(crate::domain::Reading::Scrape)
-                    }
-                    Ok(Brought::Reading(reading)) => Ok(reading),
-                    Err(error) => {
-                        engine.target_failed(target, end.took, end.taken);
-                        Err(error)
-                    }
-                };
-                polled(&end, outcome)
-            });
-        }
-        let polled = futures_util::future::join_all(reads).await;
-        {
-            let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
-            for source in sources {
-                unread.remove(&source);
-                world.0.first.ended(&source);
-            }
-        }
-        if !polled.is_empty() {
-            world.tell(Msg::Polled(polled)).await;
-        }
-    }
 }
 
 /// Asks whatever metrics server the config names by now.

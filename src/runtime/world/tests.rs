@@ -1,7 +1,6 @@
 //! Effects against a config in a scratch folder; nothing in it is ever reached.
 
 use super::*;
-use crate::domain::Role;
 use crate::rules::Earlier;
 use crate::runtime::kept::{Keeper, KeptFiles};
 use crate::runtime::state_file;
@@ -31,7 +30,7 @@ fn started(text: &str) -> Bench {
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let found = discover::read(&write(&scratch, text)).unwrap();
     let assembled = Assembled::of(&found, false).unwrap();
-    let (out, messages) = mpsc::channel(MESSAGES);
+    let (out, messages) = tokio::sync::mpsc::channel(MESSAGES);
     let practice: CallFault = Arc::new(|name| match name {
         "hang" => Ok("api hangs".to_owned()),
         _ => Err(format!("no fault {name}")),
@@ -168,46 +167,4 @@ async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     bench.world.keep_window_now(keeper, Duration::from_secs(20));
     let kept = state_file::read_window(&window, limits).unwrap().unwrap();
     assert!(kept.stats().samples > 0);
-}
-
-#[test]
-fn what_the_engine_must_read_goes_there_and_all_else_to_the_loop() {
-    let refused = PollError::broken("no");
-    let end = |role| PollEnd {
-        source: "s".into(),
-        role,
-        taken: Timestamp::default(),
-        next: Timestamp::default(),
-        took: Duration::ZERO,
-        late: Duration::ZERO,
-        outcome: Err(refused.clone()),
-    };
-    assert!(reading(&end(Role::Canary)).is_some());
-    assert!(reading(&end(Role::Scrape { job: "a".into() })).is_none());
-}
-
-#[test]
-fn of_each_target_one_page_waits_for_the_engine() {
-    let (sender, mut pages) = mpsc::unbounded_channel();
-    let (out, mut messages) = mpsc::channel(8);
-    let unread = Unread::default();
-    let page = || PollEnd {
-        source: "scrape/a/1".into(),
-        role: Role::Scrape { job: "a".into() },
-        taken: Timestamp::default(),
-        next: Timestamp::default(),
-        took: Duration::ZERO,
-        late: Duration::ZERO,
-        outcome: Ok(Brought::Page(Page {
-            content_type: String::new(),
-            body: "x 1\n".into(),
-            took: Duration::ZERO,
-        })),
-    };
-    deliver(vec![page()], &sender, &unread, &out);
-    deliver(vec![page()], &sender, &unread, &out);
-    assert!(pages.try_recv().is_ok());
-    assert!(pages.try_recv().is_err());
-    let Ok(Msg::Polled(polls)) = messages.try_recv() else { panic!("nothing was said") };
-    assert_eq!(polls[0].outcome.as_ref().unwrap_err().cause, PollFailure::Busy);
 }
