@@ -15,6 +15,7 @@ const HEAD: &str = "\
 # something to see within seconds.
 environment = \"practice\"
 site = \"shop\"
+rules = \"rules/*.yml\"
 
 [poll]
 every = \"2s\"
@@ -171,5 +172,6 @@ mod tests {
         assert_eq!(config.scrapes.len(), 6);
         assert_eq!((config.backups.len(), config.releases.len()), (2, 1));
         assert!(config.sentry.is_some());
+        assert_eq!(config.rules.files, ["rules/*.yml"]);
     }
 }

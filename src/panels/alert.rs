@@ -6,7 +6,7 @@ use crate::domain::{
     Alert, AlertState, BrokenRule, Quiet, Reading, ServiceName, Status, UnknownRule,
     harmless_within, units,
 };
-use crate::store::{Action, Effect};
+use crate::store::{Action, Effect, LOCAL_RULES};
 use crate::ui::Scope;
 use crate::ui::layout::Need;
 use crate::ui::table::rule;
@@ -64,10 +64,13 @@ impl Panel for OneAlert {
         let mut body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let said = broken_rules(&cx.act).map(|said| (Status::Warning, said));
         let said = said.or_else(|| Some((Status::Unknown, unknown_rules(&cx.act)?)));
-        if let (Some((status, said)), Some(line)) = (said, text::line_of(body, 0)) {
-            let style = cx.theme.status(status);
+        let said = said.map(|(status, said)| {
             let glyph = cx.theme.glyphs.status(status);
-            let parts = [(format!("  {glyph} {said}").into(), style)];
+            (cx.theme.status(status), format!("{glyph} {said}"))
+        });
+        let said = said.or_else(|| Some((cx.theme.stale(), noted(&cx.act)?)));
+        if let (Some((style, said)), Some(line)) = (said, text::line_of(body, 0)) {
+            let parts = [(format!("  {said}").into(), style)];
             text::write(buf, line, parts, cx.theme.glyphs.cut);
             body = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
         }
@@ -158,6 +161,24 @@ fn unknown_rules(cx: &ActCx<'_>) -> Option<String> {
     let (seen, wanted) = (units::age(first.seen), units::age(first.wanted));
     let said = format!("{} unknown: {seen} of {wanted} seen{more}", first.name);
     Some(harmless_within(&said, super::cells::LONGEST))
+}
+
+/// What is to be noted of rules of one's own: one that is slow, a pattern that
+/// no file matches.
+fn noted(cx: &ActCx<'_>) -> Option<String> {
+    let own = cx.known.inventory.sources.iter().filter(|info| info.kind == LOCAL_RULES);
+    let told = own.filter_map(|info| match &cx.known.sources.get(&info.id)?.reading {
+        Some(Reading::Alerts(reading)) => Some(reading),
+        _ => None,
+    });
+    let notes: Vec<&str> = told.flat_map(|reading| &reading.notes).map(String::as_str).collect();
+    let first = notes.first()?;
+    let more = if notes.len() > 1 {
+        format!(" (and {} more: page 9)", notes.len() - 1)
+    } else {
+        String::new()
+    };
+    Some(harmless_within(&format!("{first}{more}"), super::cells::LONGEST))
 }
 
 fn facts(cx: &ActCx<'_>, alert: &Alert, offset_min: i32) -> Vec<Fact> {

@@ -98,6 +98,12 @@ fn words(rule: &ListedRule) -> String {
     }
 }
 
+/// Whether it took so long that others may come late.
+fn is_slow(rule: &ListedRule) -> bool {
+    const SLOW: Duration = Duration::from_millis(500);
+    rule.took.is_some_and(|took| took > SLOW)
+}
+
 fn table(told: &[Evaluator<'_>], wanted: impl Fn(&&ListedRule) -> bool, now: Timestamp) -> String {
     let mut out = String::new();
     for (name, reading) in told.iter().filter_map(|of| Some((of.name, of.reading?))) {
@@ -115,7 +121,7 @@ fn table(told: &[Evaluator<'_>], wanted: impl Fn(&&ListedRule) -> bool, now: Tim
                 rule.evaluated
                     .map_or("-".into(), |at| format!("{} ago", units::age(now.since(at)))),
                 rule.took.map_or("-".into(), units::duration),
-                words(rule),
+                words(rule) + if is_slow(rule) { ", slow" } else { "" },
             ]
         }));
         out.push_str(&aligned(&rows));
@@ -180,6 +186,7 @@ mod tests {
                 rule("Two", RuleStands::Active { firing: 2, pending: 1 }),
                 rule("Bad", RuleStands::Broken("no such series".into())),
                 rule("Young", RuleStands::Unknown { seen, wanted: Duration::from_mins(5) }),
+                ListedRule { took: Some(Duration::from_secs(2)), ..rule("Slow", RuleStands::Well) },
                 ListedRule { evaluated: None, took: None, ..rule("New", RuleStands::Waiting) },
             ],
             ..AlertsReading::default()
@@ -188,13 +195,14 @@ mod tests {
         let now = Timestamp::from_millis(10_000);
         assert_eq!(
             table(&told, |_| true, now),
-            "rules: 6 rules\n\
+            "rules: 7 rules\n\
              GROUP  RULE   LAST    TOOK  STATE\n\
              g      Quiet  3s ago  3ms   inactive\n\
              g      a:b    3s ago  3ms   records\n\
              g      Two    3s ago  3ms   firing 2, pending 1\n\
              g      Bad    3s ago  3ms   broken: no such series\n\
              g      Young  3s ago  3ms   unknown: 40s of 5m seen\n\
+             g      Slow   3s ago  2s    inactive, slow\n\
              g      New    -       -     waiting\n"
         );
         assert_eq!(table(&told, |rule| rule.name == "None", now), "rules: 0 rules\n");

@@ -298,9 +298,14 @@ impl Rules {
                 && let Some(rule) = known.group.rules.get(known.slowest.1)
             {
                 let took = units::duration(known.slowest.0);
-                reading
-                    .notes
-                    .push(format!("rule {} took {took}", harmless_within(&rule.name, 100)));
+                let pause = known.took * SHARE;
+                let seldom = if pause > known.group.interval.unwrap_or(EVERY) {
+                    format!(", so its group comes no more often than every {}", units::age(pause))
+                } else {
+                    String::new()
+                };
+                let name = harmless_within(&rule.name, 100);
+                reading.notes.push(format!("slow rule: {name} took {took}{seldom}"));
             }
             for (rule, state) in known.group.rules.iter().zip(&known.state.rules) {
                 count += u64::from(rule.is_alert());
