@@ -23,7 +23,7 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
         serde_json::from_str(&line).wrap_err("the request on standard input is not understood")?;
     let found = match super::discover(config) {
         Ok(mut found) => {
-            found.path = found.path.canonicalize().unwrap_or(found.path);
+            found.path = std::path::absolute(&found.path).unwrap_or(found.path);
             found
         }
         Err(error) => {

@@ -26,7 +26,7 @@ pub struct Setting {
     pub environment: String,
     /// Changes need `arm` there.
     pub armed_only: bool,
-    /// The config file, canonical.
+    /// The config file, as it is called from anywhere.
     pub config: String,
     /// This host.
     pub host: String,

@@ -65,7 +65,7 @@ impl Assembled {
         let Found { path, text } = found;
         let mut mistakes = Mistakes::default();
         let mut config = Config::read(text, &kind_keys(), &mut mistakes);
-        let path_of_all = absolute(path);
+        let path_of_all = named(path, &config);
         let folder = path_of_all.parent().unwrap_or(Path::new("/"));
         for pattern in &mut config.rules.files {
             *pattern = folder.join(home_path(pattern)).to_string_lossy().into_owned();
@@ -89,7 +89,7 @@ impl Assembled {
         let mut inventory = config.inventory();
         inventory.sources = made.all.iter().map(|source| source.info().clone()).collect();
         Ok(Self {
-            path: absolute(path),
+            path: path_of_all,
             targets: targets_of(&config, &made.all),
             logs: logs_of(&config),
             inventory: Arc::new(inventory),
@@ -158,10 +158,14 @@ fn find_conflicts(config: &Config, mistakes: &mut Mistakes) {
     }
 }
 
-/// The path as it is called from anywhere, so that a console and a glance that
-/// were started in different folders mean the same file.
-fn absolute(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+/// The path as it is called from anywhere. Where it is a link, or leads through
+/// one, it stays that: what the link leads to may be changed as a whole, as
+/// Kubernetes does it. A config whose roles count for several people is the file
+/// that was found to be root's.
+fn named(path: &Path, config: &Config) -> PathBuf {
+    let found =
+        if config.journal.shared { std::fs::canonicalize(path) } else { std::path::absolute(path) };
+    found.unwrap_or_else(|_| path.to_path_buf())
 }
 
 fn logs_of(config: &Config) -> HashMap<ServiceName, String> {

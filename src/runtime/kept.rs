@@ -11,11 +11,12 @@ use super::state_file;
 use crate::config::Config;
 use crate::domain::labels::fnv1a;
 use rustix::fs::{FlockOperation, flock};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files of one config.
@@ -45,6 +46,15 @@ impl KeptFiles {
     pub(super) fn at(folder: &Path, config: &Path, shared: bool) -> Self {
         // One file, from whatever folder it is called.
         let config = std::fs::canonicalize(config).unwrap_or_else(|_| config.to_path_buf());
+        // Kubernetes has a folder `..2026_11_22…` for each version of what it mounts.
+        let is_version = |name: &OsStr| name.as_bytes().starts_with(b"..");
+        let config: PathBuf = config
+            .components()
+            .map(|part| match part {
+                Component::Normal(name) if is_version(name) => OsStr::new("..data"),
+                part => part.as_os_str(),
+            })
+            .collect();
         // A file name for a path that is the same in every build.
         let name = format!("{:016x}", fnv1a(config.as_os_str().as_bytes().iter().copied()));
         Self { folder: folder.to_path_buf(), name, shared }

@@ -245,4 +245,26 @@ mod tests {
         std::fs::remove_file(scratch.path().join("a.yml")).unwrap();
         assert_eq!(look(&mut files, scratch.path()).groups().count(), 0);
     }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_a_change() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        // As Kubernetes mounts files: `a.yml -> ..data/a.yml`, `..data -> ..1`.
+        let version = |name: &str, text: &str| {
+            std::fs::create_dir(folder.join(name)).unwrap();
+            std::fs::write(folder.join(name).join("a.yml"), text).unwrap();
+            std::os::unix::fs::symlink(name, folder.join("..tmp")).unwrap();
+            std::fs::rename(folder.join("..tmp"), folder.join("..data")).unwrap();
+        };
+        version("..1", GOOD);
+        std::os::unix::fs::symlink("..data/a.yml", folder.join("a.yml")).unwrap();
+        let mut files = Files::default();
+        let book = look(&mut files, folder);
+        version("..2", &GOOD.replace("== 0", "== 1"));
+        std::fs::remove_dir_all(folder.join("..1")).unwrap();
+        let newer = look(&mut files, folder);
+        assert!(!Arc::ptr_eq(&book, &newer));
+        assert_eq!((newer.files.len(), newer.groups().count()), (1, 1));
+    }
 }

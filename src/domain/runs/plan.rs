@@ -16,7 +16,7 @@ pub struct Plan {
     pub environment: String,
     /// Whether changing steps need the console to be armed there.
     pub armed_only: bool,
-    /// The config file that the run reads for itself, canonical.
+    /// The config file that the run reads for itself, as it is called from anywhere.
     pub config: String,
     /// The host on which it runs.
     pub host: String,

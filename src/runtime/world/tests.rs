@@ -137,6 +137,63 @@ async fn a_config_file_that_is_gone_or_back_is_said() {
     assert!(bench.hear(reloaded).await.is_ok());
 }
 
+/// Puts a version of a config and a rule file into a folder as Kubernetes mounts
+/// them: links by way of `..data`, which is replaced; the version before goes.
+fn mount(folder: &Path, version: &str, config: &str, rules: &str) {
+    let (own, data) = (folder.join(version), folder.join("..data"));
+    std::fs::create_dir(&own).unwrap();
+    for (name, text) in [("config.toml", config), ("rules.yml", rules)] {
+        std::fs::write(own.join(name), text).unwrap();
+        std::fs::set_permissions(own.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let _ = std::os::unix::fs::symlink(format!("..data/{name}"), folder.join(name));
+    }
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let before = std::fs::read_link(&data);
+    std::os::unix::fs::symlink(version, folder.join("..data_tmp")).unwrap();
+    std::fs::rename(folder.join("..data_tmp"), data).unwrap();
+    if let Ok(before) = before {
+        std::fs::remove_dir_all(folder.join(before)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_config_that_kubernetes_mounts_is_read_anew_when_it_is_swapped() {
+    const RULES: &str = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up == 0}\n";
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("etc");
+    std::fs::create_dir(&folder).unwrap();
+    let config = |service: &str| {
+        format!(
+            "environment = 'test'\nrules = 'rules.yml'\n[service.{service}]\ntcp = '127.0.0.1:1'\n\
+             [scrape.app]\ntargets = ['127.0.0.1:1']\n"
+        )
+    };
+    mount(&folder, "..2026_11_22_03_25_46.1", &config("api"), RULES);
+    let path = folder.join("config.toml");
+    let assembled = Assembled::of(&discover::read(&path).unwrap(), false).unwrap();
+    assert_eq!(assembled.path, path);
+    // The rule files of the version that comes next are found as well.
+    assert_eq!(assembled.config.rules, [folder.join("rules.yml").to_string_lossy()]);
+    let kept = KeptFiles::at(scratch.path(), &assembled.path, false);
+    let (out, messages) = mpsc::channel(MESSAGES);
+    let (world, _engine) = World::start(assembled, Clock::Wall, out, None).unwrap();
+    let mut bench = Bench { world, messages, scratch };
+    let mut following = Following::from(bench.world.look_at_config().await);
+    assert_eq!(following.look(bench.world.look_at_config().await), None);
+
+    let rules = RULES.replace("up == 0", "up == 1");
+    mount(&folder, "..2026_11_22_04_25_46.2", &config("shop"), &rules);
+    assert_eq!(following.look(bench.world.look_at_config().await), None);
+    let turn = following.look(bench.world.look_at_config().await);
+    assert_eq!(turn, Some(Turn::Changed));
+    bench.world.config_turned(Turn::Changed).await;
+    let inventory = bench.hear(reloaded).await.unwrap();
+    assert_eq!(inventory.services[0].name.as_str(), "shop");
+    // It is the same config as before, and has the same history.
+    assert_eq!(KeptFiles::at(bench.scratch.path(), &path, false), kept);
+}
+
 #[tokio::test]
 async fn a_damaged_window_is_said_and_put_aside_and_a_kept_one_comes_back() {
     let mut bench = started(CONFIG);

@@ -111,7 +111,8 @@ async fn begin(
             }
             // It goes on with the config that it began with.
             let config = Path::new(&told.plan.config);
-            if assembled.path.canonicalize().ok().as_deref() != Some(config) {
+            let real = |path: &Path| path.canonicalize().ok();
+            if real(&assembled.path).is_none_or(|own| Some(own) != real(config)) {
                 found = discover::read(config).map_err(|error| error.to_string())?;
                 assembled = self::assembled(&found)?;
             }

@@ -52,7 +52,7 @@ pub(in crate::runtime::runs) fn setting(assembled: &Assembled, who: &Who) -> Set
     Setting {
         environment: assembled.inventory.environment.clone(),
         armed_only: runbooks.armed_only,
-        config: path.canonicalize().unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned(),
+        config: path.to_string_lossy().into_owned(),
         host: who.host.clone(),
         user: who.user.clone(),
         home: variable("HOME").unwrap_or_else(|| "/".into()),
