@@ -1,7 +1,7 @@
 //! The `supervisor` check against a real supervisord, and the `kubernetes` and
 //! `docker` checks against tools whose servers are not there.
 
-use super::support::{Server, check_source, program, reading, sources, until};
+use super::support::{Server, check_source, program, reading, sources, supervisor_conf, until};
 use opsroom::domain::{Cause, Status};
 use opsroom::sources::Source;
 use rustix::process::Signal;
@@ -9,22 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-const CONFIG: &str = "
-[unix_http_server]
-file=DIR/s.sock
-username=ops
-password=swordfish
-[supervisord]
-logfile=DIR/s.log
-pidfile=DIR/s.pid
-nodaemon=true
-childlogdir=DIR
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-username=ops
-password=swordfish
+const LOGIN: &str = "username=ops\npassword=swordfish\n";
+const PROGRAMS: &str = "
 [program:web]
 command=/bin/sleep 1000
 startsecs=0
@@ -47,8 +33,7 @@ autostart=false
 
 fn start(folder: &Path) -> Option<Server> {
     let supervisord = program("supervisord")?;
-    let config = folder.join("s.conf");
-    std::fs::write(&config, CONFIG.replace("DIR", folder.to_str().unwrap())).unwrap();
+    let config = supervisor_conf(folder, LOGIN, PROGRAMS);
     Some(Server::start(Command::new(supervisord).arg("-n").arg("-c").arg(config)))
 }
 

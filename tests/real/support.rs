@@ -149,3 +149,18 @@ pub(crate) async fn check(table: &str) -> CheckReading {
 pub(crate) async fn poll(source: &dyn Source) -> Result<Brought, PollError> {
     source.poll(now()).await
 }
+
+/// Writes supervisord's config into this folder: for these programs, in whose
+/// words DIR is the folder; with the lines of a login, where one is wanted.
+pub(crate) fn supervisor_conf(folder: &Path, login: &str, programs: &str) -> PathBuf {
+    let dir = folder.to_str().unwrap();
+    let config = format!(
+        "[unix_http_server]\nfile=DIR/s.sock\n{login}[supervisord]\nlogfile=DIR/s.log\n\
+         pidfile=DIR/s.pid\nnodaemon=true\nchildlogdir=DIR\n[rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
+         [supervisorctl]\nserverurl=unix://DIR/s.sock\n{login}{programs}"
+    );
+    let path = folder.join("s.conf");
+    std::fs::write(&path, config.replace("DIR", dir)).unwrap();
+    path
+}

@@ -3,7 +3,7 @@
 
 use super::super::bench::Bench;
 use super::super::pm2::{Daemon, pm2};
-use super::super::support::{Server, free_port, program};
+use super::super::support::{Server, free_port, program, supervisor_conf};
 use super::super::systemd::Manager;
 use super::postgres::Shop;
 use super::text;
@@ -57,17 +57,9 @@ impl Supervised {
     fn start() -> Option<Self> {
         let supervisord = program("supervisord")?;
         let web = Web::new();
-        let at = text(web.at());
-        let conf = web.at().join("s.conf");
-        let config = format!(
-            "[unix_http_server]\nfile={at}/s.sock\n[supervisord]\nlogfile={at}/s.log\n\
-             pidfile={at}/s.pid\nnodaemon=true\nchildlogdir={at}\n[rpcinterface:supervisor]\n\
-             supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
-             [supervisorctl]\nserverurl=unix://{at}/s.sock\n[program:web]\ncommand={}\n\
-             startsecs=1\nstopwaitsecs=1\n",
-            web.line()
-        );
-        std::fs::write(&conf, config).unwrap();
+        let programs =
+            format!("[program:web]\ncommand={}\nstartsecs=1\nstopwaitsecs=1\n", web.line());
+        let conf = supervisor_conf(web.at(), "", &programs);
         let server = Server::start(Command::new(supervisord).arg("-n").arg("-c").arg(&conf));
         until_it_answers(web.port);
         Some(Self { web, conf: text(&conf), _server: server })

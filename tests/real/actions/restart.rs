@@ -2,7 +2,7 @@
 //! dies again at once is a failure, whatever the command said.
 
 use super::super::pm2::{Daemon, pm2};
-use super::super::support::{Server, program};
+use super::super::support::{Server, program, supervisor_conf};
 use super::{Hand, Went, text};
 use std::process::Command;
 
@@ -38,18 +38,7 @@ fn pm2_restarts_a_process_and_one_that_dies_again_is_a_failure() {
     assert!(went.said.contains_key("restart"), "the command itself went well: {went:#?}");
 }
 
-const CONFIG: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/s.log
-pidfile=DIR/s.pid
-nodaemon=true
-childlogdir=DIR
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
+const SUPERVISED: &str = "
 [program:web]
 command=/bin/sh -c 'if [ -e DIR/bad ]; then sleep 1.5; exit 3; fi; exec sleep 1000'
 startsecs=1
@@ -63,8 +52,7 @@ autostart=false
 fn supervisor_restarts_a_process_and_one_that_dies_again_is_a_failure() {
     let Some(supervisord) = program("supervisord") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("s.conf");
-    std::fs::write(&config, CONFIG.replace("DIR", folder.path().to_str().unwrap())).unwrap();
+    let config = supervisor_conf(folder.path(), "", SUPERVISED);
     let conf = text(&config);
     let hand = |name: &str| {
         Hand::new("restart-supervisor", &[("supervisor", name), ("supervisor_conf", &conf)])

@@ -4,7 +4,7 @@
 use super::super::bench::{Bench, LONG, wait_for_half_a_second};
 use super::super::harness::{Home, Terminal};
 use super::super::pm2::{Daemon, pm2};
-use super::super::support::{Server, free_port, program};
+use super::super::support::{Server, free_port, program, supervisor_conf};
 use super::super::waiting::now;
 use super::text;
 use rustix::process::{Pid, Signal, kill_process};
@@ -111,17 +111,6 @@ pub(crate) fn hang(pid: &str) {
 }
 
 const SUPERVISED: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/s.log
-pidfile=DIR/s.pid
-nodaemon=true
-childlogdir=DIR
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
 [program:web]
 command=/bin/sh -c 'if [ -e DIR/bad ]; then sleep 1.5; exit 3; fi; exec /usr/bin/python3 -m http.server --bind 127.0.0.1 PORT'
 directory=DIR/www
@@ -138,11 +127,10 @@ fn web(port: u16, vars: &str) -> String {
 fn under_supervisor_a_process_that_hangs_is_restarted_and_proved_and_one_that_dies_again_fails() {
     let Some(supervisord) = program("supervisord") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (at, port) = (text(folder.path()), free_port());
+    let port = free_port();
     std::fs::create_dir(folder.path().join("www")).unwrap();
-    let conf = folder.path().join("s.conf");
-    let config = SUPERVISED.replace("DIR", &at).replace("PORT", &port.to_string());
-    std::fs::write(&conf, config).unwrap();
+    let programs = SUPERVISED.replace("PORT", &port.to_string());
+    let conf = supervisor_conf(folder.path(), "", &programs);
     let _server = Server::start(Command::new(supervisord).arg("-n").arg("-c").arg(&conf));
     until_it_answers(port);
     let conf = text(&conf);
