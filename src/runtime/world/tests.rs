@@ -174,9 +174,9 @@ async fn a_config_that_kubernetes_mounts_is_read_anew_when_it_is_swapped() {
     let assembled = Assembled::of(&discover::read(&path).unwrap(), false).unwrap();
     assert_eq!(assembled.path, path);
     // The rule files of the version that comes next are found as well.
-    assert_eq!(assembled.config.rules, [folder.join("rules.yml").to_string_lossy()]);
+    assert_eq!(assembled.config.rules.files, [folder.join("rules.yml").to_string_lossy()]);
     let kept = KeptFiles::at(scratch.path(), &assembled.path, false);
-    let (out, messages) = mpsc::channel(MESSAGES);
+    let (out, messages) = tokio::sync::mpsc::channel(MESSAGES);
     let (world, _engine) = World::start(assembled, Clock::Wall, out, None).unwrap();
     let mut bench = Bench { world, messages, scratch };
     let mut following = Following::from(bench.world.look_at_config().await);
