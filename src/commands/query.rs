@@ -140,7 +140,7 @@ fn look() -> chart::Look {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(env).unwrap_or_default();
     let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
     chart::Look {
-        width: width.clamp(40, 240),
+        width: width.clamp(24, 240),
         height,
         colour: terminal && env("NO_COLOR").is_none() && term != "dumb",
         // The console of Linux has no braille.

@@ -92,6 +92,12 @@ impl<T: Clone + PartialEq> Rows<T> {
         }
     }
 
+    /// The same, with this row as the first one that is shown.
+    pub fn lead_with(&mut self, wanted: &T) {
+        self.choose(wanted);
+        self.from = self.at;
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -23,7 +23,7 @@ pub(super) struct Look {
 
 /// So many series are drawn in colours, and so many with letters.
 const IN_COLOURS: usize = 6;
-const IN_LETTERS: usize = 26;
+const IN_LETTERS: usize = 12;
 /// Foreground colours of a terminal, told apart also by the colour-blind as far as that goes.
 const COLOURS: [u8; IN_COLOURS] = [36, 33, 35, 32, 34, 31];
 
@@ -47,7 +47,9 @@ pub(super) fn chart(
         scale.has_zero() || labels.iter().all(|label| label.len() <= look.width / 3)
     };
     let Some(scale) = scale(base).filter(fits).or_else(|| scale(Base::Zero)) else {
-        return "no values to draw\n".to_owned();
+        let mut out = "no finite value to draw\n".to_owned();
+        legend(&mut out, &drawn, dots, look, &short);
+        return out;
     };
     let names = scale.labels(Unit::Number);
     let margin = names.iter().map(String::len).max().unwrap_or(0) + 1;
@@ -92,7 +94,10 @@ pub(super) fn chart(
     if !scale.has_zero() {
         out.push_str("  the scale does not begin at 0\n");
     }
-    legend(&mut out, &drawn, dots, look);
+    let figure = |value: f64| {
+        if scale.has_zero() { short(value) } else { scale.figure(value, Unit::Number) }
+    };
+    legend(&mut out, &drawn, dots, look, &figure);
     if lines.len() > drawn.len() {
         let more = lines.len() - drawn.len();
         let more = more.to_string();
@@ -101,19 +106,39 @@ pub(super) fn chart(
     out
 }
 
-fn legend(out: &mut String, drawn: &[&Line], dots: bool, look: Look) {
+/// The series with their figures: what they have alike once, before them.
+fn legend(
+    out: &mut String,
+    drawn: &[&Line],
+    dots: bool,
+    look: Look,
+    figure: &dyn Fn(f64) -> String,
+) {
+    let is_common = |name: &str| {
+        drawn.len() > 1
+            && drawn.iter().all(|line| line.labels.get(name) == drawn[0].labels.get(name))
+    };
+    let common = drawn.first().map(|line| line.labels.filtered(is_common)).unwrap_or_default();
+    if !common.is_empty() {
+        let common = harmless_within(&common.to_string(), look.width.saturating_sub(6).max(20));
+        out.extend(["  all ", &*common, "\n"]);
+    }
     for (series, line) in drawn.iter().enumerate() {
         let mark = if dots { '\u{28ff}' } else { letter(series) };
         let mark = painted(&mark.to_string(), series, look.colour);
-        let says = said(line);
-        let room = look.width.saturating_sub(says.len() + 6).max(20);
-        let labels = harmless_within(&line.labels.to_string(), room);
-        out.extend(["  ", &*mark, " ", &*labels, "  ", &*says, "\n"]);
+        let own = line.labels.filtered(|name| !is_common(name)).to_string();
+        let says = said(line, figure);
+        let room = look.width.saturating_sub(says.len() + 6);
+        // Where both have no room beside each other the figures come below.
+        let (room, between) =
+            if room < 12 && own.len() > room { (look.width - 4, "\n    ") } else { (room, "  ") };
+        let labels = harmless_within(&own, room.max(8));
+        out.extend(["  ", &*mark, " ", &*labels, between, &*says, "\n"]);
     }
 }
 
 /// `last 3  min 1  max 5  avg 2.5`
-pub(super) fn said(line: &Line) -> String {
+pub(super) fn said(line: &Line, figure: &dyn Fn(f64) -> String) -> String {
     let values = || line.points.iter().map(|(_, value)| value.0).filter(|value| !value.is_nan());
     let count = values().count();
     let Some((_, last)) = line.points.last() else { return "no values".to_owned() };
@@ -122,8 +147,9 @@ pub(super) fn said(line: &Line) -> String {
     }
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let mean = values().sum::<f64>() / count as f64;
-    let [last, low, high, mean] = [last.0, low, high, mean].map(short);
+    // In parts: the sum of large values may be none.
+    let mean = values().fold(0.0, |sum, value| sum + value / count as f64);
+    let [last, low, high, mean] = [last.0, low, high, mean].map(figure);
     format!("last {last}  min {low}  max {high}  avg {mean}")
 }
 
@@ -146,7 +172,7 @@ fn finite_of(line: &Line) -> impl Iterator<Item = (Timestamp, f64)> {
 }
 
 /// Four digits that count.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return Num(value).to_string();
     }
@@ -275,7 +301,8 @@ mod tests {
         assert!(rows[0].starts_with(" 10 \u{2502}bb") && rows[0].ends_with("aa"), "{text}");
         assert!(rows[3].starts_with("  0 \u{2502}a") && rows[3].ends_with('b'), "{text}");
         assert_eq!(rows[4].split_whitespace().count(), 2, "{text}");
-        assert!(rows[5].contains("a {i=\"x\"}  last 9  min 0  max 9  avg 4.5"), "{text}");
+        assert!(rows[5].contains("a {i=\"x\"}"), "{text}");
+        assert!(rows[6].contains("last 9  min 0  max 9  avg 4.5"), "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(drawn(&[line("x", &up)], false, false).is_ascii());
         let painted = drawn(&[line("x", &up), line("y", &down)], true, true);
@@ -295,7 +322,10 @@ mod tests {
 
     #[test]
     fn odd_values_are_drawn_or_said() {
-        assert_eq!(drawn(&[line("x", &[f64::NAN])], false, true), "no values to draw\n");
+        assert_eq!(
+            drawn(&[line("x", &[f64::NAN])], false, true),
+            "no finite value to draw\n  \u{28ff} {i=\"x\"}  no values\n"
+        );
         for values in [&[f64::INFINITY, 1.0][..], &[-1e308, 1e308], &[0.0], &[1e-300, 2e-300]] {
             assert!(drawn(&[line("x", values)], false, true).lines().count() >= 6);
         }

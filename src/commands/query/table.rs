@@ -32,7 +32,7 @@ pub(super) fn table(data: &Data) -> Result<String, std::fmt::Error> {
         Data::Matrix(lines) => {
             for line in lines {
                 let labels = harmless_within(&line.labels.to_string(), LONGEST);
-                let (count, says) = (line.points.len(), chart::said(line));
+                let (count, says) = (line.points.len(), chart::said(line, &chart::short));
                 writeln!(out, "{labels}  {count} values: {says}")?;
                 for (at, value) in &line.points {
                     writeln!(out, "  {}  {value}", clock(*at))?;

@@ -57,7 +57,7 @@ impl Metrics {
             let first = shown.nth(self.group * DRAWN).cloned();
             drop(shown);
             if let Some(first) = first {
-                self.rows.choose(&first);
+                self.rows.lead_with(&first);
             }
         }
     }

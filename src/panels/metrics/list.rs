@@ -6,7 +6,7 @@ use crate::domain::{Labels, Thresholds, Unit, harmless_within, units};
 use crate::metrics::Data;
 use crate::panels::{ActCx, ViewCx, cells};
 use crate::store::Answer;
-use crate::ui::chart::{Chart, Series};
+use crate::ui::chart::{Chart, Scale, Series};
 use crate::ui::table::{Cell, Column, ColumnOf, Table};
 use crate::ui::text;
 use ratatui::buffer::Buffer;
@@ -165,6 +165,9 @@ impl Metrics {
             _ => None,
         };
         let cursor = self.window.at(&cx.act).filter(|_| !self.table);
+        let series = self.series();
+        // Figures are told apart where the scale tells them apart.
+        let scale = self.chart_of(&cx.act, &series).scale(area.width);
         let labelled = if self.table { self.label_columns(area.width) } else { Vec::new() };
         let columns: &[ColumnOf<'_>] = match (self.table, cursor) {
             (true, _) if !labelled.is_empty() => &labelled,
@@ -218,7 +221,7 @@ impl Metrics {
                 let name = harmless_within(&self.now.name(*place), cells::LONGEST);
                 return vec![Cell::new(name, cx.theme.text()), value];
             }
-            self.legend_row(cx, labels, *place, cursor)
+            self.legend_row(cx, labels, *place, (cursor, scale))
         });
     }
 
@@ -254,7 +257,7 @@ impl Metrics {
         cx: &ViewCx<'_>,
         labels: &Labels,
         place: usize,
-        cursor: Option<crate::domain::Timestamp>,
+        (cursor, scale): (Option<crate::domain::Timestamp>, Option<Scale>),
     ) -> Vec<Cell<'static>> {
         let theme = cx.theme;
         let slot = self.slot(labels);
@@ -268,6 +271,14 @@ impl Metrics {
         let name = harmless_within(&self.chart.name(place), cells::LONGEST);
         let figures = self.chart.figures(place);
         let value = if slot.is_some() { theme.strong() } else { theme.faint() };
+        let figure = |of: Option<f64>| match (of, scale) {
+            (Some(value), Some(scale)) => {
+                let exact = scale.figure(value, Unit::Number);
+                // Of what has no room the short form stands there.
+                if exact.len() <= 9 { exact } else { units::number(value) }
+            }
+            (value, _) => figure(value),
+        };
         let faint = |of| Cell::new(figure(of), theme.faint());
         let mut row = vec![Cell::new(letter, style), Cell::new(name, style)];
         if let Some(at) = cursor {
@@ -291,7 +302,7 @@ impl Metrics {
         let at = at.map(|at| format!(" at {}", text::clock_s(at, cx.offset_min)));
         let title = format!("{count}{}{}", at.unwrap_or_default(), self.order(rows));
         let common = listed.common();
-        let room = usize::from(width).saturating_sub(text::width(&title) + 52);
+        let room = usize::from(width).saturating_sub(text::width(&title) + 66);
         if common.is_empty() || text::width(&common) > room {
             return title;
         }

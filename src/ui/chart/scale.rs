@@ -89,12 +89,27 @@ impl Scale {
         }
         let forms = forms(unit, size);
         // The smaller unit where the larger one takes many digits.
-        let few = |form: &&Form| form.decimals(&values, span) <= 3;
+        let few = |form: &&Form| form.decimals(&values, span) <= 4;
         let form = forms.iter().find(few).or(forms.last());
         values.map(|value| match form {
             Some(form) if value != 0.0 => form.write(value, form.decimals(&values, span)),
             _ => units::value(value, unit),
         })
+    }
+
+    /// A value as exact as it can be told apart on a scale that fits the values;
+    /// short on one from zero.
+    pub fn figure(self, value: f64, unit: Unit) -> String {
+        let span = self.top - self.bottom;
+        let far = !value.is_finite() || value.abs() > self.size() * 2.0;
+        if self.has_zero() || far || !span.is_finite() {
+            return units::value(value, unit);
+        }
+        let forms = forms(unit, self.size());
+        let wanted = [value; 3];
+        let few = |form: &&Form| form.decimals(&wanted, span * 10.0) <= 4;
+        let form = forms.iter().find(few).or(forms.last());
+        form.map_or_else(String::new, |form| form.write(value, form.decimals(&wanted, span * 10.0)))
     }
 
     fn size(self) -> f64 {
@@ -317,7 +332,7 @@ mod tests {
     #[test]
     fn a_big_gauge_with_small_moves_is_no_flat_line_and_its_bounds_are_told_apart() {
         assert_eq!(auto(&[1003.0, 1017.0]), "1018 1010 1002");
-        assert_eq!(auto(&[1_000_300.0, 1_001_700.0]), "1001800 1001000 1000200");
+        assert_eq!(auto(&[1_000_300.0, 1_001_700.0]), "1.0018M 1.001M 1.0002M");
         assert_eq!(auto(&[-1003.0, -1017.0]), "-1002 -1010 -1018");
         assert_eq!(auto(&[1e9, 1e9 + 1.0]), "1000000001 1000000000.5 1000000000");
         assert_eq!(auto(&[1.001e-9, 1.002e-9]), "1.002e-9 1.0015e-9 1.001e-9");
@@ -364,6 +379,18 @@ mod tests {
         assert_eq!(fit(2_000.0 * mb, 2_001.0 * mb, Unit::Bytes), "2001MB 2000.5MB 2000MB");
         assert_eq!(fit(DAY_S, DAY_S + 290.0, Unit::Seconds), "24h5m 24h2m30s 24h");
         assert_eq!(fit(0.480, 0.482, Unit::Seconds), "482ms 481ms 480ms");
+    }
+
+    #[test]
+    fn figures_beside_a_scale_are_as_exact_as_it_is() {
+        let scale =
+            |low, high| Scale::of([low, high].into_iter(), Base::Auto, Unit::Number, NONE).unwrap();
+        let fit = scale(1_003_000_000.0, 1_008_000_000.0);
+        assert_eq!(fit.figure(1_004_230_000.0, Unit::Number), "1.0042G");
+        assert_eq!(scale(1003.0, 1017.0).figure(1004.567, Unit::Number), "1004.6");
+        assert_eq!(scale(1.06e-9, 1.1e-9).figure(1.0812e-9, Unit::Number), "1.081e-9");
+        assert_eq!(fit.figure(f64::NAN, Unit::Number), "NaN");
+        assert_eq!(scale(10.0, 20.0).figure(12.3456, Unit::Number), "12.3");
     }
 
     #[test]
