@@ -316,3 +316,23 @@ fn rule_files_are_checked_with_line_and_reason_and_tested() {
     assert!(out.contains("t.yaml:4: alert A at 1m"), "{out}");
     assert!(out.contains("> (nothing) | {alertname=\"A\"}"), "{out}");
 }
+
+#[test]
+fn a_pipe_that_was_told_not_to_wait_gets_everything_although_it_is_slow() {
+    use std::io::{BufRead, Read};
+    let (reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let program = env!("CARGO_BIN_EXE_opsroom");
+    let mut command = std::process::Command::new(program);
+    let mut child = command.arg("schema").stdout(writer).spawn().unwrap();
+    // The rest of the pipe holds the command's end open.
+    drop(command);
+    let mut reader = std::io::BufReader::with_capacity(16, reader);
+    let mut text = String::new();
+    // Each line by itself: the pipe is full meanwhile.
+    while reader.read_line(&mut text).unwrap() > 0 {}
+    reader.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(text.len() > 65_536, "it fits into a pipe");
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+}

@@ -13,6 +13,7 @@ use crate::panels::desk::{self, APPROVE, Intent, Line, Question, READ_IN, START,
 use crate::runbook::{Answer, AskKind, Hidden, Order, StepState};
 use crate::store::{Action, Effect, Key, KeyCode, RunsEffect};
 use crate::ui::Scope;
+use crate::ui::input::cannot_be_taken;
 use form::form;
 use std::time::Duration;
 use terminal::terminal;
@@ -86,7 +87,16 @@ pub(crate) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     }
     let Some(followed) = state.known.runs.followed.get(&id) else { return Vec::new() };
     let is_asked = desk::ask(followed).is_some() || state.words.desk.shown.is_some();
-    match desk::wants(&state.words.desk, followed) {
+    let wanted = desk::wants(&state.words.desk, followed);
+    let is_value = match wanted {
+        Some(Wants::Values) => true,
+        Some(Wants::Secret | Wants::Lines) => !state.words.desk.keys,
+        _ => false,
+    };
+    if let Some(why) = cannot_be_taken(text, desk::LONGEST).filter(|_| is_value) {
+        return nothing(state, why);
+    }
+    match wanted {
         Some(Wants::Values) => {
             if let Some(form) = &mut state.words.desk.form
                 && let Some(field) = form.fields.get_mut(form.at)

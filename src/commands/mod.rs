@@ -32,11 +32,12 @@ use crate::cli::{Cli, Command, QueryForm, Rules, UNKNOWN};
 use crate::config::discover::{self, DiscoverError, Found};
 use crate::demo::Part;
 use crate::runtime::clock::Clock;
+use crate::runtime::descriptors::write_whole;
 use crate::store::AskRange;
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use std::io::IsTerminal;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
@@ -142,8 +143,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
 /// Writes data to standard output. A reader that has gone away is no error:
 /// it has what it wanted.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write_whole(io::stdout().lock(), text.as_bytes()) {
         Err(gone) if gone.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -162,7 +162,7 @@ pub fn print_to_end(text: &str) -> ExitCode {
 
 /// Writes a message to standard error. Where even that fails there is nobody to tell.
 pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = write_whole(io::stderr().lock(), format!("{text}\n").as_bytes());
 }
 
 /// Finds the config. Where there is none at all, the error says how to begin.

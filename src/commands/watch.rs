@@ -4,12 +4,17 @@ use super::complain;
 use crate::domain::harmless;
 use crate::runtime::assemble::Assembled;
 use crate::runtime::kept::Keeper;
+use crate::runtime::lines::Lines;
 use crate::runtime::paths::StateFolder;
 use crate::runtime::watch;
 use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, bail};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// A reader that takes nothing is waited for so long at the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
     let assembled = Assembled::of(&super::discover(config)?, super::colored())?;
@@ -36,6 +41,8 @@ pub(super) fn run(config: Option<&Path>) -> Result<ExitCode> {
         }
         complain(&format!("opsroom: {} keeps the history until it ends", harmless(&other)));
     }
-    watch::watch(assembled, state.as_ref(), Some(keeper), &mut std::io::stdout())?;
+    let mut lines = Lines::start(std::io::stdout())?;
+    watch::watch(assembled, state.as_ref(), Some(keeper), &mut lines)?;
+    lines.finish(LAST_WORDS);
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ pub const STALE: Duration = Duration::from_secs(5);
 /// An order that nothing was heard of for this long may be given again.
 const SENT: Duration = Duration::from_secs(3);
 /// Longer lines are not taken.
-const LONGEST: usize = 4_096;
+pub(crate) const LONGEST: usize = 4_096;
 /// What is typed to begin a run.
 pub const START: &str = "start";
 /// What is typed to approve a step.

@@ -15,6 +15,7 @@ pub mod isolate;
 mod keeping;
 pub mod kept;
 pub mod keys;
+pub mod lines;
 pub mod logging;
 mod notify;
 pub mod paths;

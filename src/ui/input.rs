@@ -112,6 +112,12 @@ impl LineInput {
         self.ask(request)
     }
 
+    /// Why a paste cannot be taken as it is.
+    pub fn cannot_take(&self, pasted: &str) -> Option<&'static str> {
+        let room = MOST_CHARS.saturating_sub(self.input.value().chars().count());
+        cannot_be_taken(pasted, room)
+    }
+
     /// Takes pasted text; line ends and tabs become spaces, other controls go.
     pub fn paste(&mut self, pasted: &str) -> Heard {
         let room = MOST_CHARS.saturating_sub(self.input.value().chars().count());
@@ -127,6 +133,22 @@ impl LineInput {
             Some(changed) if changed.value => Heard::Changed,
             _ => Heard::Kept,
         }
+    }
+}
+
+/// Why a paste cannot be taken as it is, where there is room for so many
+/// characters: where a value is asked for, another one than was pasted is worse
+/// than none.
+pub fn cannot_be_taken(pasted: &str, room: usize) -> Option<&'static str> {
+    let line = pasted.trim_end_matches(['\r', '\n']);
+    if line.contains(['\r', '\n']) {
+        Some("a paste of several lines is not taken: one line is asked for")
+    } else if line.chars().count() > room {
+        Some("a paste that does not fit is not taken: it is too long")
+    } else if crate::domain::harmless(line) != line {
+        Some("a paste with control characters is not taken")
+    } else {
+        None
     }
 }
 

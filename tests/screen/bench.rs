@@ -17,7 +17,7 @@ pub(crate) const LONG: Duration = Duration::from_mins(1);
 /// A home with a config, a service that answers, and runbooks.
 pub(crate) struct Bench {
     pub(crate) home: Home,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     /// As long as it is held, the service is ok.
     _service: TcpListener,
 }

@@ -5,7 +5,9 @@ mod ends;
 mod gates;
 
 use super::bench::{Bench, LONG, text, wait_for_half_a_second};
+use super::harness::Terminal;
 use super::waiting::{SOON, eventually};
+use portable_pty::CommandBuilder;
 
 const CHANGE: &str = "---\ntitle: Mend the API\n---\n\
     ## Look\n```sh {reads capture=WHAT}\necho looking; echo v1\n```\n\
@@ -178,6 +180,39 @@ fn a_dry_run_without_values_shows_the_plan_and_says_which_are_missing() {
     terminal.see_text("WHICH=?  (missing)");
     assert_eq!(terminal.end(SOON).exit_code(), 64);
     assert!(bench.runs().is_empty());
+}
+
+#[test]
+fn ctrl_z_and_fg_bring_the_question_back_and_a_paste_of_several_lines_is_no_value() {
+    const ASKS: &str = "---\ntitle: Asks\nparams:\n  KEY: { ask: The key, secret: true }\n---\n\
+        ```sh {reads}\necho \"${#KEY} characters\"\n```\n";
+    let bench = Bench::new(&[("asks", ASKS)]);
+    let mut shell = CommandBuilder::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]);
+    bench.home.furnish(&mut shell);
+    shell.env("PS1", "prompt: ");
+    let mut terminal = Terminal::start(shell, 120, 40);
+    terminal.see_text("prompt:");
+    let (program, config) = (env!("CARGO_BIN_EXE_opsroom"), bench.config.display());
+    terminal.press(&format!("{program} --config {config} run asks\r"));
+    terminal.see_within("the question", LONG, |text| text.contains("what you type is not shown"));
+    terminal.press("\x1a");
+    terminal.see_text("Stopped");
+    terminal.press("fg\r");
+    let is_below = |text: &str| text.lines().rfind(|line| !line.is_empty()) == Some(">");
+    terminal.see("the question's line", |text| is_below(text.trim_end()));
+    wait_for_half_a_second();
+    terminal.press("\x1b[200~BEGIN\nKEY\x1b[201~");
+    terminal.see_text("a paste of several lines is not taken");
+    terminal.press("\x1b[200~swordfish\n\x1b[201~");
+    terminal.press("\r");
+    terminal.see_within("the plan", LONG, |text| text.contains("type start to start it"));
+    wait_for_half_a_second();
+    terminal.press("start\r");
+    terminal.see_within("all of it", LONG, |text| text.contains("9 characters"));
+    terminal.see_within("the shell", LONG, |text| text.trim_end().ends_with("prompt:"));
+    terminal.press("exit\r");
+    terminal.end(SOON);
 }
 
 #[test]

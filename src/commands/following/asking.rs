@@ -44,6 +44,11 @@ pub(super) enum What {
 }
 
 impl Asking {
+    /// Somebody else wrote on the screen meanwhile: it is drawn again.
+    pub(super) fn was_covered(&mut self) {
+        self.drawn = false;
+    }
+
     pub(super) fn resize(&mut self, columns: u16) {
         self.prompt.resize(columns);
     }
@@ -231,7 +236,7 @@ impl Session<'_> {
                     self.out.message(echo).await;
                 }
             }
-            Came::Pasted => self.note("a paste answers nothing here: type it").await,
+            Came::Pasted(why) => self.note(why).await,
             Came::Left => return self.escaped().await,
             Came::Done(line) => {
                 if let Some(asking) = &mut self.asking {

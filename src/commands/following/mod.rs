@@ -487,6 +487,10 @@ impl Session<'_> {
         if let Some(terminal) = &mut self.terminal {
             terminal.retake();
         }
+        // The shell wrote below it.
+        if let Some(asking) = &mut self.asking {
+            asking.was_covered();
+        }
         self.draw().await;
         None
     }

@@ -28,8 +28,8 @@ pub(super) enum Came {
     Echo(String),
     /// The line is done.
     Done(String),
-    /// It was a paste, and answers nothing.
-    Pasted,
+    /// It was a paste, and answers nothing; why.
+    Pasted(&'static str),
     /// It is not wanted any more.
     Left,
 }
@@ -81,8 +81,13 @@ impl Prompt {
 
     pub(super) fn take(&mut self, typed: Typed) -> Came {
         let key = match typed {
-            Typed::Paste(_) if !self.takes_pastes => return Came::Pasted,
+            Typed::Paste(_) if !self.takes_pastes => {
+                return Came::Pasted("a paste answers nothing here: type it");
+            }
             Typed::Paste(text) => {
+                if let Some(why) = self.line.cannot_take(&text) {
+                    return Came::Pasted(why);
+                }
                 self.line.paste(&text);
                 return Came::Echo(self.drawn());
             }
@@ -180,11 +185,20 @@ mod tests {
     #[test]
     fn a_paste_answers_nothing_unless_it_may() {
         let mut prompt = Prompt::new("", 80, true);
-        assert_eq!(prompt.take(Typed::Paste("api\n".into())), Came::Pasted);
+        assert!(matches!(prompt.take(Typed::Paste("api\n".into())), Came::Pasted(_)));
         assert_eq!(prompt.take(key(KeyCode::Enter)), Came::Done(String::new()));
         let mut prompt = Prompt::new("", 80, true).taking_pastes();
         assert!(matches!(prompt.take(Typed::Paste("v1\n".into())), Came::Echo(_)));
         assert_eq!(prompt.take(key(KeyCode::Enter)), Came::Done("v1".into()));
+    }
+
+    #[test]
+    fn a_paste_is_taken_as_it_is_or_not_at_all() {
+        for pasted in ["-----BEGIN\nKEY\n-----END\n", "a\rb", "a\u{1b}[2Jb", &"x".repeat(4_097)] {
+            let mut prompt = Prompt::new("", 80, true).hidden().taking_pastes();
+            assert!(matches!(prompt.take(Typed::Paste(pasted.into())), Came::Pasted(_)));
+            assert_eq!(prompt.take(key(KeyCode::Enter)), Came::Done(String::new()));
+        }
     }
 
     #[test]

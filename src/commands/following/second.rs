@@ -145,7 +145,7 @@ async fn is_typed(out: &Out, run: &RunId) -> Result<bool> {
             match prompt.take(typed) {
                 Came::Echo(echo) => out.message(echo).await,
                 Came::Done(line) => break line,
-                Came::Pasted | Came::Left => break String::new(),
+                Came::Pasted(_) | Came::Left => break String::new(),
             }
         };
         out.message("\n").await;

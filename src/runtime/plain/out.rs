@@ -1,7 +1,9 @@
 //! Standard output and standard error, written by a thread of their own: a
 //! link that takes nothing holds up nobody but itself.
 
-use std::io::{self, Write};
+use crate::runtime::descriptors::write_whole;
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -76,19 +78,19 @@ impl Out {
 }
 
 /// A stream until nobody reads it any more: whoever has gone away has what it wanted.
-struct Sink<W> {
+struct Sink<W: AsFd> {
     to: W,
     gone: bool,
 }
 
-impl<W: Write> Sink<W> {
+impl<W: AsFd> Sink<W> {
     fn new(to: W) -> Self {
         Self { to, gone: false }
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
         if !self.gone {
-            self.gone = self.to.write_all(bytes).and_then(|()| self.to.flush()).is_err();
+            self.gone = write_whole(&self.to, bytes).is_err();
         }
         bytes.len()
     }
