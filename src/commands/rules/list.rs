@@ -109,7 +109,7 @@ fn table(told: &[Evaluator<'_>], wanted: impl Fn(&&ListedRule) -> bool, now: Tim
     for (name, reading) in told.iter().filter_map(|of| Some((of.name, of.reading?))) {
         let rules: Vec<&ListedRule> = reading.listed.iter().filter(&wanted).collect();
         let count = units::count(rules.len(), "rule");
-        out.push_str(&format!("{}: {count}\n", harmless(name)));
+        out.extend([&*harmless(name), ": ", &count, "\n"]);
         let mut rows = Vec::with_capacity(rules.len() + 1);
         if !rules.is_empty() {
             rows.push(["GROUP", "RULE", "LAST", "TOOK", "STATE"].map(str::to_owned));
