@@ -6,6 +6,7 @@ use crate::metrics::{Data, Line};
 use crate::store::Answer;
 use crate::ui::text;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// More labels than this make no columns.
@@ -132,6 +133,8 @@ pub(super) struct Digest {
     /// The labels that make columns, and how wide those are; none where there
     /// would be too many.
     columns: Vec<(Arc<str>, usize)>,
+    /// How many bytes at their beginning the values of a label have alike.
+    alike: BTreeMap<Arc<str>, usize>,
     earliest: Option<Timestamp>,
 }
 
@@ -168,6 +171,7 @@ impl Digest {
         }
         self.common = self.alike();
         self.columns = self.labels_as_columns();
+        self.alike = self.beginnings();
         true
     }
 
@@ -290,6 +294,50 @@ impl Digest {
         Labels::new(self.common.iter().cloned()).to_string()
     }
 
+    /// Where the values of a label begin alike: up to a place where a word ends.
+    fn beginnings(&self) -> BTreeMap<Arc<str>, usize> {
+        let mut found: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        for at in 0..self.len() {
+            for (name, value) in self.labels(at).iter() {
+                let Some(known) = found.get_mut(name) else {
+                    found.insert(name.clone(), value.clone());
+                    continue;
+                };
+                let pairs = known.char_indices().zip(value.chars());
+                let same = pairs.take_while(|((_, a), b)| a == b).last();
+                let end = same.map_or(0, |((at, c), _)| at + c.len_utf8());
+                if end < known.len() {
+                    *known = known[..end].into();
+                }
+            }
+        }
+        let word =
+            |text: &str| text.rfind(|c: char| c.is_ascii_punctuation()).map_or(0, |at| at + 1);
+        found.into_iter().map(|(name, begin)| (name, word(&begin))).collect()
+    }
+
+    /// The same where it has so many columns: what values begin with alike is
+    /// left out if they have no room.
+    pub(super) fn name_within(&self, at: usize, room: usize, mark: &str) -> String {
+        /// Fewer bytes are not worth a mark.
+        const LEAST: usize = 6;
+        let name = self.name(at);
+        if text::width(&name) <= room {
+            return name;
+        }
+        let is_common = |name: &str| self.common.iter().any(|(common, _)| **common == *name);
+        let own = self.labels(at);
+        let own = own.iter().filter(|(name, _)| !is_common(name)).map(|(name, value)| {
+            let alike = self.alike.get(name).copied().filter(|alike| *alike >= LEAST);
+            match alike.and_then(|alike| value.get(alike..)) {
+                Some(rest) if self.len() > 1 => (name.clone(), format!("{mark}{rest}").into()),
+                _ => (name.clone(), value.clone()),
+            }
+        });
+        let own: Vec<(Arc<str>, Arc<str>)> = own.collect();
+        if own.is_empty() { name } else { Labels::new(own).to_string() }
+    }
+
     /// What tells a series from the others.
     pub(super) fn name(&self, at: usize) -> String {
         let labels = self.labels(at);
@@ -398,6 +446,15 @@ mod tests {
         let points = vec![Point { labels: Labels::default(), value: Num(1.0) }];
         digest.take(Some(&answer(Data::Vector(points))));
         assert_eq!(digest.name(0), "value");
+    }
+
+    #[test]
+    fn what_names_begin_with_alike_goes_where_there_is_no_room() {
+        let digest = digest(vec![line("shop-7d9f-x036", &[]), line("shop-7d9f-x031", &[])]);
+        assert_eq!(digest.name_within(0, 40, "~"), "code=\"shop-7d9f-x036\"");
+        assert_eq!(digest.name_within(0, 12, "~"), "{code=\"~x036\"}");
+        let one = super::tests::digest(vec![line("shop-7d9f-x036", &[])]);
+        assert!(one.name_within(0, 5, "~").contains("shop-7d9f-x036"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{DRAWN, Metrics};
 use crate::domain::Labels;
 use crate::metrics::promql::{counts, parse};
 use crate::panels::ActCx;
-use crate::ui::chart::Base;
+use crate::ui::chart::{Base, Scale};
 
 impl Metrics {
     /// Whether a series may be drawn.
@@ -88,7 +88,7 @@ impl Metrics {
     pub(super) fn change_scale(&mut self, cx: &ActCx<'_>) {
         let series = self.series();
         let scale = self.chart_of(cx, &series).scale(cx.area.width);
-        let from_zero = scale.is_none_or(|scale| scale.has_zero());
+        let from_zero = scale.is_none_or(Scale::has_zero);
         self.base = if from_zero { Base::Fit } else { Base::Zero };
     }
 }

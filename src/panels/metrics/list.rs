@@ -20,20 +20,23 @@ pub(super) const LETTERS: [&str; DRAWN] =
 const LEGEND: [Column; 6] = [
     Column::new("", 1),
     Column::new("", 20).flexible(),
-    Column::new("last", 9).right(),
-    Column::new("min", 9).right().goes(2),
-    Column::new("max", 9).right().goes(1),
-    Column::new("avg", 9).right().goes(3),
+    Column::new("last", FIGURE).right(),
+    Column::new("min", FIGURE).right().goes(2),
+    Column::new("max", FIGURE).right().goes(1),
+    Column::new("avg", FIGURE).right().goes(3),
 ];
 const AT_CURSOR: [Column; 6] = [
     Column::new("", 1),
     Column::new("", 20).flexible(),
-    Column::new("at cursor", 9).right(),
-    Column::new("last", 9).right().goes(1),
-    Column::new("min", 9).right().goes(3),
-    Column::new("max", 9).right().goes(2),
+    Column::new("at cursor", FIGURE).right(),
+    Column::new("last", FIGURE).right().goes(1),
+    Column::new("min", FIGURE).right().goes(3),
+    Column::new("max", FIGURE).right().goes(2),
 ];
 const TABLE: [Column; 2] = [Column::new("", 20).flexible(), Column::new("value", 24).right()];
+
+/// The columns of a figure, where it is short.
+const FIGURE: u16 = 9;
 
 const STOPPED: &str = "stopped before an answer came";
 
@@ -168,15 +171,20 @@ impl Metrics {
         let series = self.series();
         // Figures are told apart where the scale tells them apart.
         let scale = self.chart_of(&cx.act, &series).scale(area.width);
+        let wide = self.figures_wide(scale);
+        let figures = |column: Column| {
+            if column.right { Column { width: wide, ..column } } else { column }
+        };
+        let (legend, at_cursor) = (LEGEND.map(figures), AT_CURSOR.map(figures));
         let labelled = if self.table { self.label_columns(area.width) } else { Vec::new() };
         let columns: &[ColumnOf<'_>] = match (self.table, cursor) {
             (true, _) if !labelled.is_empty() => &labelled,
             (true, _) => &TABLE,
-            (false, Some(_)) => &AT_CURSOR,
-            (false, None) => &LEGEND,
+            (false, Some(_)) => &at_cursor,
+            (false, None) => &legend,
         };
         let title = self.title(cx, area.width);
-        let whole = self.whole_name(area);
+        let whole = self.whole_name(area, wide);
         let mut area = area;
         if let Some(whole) = whole {
             area.height -= 1;
@@ -218,11 +226,22 @@ impl Metrics {
                     row.push(value);
                     return row;
                 }
-                let name = harmless_within(&self.now.name(*place), cells::LONGEST);
+                let room = usize::from(area.width).saturating_sub(27);
+                let name = self.now.name_within(*place, room, cx.theme.glyphs.cut);
+                let name = harmless_within(&name, cells::LONGEST);
                 return vec![Cell::new(name, cx.theme.text()), value];
             }
-            self.legend_row(cx, labels, *place, (cursor, scale))
+            self.legend_row(cx, labels, *place, (cursor, scale, wide, area.width))
         });
+    }
+
+    /// The columns that the figures of what is drawn need.
+    fn figures_wide(&self, scale: Option<Scale>) -> u16 {
+        let Some(scale) = scale.filter(|scale| !scale.has_zero()) else { return FIGURE };
+        let drawn = self.drawn().into_iter().map(|(_, place)| self.chart.figures(place));
+        let figures = drawn.flat_map(|of| [of.last, of.min, of.max, of.mean]).flatten();
+        let wide = figures.map(|value| scale.figure(value, Unit::Number).len()).max();
+        u16::try_from(wide.unwrap_or(0)).unwrap_or(FIGURE).clamp(FIGURE, 14)
     }
 
     /// A column for each label that differs, where there is room for all of them.
@@ -241,11 +260,11 @@ impl Metrics {
     }
 
     /// All labels of the selected series, where the list has no room for them.
-    fn whole_name(&self, area: Rect) -> Option<String> {
+    fn whole_name(&self, area: Rect, wide: u16) -> Option<String> {
         const ROOM_FOR_IT: u16 = 5;
         let place = *self.places.get(self.rows.at()?)?;
         let listed = self.listed();
-        let figures = if self.table { 27 } else { 44 };
+        let figures = if self.table { 27 } else { 4 + 4 * (usize::from(wide) + 1) };
         let room = usize::from(area.width).saturating_sub(figures);
         let long = text::width(&listed.name(place)) > room || !listed.common().is_empty();
         let whole = || harmless_within(&listed.labels(place).to_string(), cells::LONGEST);
@@ -257,7 +276,7 @@ impl Metrics {
         cx: &ViewCx<'_>,
         labels: &Labels,
         place: usize,
-        (cursor, scale): (Option<crate::domain::Timestamp>, Option<Scale>),
+        (cursor, scale, wide, width): (Option<crate::domain::Timestamp>, Option<Scale>, u16, u16),
     ) -> Vec<Cell<'static>> {
         let theme = cx.theme;
         let slot = self.slot(labels);
@@ -268,14 +287,16 @@ impl Metrics {
             None if off => "-",
             None => "",
         };
-        let name = harmless_within(&self.chart.name(place), cells::LONGEST);
+        let room = usize::from(width).saturating_sub(4 + 4 * (usize::from(wide) + 1));
+        let name = self.chart.name_within(place, room, theme.glyphs.cut);
+        let name = harmless_within(&name, cells::LONGEST);
         let figures = self.chart.figures(place);
         let value = if slot.is_some() { theme.strong() } else { theme.faint() };
         let figure = |of: Option<f64>| match (of, scale) {
             (Some(value), Some(scale)) => {
                 let exact = scale.figure(value, Unit::Number);
                 // Of what has no room the short form stands there.
-                if exact.len() <= 9 { exact } else { units::number(value) }
+                if exact.len() <= wide.into() { exact } else { units::number(value) }
             }
             (value, _) => figure(value),
         };

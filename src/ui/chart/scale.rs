@@ -2,6 +2,7 @@
 //! are far from it; with labels that say its bounds exactly.
 
 use crate::domain::{Thresholds, Unit, units};
+use std::fmt::Write as _;
 
 /// Where a scale begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -284,9 +285,10 @@ impl Form {
     fn write(&self, value: f64, decimals: usize) -> String {
         let text = self.digits(value, decimals);
         let (digits, power) = text.split_once('e').map_or((&*text, None), |(a, b)| (a, Some(b)));
-        let digits = match digits.contains('.') {
-            true => digits.trim_end_matches('0').trim_end_matches('.'),
-            false => digits,
+        let digits = if digits.contains('.') {
+            digits.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            digits
         };
         let power = power.map_or_else(String::new, |power| format!("e{power}"));
         format!("{digits}{power}{}", self.ending)
@@ -305,7 +307,8 @@ fn time(seconds: f64) -> String {
         }
         let many = (rest / unit).floor();
         rest -= many * unit;
-        text.push_str(&format!("{many}{ending}"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{many}{ending}");
     }
     if text.is_empty() { "0s".into() } else { format!("{sign}{text}") }
 }
