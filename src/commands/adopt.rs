@@ -122,6 +122,8 @@ fn agreed(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
         bail!("nobody can be asked here: look at it on a terminal, or give --yes");
     }
+    // What was typed before the page stood there answers nothing.
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
     print(question)?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;

@@ -129,9 +129,14 @@ async fn is_typed(out: &Out, run: &RunId) -> Result<bool> {
                 signal = signals.next() => match signal {
                     crate::runtime::plain::Signalled::Continued => {
                         terminal.retake();
+                        // The shell wrote below it.
+                        out.message(prompt.drawn()).await;
                         continue;
                     }
-                    crate::runtime::plain::Signalled::Resized => continue,
+                    crate::runtime::plain::Signalled::Resized => {
+                        prompt.resize(terminal.size().0);
+                        continue;
+                    }
                     _ => None,
                 },
             };
