@@ -13,7 +13,7 @@ const WAITING: usize = 1_000;
 /// Never waits. A reader that has gone shows as an error.
 #[derive(Debug)]
 pub struct Lines {
-    lines: SyncSender<Vec<u8>>,
+    to: SyncSender<Vec<u8>>,
     ended: Receiver<()>,
     /// So many were not taken.
     lost: u64,
@@ -36,18 +36,18 @@ impl Lines {
             // Nobody may wait for that.
             let _ = ends.send(());
         })?;
-        Ok(Self { lines, ended, lost: 0 })
+        Ok(Self { to: lines, ended, lost: 0 })
     }
 
     /// Waits until all is written, at most `patience`.
     pub fn finish(self, patience: Duration) {
-        let Self { lines, ended, .. } = self;
-        drop(lines);
+        let Self { to, ended, .. } = self;
+        drop(to);
         let _ = ended.recv_timeout(patience);
     }
 
     fn put(&mut self, line: Vec<u8>) -> io::Result<bool> {
-        match self.lines.try_send(line) {
+        match self.to.try_send(line) {
             Ok(()) => Ok(true),
             Err(TrySendError::Full(_)) => Ok(false),
             Err(TrySendError::Disconnected(_)) => Err(io::ErrorKind::BrokenPipe.into()),
