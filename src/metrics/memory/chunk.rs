@@ -247,6 +247,21 @@ impl Head {
         let mut bytes = Vec::with_capacity(self.bytes.len() + added);
         bytes.extend_from_slice(&self.bytes);
         bytes.extend_from_slice(run.get(..added).unwrap_or_default());
+        self.with(form, bytes.into_boxed_slice())
+    }
+}
+
+impl Sealed {
+    /// To be filled further.
+    pub(super) fn open(mut self) -> Head {
+        let bytes = std::mem::take(&mut self.bytes).into_vec();
+        self.with(self.form, bytes)
+    }
+}
+
+impl<B> Chunk<B> {
+    /// The same with other bytes.
+    fn with<C>(&self, form: Form, bytes: C) -> Chunk<C> {
         Chunk {
             first_at: self.first_at,
             last_at: self.last_at,
@@ -254,22 +269,7 @@ impl Head {
             start: self.start,
             count: self.count,
             form,
-            bytes: bytes.into_boxed_slice(),
-        }
-    }
-}
-
-impl Sealed {
-    /// To be filled further.
-    pub(super) fn open(self) -> Head {
-        Chunk {
-            first_at: self.first_at,
-            last_at: self.last_at,
-            first: self.first,
-            start: self.start,
-            count: self.count,
-            form: self.form,
-            bytes: self.bytes.into_vec(),
+            bytes,
         }
     }
 }
@@ -277,15 +277,7 @@ impl Sealed {
 impl<B: AsRef<[u8]>> Chunk<B> {
     /// To be read.
     pub(super) fn packed(&self) -> Chunk<&[u8]> {
-        Chunk {
-            first_at: self.first_at,
-            last_at: self.last_at,
-            first: self.first,
-            start: self.start,
-            count: self.count,
-            form: self.form,
-            bytes: self.bytes.as_ref(),
-        }
+        self.with(self.form, self.bytes.as_ref())
     }
 
     /// Whether its samples have moments of their own.
