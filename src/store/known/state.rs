@@ -22,7 +22,7 @@ pub enum Online {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceState {
     /// How it stands as a source: `ok` while it answers. For a source that
-    /// answers a check see [`Known::standing_of_source`].
+    /// answers a check see [`super::Known::standing_of_source`].
     pub standing: Standing,
     /// When its last poll began.
     pub polled: Option<Timestamp>,
