@@ -17,6 +17,7 @@ mod bugsink;
 mod database;
 mod differential;
 mod dumps;
+mod generated;
 #[path = "../screen/harness.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the screen")]
 mod harness;

@@ -18,18 +18,20 @@ const REGEX_SIZE: usize = 1 << 20;
 
 /// Compiles a regular expression as label matchers take it: anchored, `.` matches newlines.
 pub(super) fn regex(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_SIZE).build().map_err(
-        |error| match error {
-            regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
-            error => {
-                // The last line of the parser's message says what is wrong.
-                let text = error.to_string();
-                let last = text.lines().last().unwrap_or_default().trim();
-                let last = last.strip_prefix("error: ").unwrap_or(last);
-                format!("the regular expression is broken: {last}")
-            }
-        },
-    )
+    // By itself, too: what is put around it must not close its groups.
+    let pattern = super::pattern::of_go(pattern)
+        .and_then(|_| super::pattern::of_go(&format!("^(?s:{pattern})$")))
+        .map_err(|words| format!("the regular expression is broken: {words}"))?;
+    regex::RegexBuilder::new(&pattern).size_limit(REGEX_SIZE).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
+        error => {
+            // The last line of the parser's message says what is wrong.
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default().trim();
+            let last = last.strip_prefix("error: ").unwrap_or(last);
+            format!("the regular expression is broken: {last}")
+        }
+    })
 }
 
 /// Seconds in whole milliseconds, where they fit.
@@ -65,7 +67,6 @@ pub(super) fn selector(
     let (written, conditions): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
     if let Some(first) = &name
         && let Some(second) = written.iter().find(|one: &&LabelMatch| one.name == METRIC_NAME)
-        && second.kind == MatchKind::Equal
     {
         let message = format!("the metric has two names, {first:?} and {:?}", second.value);
         return Err(ParseError::at(message, span));

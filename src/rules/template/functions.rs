@@ -8,6 +8,7 @@ use super::words::{
     title,
 };
 use crate::domain::Labels;
+use crate::metrics::promql;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -273,11 +274,12 @@ fn moment(seconds: f64) -> Result<i64, Failed> {
 
 fn regex(pattern: &str) -> Result<regex::Regex, Failed> {
     const SIZE: usize = 1 << 20;
-    let built = regex::RegexBuilder::new(pattern).size_limit(SIZE).build();
-    built.or_else(|error| {
-        let why = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-        fail(format!("regexp: Compile({}): {why}", printf::quote(pattern)))
-    })
+    let built = promql::of_go(pattern).and_then(|pattern| {
+        let built = regex::RegexBuilder::new(&pattern).size_limit(SIZE).build();
+        built
+            .map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+    });
+    built.or_else(|why| fail(format!("regexp: Compile({}): {why}", printf::quote(pattern))))
 }
 
 fn length(value: &Value) -> Outcome {

@@ -80,6 +80,11 @@ impl Engine<'_> {
                         span,
                     ));
                 }
+                // As Prometheus 3: too few is nothing, but too many is a mistake.
+                if let Some(value) = wanted.iter().find(|value| **value >= 2_f64.powi(63)) {
+                    let message = format!("{} cannot give {} series", op.name(), Num(*value));
+                    return Err(EvalError::new(message, of_param));
+                }
                 let groups = groups(aggregate, &table);
                 Ok(choose(&table, &groups, &wanted, op == Aggregation::Topk))
             }
@@ -91,8 +96,12 @@ impl Engine<'_> {
                 if label.is_empty() {
                     return Err(EvalError::new("count_values needs the name of a label", span));
                 }
-                self.count_values(&table, &groups(aggregate, &table), label, span)?
-                    .merge(span, false)
+                let groups = groups(aggregate, &table);
+                let keeps = aggregate.grouping.as_ref().is_none_or(|grouping| {
+                    !grouping.without
+                        || (label != METRIC_NAME && !grouping.labels.iter().any(|one| one == label))
+                });
+                self.count_values(&table, &groups, keeps.then_some(label), span)
             }
             Aggregation::Quantile => {
                 let wanted = number()?;
@@ -214,16 +223,19 @@ fn choose(table: &Table, groups: &Groups, wanted: &[f64], largest: bool) -> Tabl
 }
 
 impl Engine<'_> {
-    /// How many series of a group have each value, the value in `label`.
+    /// How many series of a group have each value, the value in `label`. Groups
+    /// that this leaves with the same labels are one; there is no label where
+    /// the grouping itself takes it away.
     fn count_values(
         &self,
         table: &Table,
         groups: &Groups,
-        label: &str,
+        label: Option<&str>,
         span: Span,
     ) -> Outcome<Table> {
         let mut result = Table::new(table.steps);
         let mut rows: HashMap<(usize, u64), usize> = HashMap::new();
+        let mut by_labels: HashMap<Labels, usize> = HashMap::new();
         for (row, group) in groups.of_row.iter().enumerate() {
             for (step, value) in table.row(row).iter().enumerate() {
                 if !is_there(*value) {
@@ -234,8 +246,15 @@ impl Engine<'_> {
                     *to
                 } else {
                     self.keep_labels(&groups.labels[*group], 24, span)?;
-                    let labels = groups.labels[*group].with(label, &Num(*value).to_string());
-                    let to = self.add_row(&mut result, &labels, span)?;
+                    let labels = match label {
+                        Some(label) => groups.labels[*group].with(label, &Num(*value).to_string()),
+                        None => groups.labels[*group].clone(),
+                    };
+                    let to = match by_labels.get(&labels) {
+                        Some(to) => *to,
+                        None => self.add_row(&mut result, &labels, span)?,
+                    };
+                    by_labels.insert(labels, to);
                     rows.insert(key, to);
                     to
                 };

@@ -258,13 +258,22 @@ fn pairs(one: &[f64], other: &[f64], choose: fn(f64, f64) -> f64) -> Vec<f64> {
     one.iter().zip(other).map(|(a, b)| choose(*a, *b)).collect()
 }
 
-/// As Go has it: NaN where either is, unlike `f64::min`.
+/// The smaller one as Go has it: nothing is below -Inf, not even NaN, and -0 is below 0.
 fn least(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a.total_cmp(&b).is_lt() {
+        a
+    } else {
+        b
+    }
 }
 
+/// The larger one, likewise.
 fn most(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    -least(-a, -b)
 }
 
 fn clamp(table: Table, low: &[f64], high: &[f64]) -> Table {

@@ -81,6 +81,46 @@ fn a_series_that_ended_has_no_value_until_it_begins_again() {
 }
 
 #[test]
+fn values_are_counted_by_the_labels_that_they_end_up_with() {
+    let storage = series(&[("x", "a", &[1.0]), ("x", "b", &[1.0]), ("y", "b", &[2.0])]);
+    let counted = |text: &str| match at(text, &storage, 0).unwrap() {
+        Data::Vector(points) => {
+            let mut all: Vec<String> =
+                points.iter().map(|p| format!("{} {}", p.labels, p.value)).collect();
+            all.sort();
+            all.join("; ")
+        }
+        other => panic!("{other:?}"),
+    };
+    let all = "{__name__=~\"x|y\"}";
+    let count = |how: &str| counted(&format!("count_values {how}, {all})"));
+    assert_eq!(count("by (job) (\"job\""), "{job=\"1\"} 2; {job=\"2\"} 1");
+    assert_eq!(count("without () (\"job\""), "{job=\"1\"} 2; {job=\"2\"} 1");
+    assert_eq!(count("without (job) (\"job\""), "{} 3");
+    assert_eq!(count("without (job) (\"__name__\""), "{} 3");
+}
+
+#[test]
+fn too_many_of_the_largest_are_a_mistake_and_too_few_are_none() {
+    let storage = series(&[("x", "a", &[1.0])]);
+    assert!(at("topk(Inf, x)", &storage, 0).unwrap_err().contains("cannot give +Inf series"));
+    assert!(at("bottomk(NaN, x)", &storage, 0).is_err());
+    assert_eq!(one("topk(-Inf, x)", &storage, 0), None);
+    assert_eq!(one("topk(1e18, x)", &storage, 0), Some(1.0));
+}
+
+#[test]
+fn bounds_hold_infinities_and_zeros_as_go_does() {
+    let storage = series(&[("x", "a", &[-0.0])]);
+    let bits = |text: &str| one(text, &storage, 0).map(f64::to_bits);
+    assert_eq!(bits("clamp_max(x, 0)"), Some((-0.0_f64).to_bits()));
+    assert_eq!(bits("clamp_min(x, 0)"), Some(0.0_f64.to_bits()));
+    assert_eq!(one("clamp_max(x * NaN, -Inf)", &storage, 0), Some(f64::NEG_INFINITY));
+    assert_eq!(one("clamp_min(x * NaN, Inf)", &storage, 0), Some(f64::INFINITY));
+    assert!(one("clamp(x * NaN, -1, 1)", &storage, 0).unwrap().is_nan());
+}
+
+#[test]
 fn lengths_of_time_may_be_computed_from_the_query() {
     let storage = series(&[("x", "a", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
     assert_eq!(one("count_over_time(x[15s * 2])", &storage, 60_000), Some(2.0));
