@@ -172,8 +172,9 @@ impl Chart<'_> {
         let mut room = usize::from(place.width);
         let mut parts: Vec<(Cow<'_, str>, Style)> = Vec::new();
         if !scale.is_empty() {
-            room = room.saturating_sub(text::width(scale) + 1);
-            parts.extend([(scale.into(), theme.stale()), (" ".into(), theme.faint())]);
+            let then = if self.legend || self.note.is_empty() { " " } else { ", " };
+            room = room.saturating_sub(text::width(scale) + then.len());
+            parts.extend([(scale.into(), theme.stale()), (then.into(), theme.stale())]);
         }
         for (i, series) in self.series.iter().enumerate().filter(|_| self.legend) {
             let last = series.points.iter().rev().find(|(at, _)| *at <= self.until);
