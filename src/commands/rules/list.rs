@@ -60,11 +60,32 @@ pub(in super::super) fn run(
     let now = Clock::Wall.now();
     let out = if json { as_json(&told, wanted)? } else { table(&told, wanted, now) };
     print(&out)?;
-    for silent in told.iter().filter(|of| of.reading.is_none()) {
-        super::complain(&format!("warning: {}: {}", harmless(silent.name), silent.missing));
+    let mut whole = true;
+    for of in &told {
+        let name = harmless(of.name);
+        let Some(reading) = of.reading else {
+            super::complain(&format!("warning: {name}: {}", of.missing));
+            whole = false;
+            continue;
+        };
+        for note in &reading.notes {
+            super::complain(&format!("warning: {name}: {note}"));
+        }
+        for (file, error) in broken_files(reading) {
+            super::complain(&format!("error: {}: {error}", harmless(file)));
+            whole = false;
+        }
     }
-    let silent = told.iter().any(|of| of.reading.is_none());
-    Ok(if silent { ExitCode::from(super::FAILED) } else { ExitCode::SUCCESS })
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
+}
+
+/// What is broken as a whole, and so stands in no line: a file, and why.
+fn broken_files(reading: &AlertsReading) -> impl Iterator<Item = (&str, &str)> {
+    let listed = |name: &str, group: &str| {
+        reading.listed.iter().any(|rule| rule.name == name && rule.group == group)
+    };
+    let broken = reading.broken_rules.iter().filter(move |of| !listed(&of.name, &of.group));
+    broken.map(|of| (&*of.group, &*of.error))
 }
 
 fn evaluator<'k>(known: &'k Known, id: &SourceId, name: &'k str) -> Evaluator<'k> {
@@ -169,6 +190,7 @@ fn one(by: &str, rule: &ListedRule) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::BrokenRule;
 
     fn rule(name: &str, stands: RuleStands) -> ListedRule {
         let evaluated = Some(Timestamp::from_millis(7_000));
@@ -212,5 +234,21 @@ mod tests {
         assert_eq!(json[3]["error"], "no such series");
         assert_eq!(json[4]["needed_seconds"], 300.0);
         assert_eq!(json[1]["type"], "recording");
+    }
+
+    #[test]
+    fn a_file_that_is_broken_is_named_beside_the_rules() {
+        let broken = |name: &str, group: &str| BrokenRule {
+            name: name.into(),
+            group: group.into(),
+            error: "no such thing".into(),
+        };
+        let reading = AlertsReading {
+            listed: vec![rule("Bad", RuleStands::Broken("no such thing".into()))],
+            broken_rules: vec![broken("a.yml", "/rules/a.yml"), broken("Bad", "g")],
+            ..AlertsReading::default()
+        };
+        let files: Vec<_> = broken_files(&reading).collect();
+        assert_eq!(files, [("/rules/a.yml", "no such thing")]);
     }
 }
