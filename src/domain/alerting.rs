@@ -279,6 +279,14 @@ pub struct ListedRule {
     pub took: Option<Duration>,
 }
 
+impl ListedRule {
+    /// Whether it took so long that others may come late.
+    pub fn is_slow(&self) -> bool {
+        const SLOW: Duration = Duration::from_millis(500);
+        self.took.is_some_and(|took| took > SLOW)
+    }
+}
+
 /// How a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleStands {

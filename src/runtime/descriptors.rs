@@ -32,14 +32,26 @@ const SECOND: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// Writes all of it, and waits for that, also where somebody who shares the
 /// descriptor has told it not to wait: a terminal or a pipe of a shell is
 /// handed on as its last user left it.
-pub fn write_whole(fd: impl AsFd, mut bytes: &[u8]) -> std::io::Result<()> {
+pub fn write_whole(fd: impl AsFd, bytes: &[u8]) -> std::io::Result<()> {
+    write_while(&fd, bytes, || {
+        // Whatever it says, the next writing says it, too.
+        let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&SECOND));
+        true
+    })
+}
+
+/// Writes all of it; where the descriptor takes nothing now, `again` says
+/// whether it is tried once more after a moment.
+pub(super) fn write_while(
+    fd: impl AsFd,
+    mut bytes: &[u8],
+    mut again: impl FnMut() -> bool,
+) -> std::io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(&fd, bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                // Whatever they say, the next writing says it, too.
-                let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&SECOND));
+            Err(Errno::AGAIN) if again() => {
                 let _ = poll(&mut [], Some(&MOMENT));
             }
             Err(error) => return Err(error.into()),

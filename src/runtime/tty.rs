@@ -1,16 +1,14 @@
 //! What the console and the plain terminal both do with the descriptor of a terminal.
 
+use super::descriptors::write_while;
 use ratatui::layout::Size;
-use rustix::event::{Timespec, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use tokio::io::unix::AsyncFd;
 
-/// A terminal that takes nothing is tried so often, and so long after each other.
+/// A terminal that takes nothing is tried so often, each time after 4 ms.
 const PATIENCE: usize = 25;
-const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
 
 /// Opens the terminal behind one of the standard streams anew, so that "do not
 /// wait" is not set for the shell's own use of it, which shares their description.
@@ -33,20 +31,10 @@ fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// Writes a few bytes that must not be lost, to a terminal that does not wait. It
 /// refuses them while it is full, and while somebody else is in the middle of
 /// writing to it: then they are tried again, for a tenth of a second in all.
-pub(super) fn write_patiently(fd: impl AsFd, mut bytes: &[u8]) {
-    let mut patience = PATIENCE;
-    while !bytes.is_empty() {
-        match rustix::io::write(&fd, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) if patience > 0 => {
-                patience -= 1;
-                // Not until there is room: there may be, and another writer.
-                let _ = poll(&mut [], Some(&MOMENT));
-            }
-            Err(_) => return,
-        }
-    }
+pub(super) fn write_patiently(fd: impl AsFd, bytes: &[u8]) {
+    let mut tries = 0..PATIENCE;
+    // One that takes nothing for so long, or is gone, gets nothing back.
+    let _ = write_while(fd, bytes, || tries.next().is_some());
 }
 
 /// Columns and rows, without a question to the terminal.
@@ -61,6 +49,7 @@ pub(super) fn size_of(fd: impl AsFd) -> Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::event::{Timespec, poll};
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
     /// A terminal: who shows it, and who writes to it without waiting.
@@ -90,7 +79,8 @@ mod tests {
         assert!(filled > 0);
         let reader = std::thread::spawn(move || {
             // The writer has met a full terminal by then.
-            let _ = poll(&mut [], Some(&MOMENT));
+            let moment = Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
+            let _ = poll(&mut [], Some(&moment));
             let (mut all, mut piece) = (Vec::new(), [0; 1_000]);
             while !all.ends_with(b"wanted") {
                 let count = rustix::io::read(&shows, &mut piece).unwrap();

@@ -119,12 +119,6 @@ fn words(rule: &ListedRule) -> String {
     }
 }
 
-/// Whether it took so long that others may come late.
-fn is_slow(rule: &ListedRule) -> bool {
-    const SLOW: Duration = Duration::from_millis(500);
-    rule.took.is_some_and(|took| took > SLOW)
-}
-
 fn table(told: &[Evaluator<'_>], wanted: impl Fn(&&ListedRule) -> bool, now: Timestamp) -> String {
     let mut out = String::new();
     for (name, reading) in told.iter().filter_map(|of| Some((of.name, of.reading?))) {
@@ -142,7 +136,7 @@ fn table(told: &[Evaluator<'_>], wanted: impl Fn(&&ListedRule) -> bool, now: Tim
                 rule.evaluated
                     .map_or("-".into(), |at| format!("{} ago", units::age(now.since(at)))),
                 rule.took.map_or("-".into(), units::duration),
-                words(rule) + if is_slow(rule) { ", slow" } else { "" },
+                words(rule) + if rule.is_slow() { ", slow" } else { "" },
             ]
         }));
         out.push_str(&aligned(&rows));

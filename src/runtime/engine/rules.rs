@@ -25,8 +25,6 @@ const EVERY: Duration = Duration::from_mins(1);
 const LEAST: Duration = Duration::from_secs(1);
 /// A group may take this part of the time.
 const SHARE: u32 = 20;
-/// A rule that takes longer is named.
-const SLOW: Duration = Duration::from_millis(500);
 /// So many samples may one rule look at; its evaluation stops after some two seconds.
 const SAMPLES: u64 = 50_000_000;
 /// A target that was asked so long ago was asked.
@@ -60,8 +58,6 @@ struct Known {
     /// Samples have come since.
     fresh: bool,
     took: Duration,
-    /// Its rule that took longest.
-    slowest: (Duration, usize),
 }
 
 impl Known {
@@ -81,7 +77,6 @@ impl Known {
             last: None,
             fresh: true,
             took: Duration::ZERO,
-            slowest: (Duration::ZERO, 0),
         }
     }
 
@@ -163,7 +158,6 @@ impl Rules {
             let known = &mut self.groups[place];
             known.fresh = false;
             known.took = Duration::ZERO;
-            known.slowest = (Duration::ZERO, 0);
             known.last = Some(now);
             self.under_way = Some((place, 0, now));
         }
@@ -175,9 +169,6 @@ impl Rules {
             let known = &mut self.groups[place];
             known.took += took;
             known.state.rules[at].evaluated = Some((moment, took));
-            if took > known.slowest.0 {
-                known.slowest = (took, at);
-            }
             self.under_way = Some((place, at + 1, moment));
         } else {
             self.under_way = None;
@@ -294,10 +285,18 @@ impl Rules {
         let mut count = 0;
         let keep = self.book.as_ref().map_or(Duration::MAX, |book| book.keep);
         for known in &self.groups {
-            if known.slowest.0 > SLOW
-                && let Some(rule) = known.group.rules.get(known.slowest.1)
-            {
-                let took = units::duration(known.slowest.0);
+            let of_group = reading.listed.len();
+            for (rule, state) in known.group.rules.iter().zip(&known.state.rules) {
+                count += u64::from(rule.is_alert());
+                let of_rule = reading.alerts.len();
+                reading.alerts.extend(alerts(rule, state));
+                let states = reading.alerts[of_rule..].iter().map(|alert| alert.state);
+                let stands = stands(state, states, keep);
+                tell(&mut reading, listed(&known.group, rule, state, stands));
+            }
+            let slow = reading.listed[of_group..].iter().filter(|rule| rule.is_slow());
+            if let Some(rule) = slow.max_by_key(|rule| rule.took) {
+                let took = units::duration(rule.took.unwrap_or_default());
                 let pause = known.took * SHARE;
                 let seldom = if pause > known.group.interval.unwrap_or(EVERY) {
                     format!(", so its group comes no more often than every {}", units::age(pause))
@@ -306,14 +305,6 @@ impl Rules {
                 };
                 let name = harmless_within(&rule.name, 100);
                 reading.notes.push(format!("slow rule: {name} took {took}{seldom}"));
-            }
-            for (rule, state) in known.group.rules.iter().zip(&known.state.rules) {
-                count += u64::from(rule.is_alert());
-                let of_rule = reading.alerts.len();
-                reading.alerts.extend(alerts(rule, state));
-                let states = reading.alerts[of_rule..].iter().map(|alert| alert.state);
-                let stands = stands(state, states, keep);
-                tell(&mut reading, listed(&known.group, rule, state, stands));
             }
         }
         reading.alerts.sort_by(|a, b| a.labels.cmp(&b.labels));
