@@ -120,8 +120,9 @@ fn an_alert_goes_the_same_way_here_and_in_a_real_prometheus() {
                 assert!(all[0].origins.iter().any(|origin| origin == "local"));
                 assert_eq!(known.services["shop"].standing.status, Status::Critical);
                 // Since it was broken, and for as long as the rule wants: how far
-                // apart the two are depends on who got to evaluate first.
-                let broken = moments.borrow()[0].1.millis();
+                // apart the two are depends on who got to evaluate first. What was
+                // under way when it broke, and saw it, began up to its second before.
+                let broken = moments.borrow()[0].1.millis() - 1_000;
                 for since in [ours.alerts[0].since, theirs.alerts[0].since] {
                     let held = broken..=now().millis() - 3_000;
                     assert!(held.contains(&since.millis()), "{since:?} is not in {held:?}");
